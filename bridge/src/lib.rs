@@ -1,0 +1,1 @@
+//! Safe exchange with a real hand over ZeroMQ

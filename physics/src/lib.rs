@@ -1,0 +1,1 @@
+//! One simulated hand, and many of them in parallel

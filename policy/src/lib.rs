@@ -1,0 +1,1 @@
+//! The networks, the rollouts, PPO, checkpoints, and running a policy

@@ -1,0 +1,1 @@
+//! What varies between worlds and during an episode

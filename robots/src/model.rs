@@ -1,0 +1,256 @@
+//! What a hand is: bodies, joints, shapes and servos. Immutable once read; shared by every world.
+
+use nalgebra::{Isometry3, Point3, Unit as UnitVector, UnitQuaternion, Vector3};
+use serde::{Deserialize, Serialize};
+
+/// A closed interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Smallest value.
+    pub lower: f32,
+    /// Largest value.
+    pub upper: f32,
+}
+
+impl Limits {
+    /// `value`, moved to the nearest end when it lies outside.
+    pub fn clamp(&self, value: f32) -> f32 {
+        value.clamp(self.lower, self.upper)
+    }
+
+    /// Whether `value` lies inside.
+    pub fn contains(&self, value: f32) -> bool {
+        value >= self.lower && value <= self.upper
+    }
+}
+
+/// A hand, as read from `robots/descriptions/<name>/`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RobotModel {
+    /// Name of the description's folder.
+    pub name: String,
+    /// Rigid bodies, parents before children. Body 0 is the fixed base; its frame is the palm frame.
+    pub bodies: Vec<BodyModel>,
+    /// Joints in canonical order (the order of `robot.toml`), used everywhere.
+    pub joints: Vec<JointModel>,
+    /// Points whose position is compared at a handshake.
+    pub fingertips: Vec<FingertipModel>,
+    /// Pairs of bodies (indices, smaller first) that never collide.
+    pub contact_excludes: Vec<(usize, usize)>,
+    /// Control period and how targets move.
+    pub control: ControlSpec,
+    /// Joint angles of the resting pose, rad, canonical order.
+    pub home_rad: Vec<f32>,
+    /// Where an object is put at the start of an episode.
+    pub palm_from_object_home: Isometry3<f32>,
+    /// What the safety envelope of a controller enforces by default.
+    pub safety: SafetySpec,
+    /// Hash of names, order, axes, limits, zeros and link geometry: what a policy is bound to.
+    pub kinematics_fingerprint: String,
+    /// Hash of masses, gains, friction, shapes: a difference is worth a warning.
+    pub dynamics_fingerprint: String,
+}
+
+/// One rigid body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BodyModel {
+    /// Name in `hand.xml`.
+    pub name: String,
+    /// Index of the parent body; `None` for the base.
+    pub parent: Option<usize>,
+    /// Pose in the parent's frame at joint angle zero.
+    pub parent_from_body: Isometry3<f32>,
+    /// The joint that moves this body against its parent, as an index into `RobotModel::joints`; `None` if welded.
+    pub joint: Option<usize>,
+    /// Mass, kg. Zero for the massless mount.
+    pub mass_kg: f32,
+    /// Centre of mass, in the body's frame.
+    pub center_of_mass_m: Point3<f32>,
+    /// Principal moments of inertia about the centre of mass, kg m2.
+    pub principal_inertia_kg_m2: Vector3<f32>,
+    /// Orientation of the principal axes in the body's frame.
+    pub body_from_principal: UnitQuaternion<f32>,
+    /// Collision shapes.
+    pub geoms: Vec<GeomModel>,
+}
+
+/// One collision shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GeomModel {
+    /// Name in `hand.xml`.
+    pub name: String,
+    /// Form and size.
+    pub shape: GeomShape,
+    /// Pose in the body's frame.
+    pub body_from_geom: Isometry3<f32>,
+    /// Part of the hand it belongs to.
+    pub region: Region,
+    /// Sliding friction coefficient of this surface (see `physics` for how two surfaces combine).
+    pub friction: f32,
+}
+
+/// Form and size of a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GeomShape {
+    /// Box.
+    Box {
+        /// Half of each edge.
+        half_extents_m: [f32; 3],
+    },
+    /// Capsule along z.
+    Capsule {
+        /// Half of the distance between the centres of the caps.
+        half_length_m: f32,
+        /// Radius.
+        radius_m: f32,
+    },
+    /// Sphere.
+    Sphere {
+        /// Radius.
+        radius_m: f32,
+    },
+}
+
+/// Part of a hand, for friction that differs by region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Region {
+    /// Fingertips.
+    Tip,
+    /// Finger links.
+    Link,
+    /// Palm and mount.
+    Palm,
+}
+
+/// One hinge and its servo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JointModel {
+    /// Canonical name, such as `index_mcp_side`.
+    pub name: String,
+    /// The body this joint moves.
+    pub body: usize,
+    /// Axis in the moved body's frame.
+    pub axis: UnitVector<Vector3<f32>>,
+    /// A point on the axis, in the moved body's frame.
+    pub anchor_m: Point3<f32>,
+    /// Range of motion, rad.
+    pub position_limits_rad: Limits,
+    /// Fastest the servo turns.
+    pub velocity_limit_rad_per_sec: f32,
+    /// Largest torque of the servo.
+    pub effort_limit_newton_m: f32,
+    /// Servo stiffness.
+    pub stiffness_newton_m_per_rad: f32,
+    /// Passive damping of the joint, servo included.
+    pub damping_newton_m_secs_per_rad: f32,
+    /// Dry friction.
+    pub friction_loss_newton_m: f32,
+    /// Rotor inertia as seen at the joint.
+    pub armature_kg_m2: f32,
+    /// Device id, sign and zero: for drivers only.
+    pub device: DeviceMapping,
+}
+
+/// How a joint is wired.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DeviceMapping {
+    /// Id on the servo bus.
+    pub id: u8,
+    /// +1 or -1: device angle = sign * joint angle + zero.
+    pub sign: f32,
+    /// Device angle at joint angle zero, rad.
+    pub zero_rad: f32,
+}
+
+/// A point on a fingertip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FingertipModel {
+    /// Name, such as `index`.
+    pub name: String,
+    /// The body it is fixed to.
+    pub body: usize,
+    /// The point, in that body's frame.
+    pub point_m: Point3<f32>,
+}
+
+/// How a hand is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ControlSpec {
+    /// Seconds between two commands of a policy. A target holds, as a step, until the next one arrives.
+    pub period_secs: f32,
+}
+
+/// Defaults of a controller's safety envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SafetySpec {
+    /// Fastest a target may move, rad/s.
+    pub target_velocity_rad_per_sec: f32,
+    /// Fastest a target's velocity may change, rad/s2.
+    pub target_acceleration_rad_per_sec2: f32,
+    /// How far a target may lead the measured angle, rad.
+    pub tracking_band_rad: f32,
+    /// Seconds without an accepted command before the hand holds.
+    pub hold_after_secs: f32,
+    /// Seconds of holding before it relaxes.
+    pub relax_after_secs: f32,
+    /// Seconds of relaxing before torque is off.
+    pub off_after_secs: f32,
+    /// What is held: the last applied target (keeps a grasp) or the measured angle.
+    pub hold: HoldAt,
+}
+
+/// Where a hand holds when commands stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldAt {
+    /// The last applied target: keeps a grasp.
+    LastTarget,
+    /// The last measured angle: lets the grasp go slack.
+    Measured,
+}
+
+impl RobotModel {
+    /// Number of joints.
+    pub fn joint_count(&self) -> usize {
+        self.joints.len()
+    }
+
+    /// Pose of every body in the palm frame, for joint angles in canonical order.
+    ///
+    /// # Panics
+    /// When `positions_rad` has the wrong length: a mistake in this program.
+    pub fn forward_kinematics(&self, positions_rad: &[f32]) -> Vec<Isometry3<f32>> {
+        assert_eq!(positions_rad.len(), self.joints.len(), "one angle per joint");
+        let mut palm_from_body: Vec<Isometry3<f32>> = Vec::with_capacity(self.bodies.len());
+        for body in &self.bodies {
+            let local = match body.joint {
+                Some(joint) => body.parent_from_body * self.joints[joint].rotation(positions_rad[joint]),
+                None => body.parent_from_body,
+            };
+            let pose = match body.parent {
+                Some(parent) => palm_from_body[parent] * local,
+                None => local,
+            };
+            palm_from_body.push(pose);
+        }
+        palm_from_body
+    }
+
+    /// Position of each fingertip in the palm frame, for joint angles in canonical order.
+    pub fn fingertip_positions(&self, positions_rad: &[f32]) -> Vec<Point3<f32>> {
+        let palm_from_body = self.forward_kinematics(positions_rad);
+        self.fingertips.iter().map(|tip| palm_from_body[tip.body] * tip.point_m).collect()
+    }
+}
+
+impl JointModel {
+    /// The motion of the joint at `angle_rad`, in the moved body's frame.
+    pub fn rotation(&self, angle_rad: f32) -> Isometry3<f32> {
+        let turn = UnitQuaternion::from_axis_angle(&self.axis, angle_rad);
+        let shift = self.anchor_m.coords - turn * self.anchor_m.coords;
+        Isometry3::from_parts(shift.into(), turn)
+    }
+}

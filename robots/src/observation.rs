@@ -1,0 +1,422 @@
+//! What a network reads: an ordered list of terms over signals, and the one encoder that writes the vector.
+//!
+//! Simulation, evaluation, deployment and replay all call [`ObservationEncoder`]. The schema is stored in every
+//! checkpoint whole, with the constants the encoding needs, so the encoder is rebuilt from the checkpoint and
+//! not from whatever the code says today.
+
+use crate::frame::SignalFrame;
+use crate::model::{Limits, RobotModel};
+use crate::signal::{Shape, Signal, Source};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use thiserror::Error;
+
+/// One entry of what a network reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObservationTerm {
+    /// What is read.
+    pub signal: Signal,
+    /// How it is written down.
+    pub encoding: Encoding,
+    /// How many instants: 1 is now only; newest first.
+    pub history: u8,
+    /// Oldest a value may be. Zero for what is measured every step.
+    pub max_age_secs: f32,
+    /// Who reads it.
+    pub audience: Audience,
+}
+
+/// How a signal's numbers are written into the vector.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// As they are.
+    Raw,
+    /// Divided by a constant.
+    Divide(f32),
+    /// Joint limits mapped to [-1, 1].
+    JointRange,
+    /// Parameter bounds mapped to [-1, 1].
+    ByBounds,
+    /// The first two columns of the rotation matrix (Zhou et al. 2019, section 3).
+    Rotation6,
+}
+
+/// Who reads a term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// From the sensed frame; the actor's columns, which the critic sees too.
+    ActorAndCritic,
+    /// From the true frame; never available at deployment.
+    CriticOnly,
+}
+
+/// A name with its range: a joint with its limits, or a parameter with its bounds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NamedLimits {
+    /// Name.
+    pub name: String,
+    /// Range that is mapped to [-1, 1].
+    pub limits: Limits,
+}
+
+/// The ordered list of what a network reads, with everything needed to write it.
+///
+/// Actor columns come first, critic-only columns after: the actor reads a prefix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObservationSchema {
+    terms: Vec<ObservationTerm>,
+    joints: Vec<NamedLimits>,
+    parameters: Vec<NamedLimits>,
+}
+
+/// Why a schema or an observation cannot be.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum ObservationError {
+    /// A term for the actor that only a simulator knows.
+    #[error("the actor cannot read {signal}: only a simulator knows it; make the term critic-only")]
+    NotObservable {
+        /// Its name.
+        signal: &'static str,
+    },
+    /// Nothing was measured yet.
+    #[error("{signal} was not measured yet, so there is no observation to act on")]
+    Missing {
+        /// Its name.
+        signal: &'static str,
+    },
+    /// What was measured is too old.
+    #[error("{signal} is {age_secs:.3} s old; the policy reads it up to {max_age_secs:.3} s old")]
+    Stale {
+        /// Its name.
+        signal: &'static str,
+        /// Its age.
+        age_secs: f64,
+        /// The oldest it may be.
+        max_age_secs: f32,
+    },
+    /// A number that is none.
+    #[error("{signal} element {element} is not a finite number")]
+    NotFinite {
+        /// Its name.
+        signal: &'static str,
+        /// Which element.
+        element: usize,
+    },
+}
+
+impl ObservationSchema {
+    /// Builds the schema of `terms` for one hand; `parameters` are the columns of `Signal::WorldParameters`.
+    ///
+    /// # Errors
+    /// When an actor's term is a simulator-only signal.
+    pub fn new(
+        terms: Vec<ObservationTerm>,
+        robot: &RobotModel,
+        parameters: Vec<NamedLimits>,
+    ) -> Result<Self, ObservationError> {
+        let (mut ordered, critic): (Vec<_>, Vec<_>) =
+            terms.into_iter().partition(|term| term.audience == Audience::ActorAndCritic);
+        if let Some(term) = ordered.iter().find(|term| term.signal.definition().source == Source::SimulatorOnly) {
+            return Err(ObservationError::NotObservable { signal: term.signal.name() });
+        }
+        ordered.extend(critic);
+        let joints = robot
+            .joints
+            .iter()
+            .map(|joint| NamedLimits { name: joint.name.clone(), limits: joint.position_limits_rad })
+            .collect();
+        Ok(Self { terms: ordered, joints, parameters })
+    }
+
+    /// The schema of an environment without a hand: plain numbers, `actor_width` of them for the actor and
+    /// `critic_only_width` more for the critic.
+    pub fn plain(actor_width: usize, critic_only_width: usize) -> Self {
+        let limits = Limits { lower: -1.0, upper: 1.0 };
+        let named = |prefix: &str, count: usize| -> Vec<NamedLimits> {
+            (0..count).map(|i| NamedLimits { name: format!("{prefix}_{i}"), limits }).collect()
+        };
+        let term = |signal, audience| ObservationTerm {
+            signal,
+            encoding: Encoding::Raw,
+            history: 1,
+            max_age_secs: 0.0,
+            audience,
+        };
+        Self {
+            terms: vec![
+                term(Signal::JointPosition, Audience::ActorAndCritic),
+                term(Signal::WorldParameters, Audience::CriticOnly),
+            ],
+            joints: named("value", actor_width),
+            parameters: named("hidden", critic_only_width),
+        }
+    }
+
+    /// The terms, actor's first.
+    pub fn terms(&self) -> &[ObservationTerm] {
+        &self.terms
+    }
+
+    /// Names of the joints, in the order the policy was trained with.
+    pub fn joint_names(&self) -> impl Iterator<Item = &str> {
+        self.joints.iter().map(|joint| joint.name.as_str())
+    }
+
+    /// The sampled parameters the critic reads, with their bounds.
+    pub fn parameters(&self) -> &[NamedLimits] {
+        &self.parameters
+    }
+
+    /// Number of columns the actor reads.
+    pub fn actor_width(&self) -> usize {
+        self.width_of(|term| term.audience == Audience::ActorAndCritic)
+    }
+
+    /// Number of columns the critic reads: the actor's and its own.
+    pub fn critic_width(&self) -> usize {
+        self.width_of(|_| true)
+    }
+
+    fn width_of(&self, wanted: impl Fn(&ObservationTerm) -> bool) -> usize {
+        self.terms.iter().filter(|term| wanted(term)).map(|term| self.term_width(term)).sum()
+    }
+
+    /// Number of columns of one term, history included.
+    pub fn term_width(&self, term: &ObservationTerm) -> usize {
+        usize::from(term.history) * self.encoded_width(term)
+    }
+
+    fn encoded_width(&self, term: &ObservationTerm) -> usize {
+        match (term.encoding, term.signal.definition().shape) {
+            (Encoding::Rotation6, _) => 6,
+            (_, Shape::PerJoint) => self.joints.len(),
+            (_, Shape::Xyz) => 3,
+            (_, Shape::QuaternionXyzw) => 4,
+            (_, Shape::PerParameter) => self.parameters.len(),
+        }
+    }
+
+    /// A name for every column, such as `joint_position/index_mcp_side/t-1`.
+    pub fn column_names(&self) -> Vec<String> {
+        let mut names = Vec::with_capacity(self.critic_width());
+        for term in &self.terms {
+            let elements = self.element_names(term);
+            for back in 0..term.history {
+                for element in &elements {
+                    let age = if back == 0 { String::new() } else { format!("/t-{back}") };
+                    names.push(format!("{}/{element}{age}", term.signal.name()));
+                }
+            }
+        }
+        names
+    }
+
+    fn element_names(&self, term: &ObservationTerm) -> Vec<String> {
+        let plain = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        match (term.encoding, term.signal.definition().shape) {
+            (Encoding::Rotation6, _) => plain(&["r00", "r10", "r20", "r01", "r11", "r21"]),
+            (_, Shape::PerJoint) => self.joints.iter().map(|joint| joint.name.clone()).collect(),
+            (_, Shape::Xyz) => plain(&["x", "y", "z"]),
+            (_, Shape::QuaternionXyzw) => plain(&["x", "y", "z", "w"]),
+            (_, Shape::PerParameter) => self.parameters.iter().map(|p| p.name.clone()).collect(),
+        }
+    }
+
+    /// Identity of what the actor reads. Critic columns do not change it: they are not deployed.
+    pub fn actor_fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for term in self.terms.iter().filter(|term| term.audience == Audience::ActorAndCritic) {
+            hash.update(format!("{term:?}"));
+        }
+        for joint in &self.joints {
+            hash.update(format!("{joint:?}"));
+        }
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Display for ObservationSchema {
+    /// The table of what the network reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:>9}  {:<24}{:<7}{:<7}{:<13}{:<9}{:<10}elements",
+            "columns", "signal", "unit", "frame", "encoding", "history", "audience"
+        )?;
+        let mut column = 0;
+        let mut in_actor = true;
+        for term in &self.terms {
+            if in_actor && term.audience == Audience::CriticOnly {
+                writeln!(f, "{:-<9} actor {column} {:-<80}", "", "")?;
+                in_actor = false;
+            }
+            let definition = term.signal.definition();
+            let width = self.term_width(term);
+            let columns = match width {
+                0 => "none".to_owned(),
+                _ => format!("{column}-{}", column + width - 1),
+            };
+            let encoding = match term.encoding {
+                Encoding::Raw => "raw".to_owned(),
+                Encoding::Divide(by) => format!("divide {by}"),
+                Encoding::JointRange => "joint range".to_owned(),
+                Encoding::ByBounds => "by bounds".to_owned(),
+                Encoding::Rotation6 => "6 numbers".to_owned(),
+            };
+            let audience = if term.audience == Audience::CriticOnly { "critic" } else { "both" };
+            let elements = self.element_names(term);
+            let shown = elements.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+            let more = if elements.len() > 3 { ", ..." } else { "" };
+            let frame = format!("{:?}", definition.frame).to_lowercase();
+            writeln!(
+                f,
+                "{columns:>9}  {:<24}{:<7}{frame:<7}{encoding:<13}{:<9}{audience:<10}{shown}{more}",
+                definition.name,
+                definition.unit.symbol(),
+                term.history
+            )?;
+            column += width;
+        }
+        write!(f, "{:-<9} critic {column} {:-<40} fingerprint {}", "", "", self.actor_fingerprint())
+    }
+}
+
+/// Writes the vector a network reads. Keeps the history of one hand or world.
+#[derive(Debug, Clone)]
+pub struct ObservationEncoder {
+    schema: ObservationSchema,
+    /// Per term: the last `history` encoded instants, newest first; empty at the start of an episode.
+    history: Vec<Vec<f32>>,
+}
+
+impl ObservationEncoder {
+    /// An encoder at the start of an episode.
+    pub fn new(schema: &ObservationSchema) -> Self {
+        Self { schema: schema.clone(), history: vec![Vec::new(); schema.terms.len()] }
+    }
+
+    /// Forgets the history: the start of an episode.
+    pub fn reset(&mut self) {
+        self.history.iter_mut().for_each(Vec::clear);
+    }
+
+    /// The schema this encoder writes.
+    pub fn schema(&self) -> &ObservationSchema {
+        &self.schema
+    }
+
+    /// Writes the actor's columns from what was sensed.
+    ///
+    /// # Errors
+    /// When a signal is missing, too old or not finite.
+    ///
+    /// # Panics
+    /// When `out` is not as wide as the actor's columns: a mistake in this program.
+    pub fn encode_actor(&mut self, sensed: &SignalFrame, out: &mut [f32]) -> Result<(), ObservationError> {
+        assert_eq!(out.len(), self.schema.actor_width(), "width of the actor's observation");
+        self.encode_audience(Audience::ActorAndCritic, sensed, out)
+    }
+
+    /// Writes all columns: the actor's from what was sensed, the critic's own from what is true.
+    ///
+    /// # Errors
+    /// When a signal is missing, too old or not finite.
+    ///
+    /// # Panics
+    /// When `out` is not as wide as the critic's columns: a mistake in this program.
+    pub fn encode(
+        &mut self,
+        sensed: &SignalFrame,
+        truth: &SignalFrame,
+        out: &mut [f32],
+    ) -> Result<(), ObservationError> {
+        assert_eq!(out.len(), self.schema.critic_width(), "width of the critic's observation");
+        let (actor, critic) = out.split_at_mut(self.schema.actor_width());
+        self.encode_audience(Audience::ActorAndCritic, sensed, actor)?;
+        self.encode_audience(Audience::CriticOnly, truth, critic)
+    }
+
+    fn encode_audience(
+        &mut self,
+        audience: Audience,
+        frame: &SignalFrame,
+        out: &mut [f32],
+    ) -> Result<(), ObservationError> {
+        let mut column = 0;
+        for index in 0..self.schema.terms.len() {
+            let term = &self.schema.terms[index];
+            if term.audience != audience {
+                continue;
+            }
+            let width = self.schema.encoded_width(term);
+            let total = width * usize::from(term.history);
+            let values = fresh_values(term, frame)?;
+            let past = &mut self.history[index];
+            if past.is_empty() {
+                past.resize(total, 0.0);
+                self.schema.write_encoded(term, values, &mut past[..width]);
+                for back in 1..usize::from(term.history) {
+                    past.copy_within(..width, back * width);
+                }
+            } else {
+                past.copy_within(..total - width, width);
+                self.schema.write_encoded(term, values, &mut past[..width]);
+            }
+            out[column..column + total].copy_from_slice(past);
+            column += total;
+        }
+        Ok(())
+    }
+}
+
+/// The values of a term's signal, if they may be used.
+fn fresh_values<'f>(term: &ObservationTerm, frame: &'f SignalFrame) -> Result<&'f [f32], ObservationError> {
+    let signal = term.signal.name();
+    let (Some(values), Some(stamp)) = (frame.read(term.signal), frame.stamp(term.signal)) else {
+        return Err(ObservationError::Missing { signal });
+    };
+    let age_secs = frame.now().secs_since(stamp);
+    if age_secs > f64::from(term.max_age_secs) + 1e-9 {
+        return Err(ObservationError::Stale { signal, age_secs, max_age_secs: term.max_age_secs });
+    }
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(element) => Err(ObservationError::NotFinite { signal, element }),
+        None => Ok(values),
+    }
+}
+
+impl ObservationSchema {
+    fn write_encoded(&self, term: &ObservationTerm, values: &[f32], out: &mut [f32]) {
+        match term.encoding {
+            Encoding::Raw => out.copy_from_slice(values),
+            Encoding::Divide(by) => out.iter_mut().zip(values).for_each(|(o, v)| *o = v / by),
+            Encoding::JointRange => write_by_limits(&self.joints, values, out),
+            Encoding::ByBounds => write_by_limits(&self.parameters, values, out),
+            Encoding::Rotation6 => write_rotation6(values, out),
+        }
+    }
+}
+
+fn write_by_limits(limits: &[NamedLimits], values: &[f32], out: &mut [f32]) {
+    for ((out, value), NamedLimits { limits, .. }) in out.iter_mut().zip(values).zip(limits) {
+        let half = 0.5 * (limits.upper - limits.lower);
+        let middle = 0.5 * (limits.upper + limits.lower);
+        *out = if half > 0.0 { (value - middle) / half } else { 0.0 };
+    }
+}
+
+/// First two columns of the rotation matrix of a unit quaternion given as x, y, z, w.
+fn write_rotation6(quaternion_xyzw: &[f32], out: &mut [f32]) {
+    let [x, y, z, w] = [quaternion_xyzw[0], quaternion_xyzw[1], quaternion_xyzw[2], quaternion_xyzw[3]];
+    out.copy_from_slice(&[
+        1.0 - 2.0 * (y * y + z * z),
+        2.0 * (x * y + w * z),
+        2.0 * (x * z - w * y),
+        2.0 * (x * y - w * z),
+        1.0 - 2.0 * (x * x + z * z),
+        2.0 * (y * z + w * x),
+    ]);
+}
