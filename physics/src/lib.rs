@@ -1,12 +1,32 @@
 //! One simulated hand, and many of them in parallel.
+//!
+//! ```text
+//! SceneModel (hand + object, shared)      EpisodePlan (everything random, plain numbers)
+//!         \                                /
+//!          HandSim: one world = engine + delay line + encoders     implements robots::Hand
+//!               |
+//!          HandWorlds: many worlds + task + encoder + decoder      implements robots::WorldBatch
+//! ```
+//!
+//! Invariants: rapier is named only under `engine/`; the same plan and the same actions give the same bits, whatever
+//! the number of threads; everything about motors, friction and contact is set explicitly, never left to a default.
+//!
+//! To add a physical effect: a field in [`WorldParameters`], the line that uses it here, a row in `randomization`.
 
+mod actuation;
+mod engine;
+mod hand_sim;
 mod parameters;
 mod sampler;
 mod scene;
+mod sensing;
+mod worlds;
 
+pub use hand_sim::HandSim;
 pub use parameters::{
     ActuationParameters, ContactParameters, Disturbance, EpisodePlan, GRAVITY_M_PER_SEC2, HandParameters,
     JointParameters, ObjectParameters, SensingParameters, TimedDisturbance, WorldParameters,
 };
 pub use sampler::EpisodeSampler;
 pub use scene::{PhysicsSettings, SceneModel};
+pub use worlds::{HandWorlds, WorldsError, WorldsSettings};

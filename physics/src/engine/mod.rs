@@ -1,0 +1,119 @@
+//! The only place that names rapier: one world with a hand and an object, stepped.
+//!
+//! Everything a game engine would leave to defaults is set here on purpose: force-based motors with torque limits,
+//! the friction rule, contact softness, the length unit, no sleeping, no continuous collision detection.
+
+mod convert;
+mod groups;
+mod hand;
+mod object;
+
+use crate::parameters::WorldParameters;
+use crate::scene::SceneModel;
+use giraffe_robots::{EpisodeStart, ObjectPose};
+use hand::HandJoint;
+use rapier3d::prelude::*;
+
+/// Length that rapier's tolerances are scaled by: its defaults suit objects of a metre, ours measure 70 mm.
+const LENGTH_UNIT_M: f32 = 0.1;
+/// How far two shapes may move against each other before their contact points are found anew, in length units.
+/// rapier's default (0.05, here 5 mm) is far too coarse for fingers that roll on an edge.
+const CONTACT_RECYCLE_DISTANCE: f32 = 0.002;
+
+/// Position, orientation and velocities of the object in the palm frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ObjectState {
+    pub pose: ObjectPose,
+    /// Of the centre of mass, m/s.
+    pub linear_velocity: [f32; 3],
+    /// rad/s.
+    pub angular_velocity: [f32; 3],
+}
+
+/// One simulated world. The palm frame is rapier's world frame.
+pub(crate) struct World {
+    physics: PhysicsWorld,
+    joints: Vec<HandJoint>,
+    object: RigidBodyHandle,
+}
+
+impl World {
+    /// Builds the hand and the object of a scene with the given parameters, at the given start.
+    pub fn build(scene: &SceneModel, parameters: &WorldParameters, start: &EpisodeStart) -> Self {
+        let mut physics = PhysicsWorld::new();
+        physics.integration_parameters = integration_parameters(scene, parameters);
+        let joints = hand::insert(&mut physics, scene, parameters, &start.joint_positions_rad);
+        let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);
+        let mut world = Self { physics, joints, object };
+        world.set_gravity(parameters.gravity_m_per_sec2);
+        world
+    }
+
+    /// Gravity in the palm frame, m/s2.
+    pub fn set_gravity(&mut self, gravity: [f32; 3]) {
+        self.physics.gravity = Vector::from(gravity);
+    }
+
+    /// Sets the target of one servo, rad in the joint's true frame.
+    pub fn set_target(&mut self, joint: usize, target_rad: f32) {
+        self.joints[joint].set_target(&mut self.physics.multibody_joints, target_rad);
+    }
+
+    /// Adds momentum to the object at its centre of mass, N s.
+    pub fn push_object(&mut self, newton_secs: [f32; 3]) {
+        self.physics.bodies[self.object].apply_impulse(Vector::from(newton_secs), true);
+    }
+
+    /// One physics step.
+    pub fn step(&mut self) {
+        self.physics.step();
+    }
+
+    /// True joint angles, rad.
+    pub fn joint_positions(&self, out: &mut [f32]) {
+        for (joint, out) in self.joints.iter().zip(out) {
+            *out = joint.position(&self.physics.multibody_joints);
+        }
+    }
+
+    /// True joint velocities, rad/s.
+    pub fn joint_velocities(&self, out: &mut [f32]) {
+        for (joint, out) in self.joints.iter().zip(out) {
+            *out = joint.velocity(&self.physics.multibody_joints);
+        }
+    }
+
+    /// Where the object is and how it moves.
+    pub fn object(&self) -> ObjectState {
+        let body = &self.physics.bodies[self.object];
+        ObjectState {
+            pose: convert::object_pose(body.position()),
+            linear_velocity: body.linvel().to_array(),
+            angular_velocity: body.angvel().to_array(),
+        }
+    }
+
+    /// Sum of the normal forces of the last step between the object and the hand, N.
+    pub fn object_contact_force_newton(&self) -> f32 {
+        let dt = self.physics.integration_parameters.dt;
+        let colliders = self.physics.bodies[self.object].colliders();
+        let pairs = colliders.iter().flat_map(|&handle| self.physics.narrow_phase.contact_pairs_with(handle));
+        pairs.map(|pair| pair.total_impulse_magnitude()).sum::<f32>() / dt
+    }
+}
+
+fn integration_parameters(scene: &SceneModel, parameters: &WorldParameters) -> IntegrationParameters {
+    let contact = &parameters.contact;
+    let softness = SpringCoefficients::new(contact.frequency_hz, contact.damping_ratio);
+    IntegrationParameters {
+        dt: scene.substep_secs(),
+        contact_softness: softness,
+        static_contact_softness: softness,
+        length_unit: LENGTH_UNIT_M,
+        num_solver_iterations: scene.settings().solver_iteration_count as usize,
+        max_ccd_substeps: 0,
+        normalized_contact_recycle_distance: CONTACT_RECYCLE_DISTANCE,
+        friction_model: FrictionModel::Coulomb,
+        ..IntegrationParameters::default()
+    }
+}

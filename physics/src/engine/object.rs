@@ -1,0 +1,53 @@
+//! The object: one free body of even density.
+
+use super::{convert, groups, hand};
+use crate::parameters::WorldParameters;
+use crate::scene::SceneModel;
+use giraffe_robots::GeomShape;
+use nalgebra::Isometry3;
+use rapier3d::prelude::*;
+
+pub(super) fn insert(
+    physics: &mut PhysicsWorld,
+    scene: &SceneModel,
+    parameters: &WorldParameters,
+    palm_from_object: &Isometry3<f32>,
+) -> RigidBodyHandle {
+    let object = &parameters.object;
+    let model_shape = &scene.object().shape;
+    let mass = MassProperties::new(
+        Vector::from(object.center_of_mass_m),
+        object.mass_kg,
+        Vector::from(even_inertia(model_shape, object.size_scale, object.mass_kg)),
+    );
+    let body = RigidBodyBuilder::dynamic()
+        .pose(convert::pose(palm_from_object))
+        .additional_mass_properties(mass)
+        .can_sleep(false);
+    let collider = hand::shape(model_shape, object.size_scale)
+        .density(0.0)
+        .friction(0.0)
+        .friction_combine_rule(CoefficientCombineRule::Max)
+        .restitution(parameters.contact.restitution)
+        .restitution_combine_rule(CoefficientCombineRule::Max)
+        .collision_groups(groups::of_object());
+    physics.insert(body, collider).0
+}
+
+/// Principal moments of a solid of even density about its centre, kg m2.
+fn even_inertia(shape: &GeomShape, scale: f32, mass_kg: f32) -> [f32; 3] {
+    match *shape {
+        GeomShape::Box { half_extents_m: half } => {
+            let [x, y, z] = half.map(|h| (h * scale).powi(2));
+            [y + z, x + z, x + y].map(|sum| mass_kg * sum / 3.0)
+        }
+        GeomShape::Sphere { radius_m } => [0.4 * mass_kg * (radius_m * scale).powi(2); 3],
+        GeomShape::Capsule { half_length_m, radius_m } => {
+            // Taken as a cylinder as long as the whole capsule: close enough for an object's inertia.
+            let radius2 = (radius_m * scale).powi(2);
+            let length2 = (2.0 * (half_length_m + radius_m) * scale).powi(2);
+            let across = mass_kg * (3.0 * radius2 + length2) / 12.0;
+            [across, across, 0.5 * mass_kg * radius2]
+        }
+    }
+}

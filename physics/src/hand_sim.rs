@@ -1,0 +1,241 @@
+//! One simulated hand with an object, for one episode. Implements [`Hand`], as a real hand does.
+
+use crate::actuation::DelayLine;
+use crate::engine::World;
+use crate::parameters::{Disturbance, EpisodePlan};
+use crate::scene::SceneModel;
+use crate::sensing::JointSensor;
+use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout};
+use nalgebra::{UnitQuaternion, UnitVector3, Vector3};
+use std::sync::Arc;
+
+/// One world: a hand, an object, and an [`EpisodePlan`] that fixes everything random about them.
+///
+/// Two worlds with the same plan and the same targets give the same bits.
+pub struct HandSim {
+    scene: Arc<SceneModel>,
+    plan: EpisodePlan,
+    world: World,
+    delay: DelayLine,
+    sensor: JointSensor,
+    truth: SignalFrame,
+    step: u32,
+    /// Per joint: until which step it is jammed, and at which angle.
+    jams: Vec<Option<(u32, f32)>>,
+    tilt: Option<(u32, [f32; 3])>,
+    frozen_until: u32,
+    /// Scratch, one per joint.
+    targets: Vec<f32>,
+    positions: Vec<f32>,
+    velocities: Vec<f32>,
+}
+
+impl HandSim {
+    /// The start of the episode that `plan` describes.
+    ///
+    /// # Panics
+    /// When the plan is for a hand with another number of joints: a mistake in this program.
+    pub fn new(scene: Arc<SceneModel>, plan: EpisodePlan) -> Self {
+        let robot = scene.robot();
+        let joint_count = robot.joint_count();
+        assert_eq!(plan.parameters.joints.len(), joint_count, "parameters of every joint");
+        let start = &plan.start.joint_positions_rad;
+        let layout = SignalLayout { joint_count, parameter_count: plan.sampled.len() };
+        let parameters = &plan.parameters;
+        let mut sim = Self {
+            world: World::build(&scene, parameters, &plan.start),
+            delay: DelayLine::new(parameters.actuation.delay_secs, robot.control.period_secs, start),
+            sensor: JointSensor::new(
+                parameters.sensing,
+                &parameters.joints,
+                scene.substep_secs(),
+                plan.noise_seed,
+                start,
+            ),
+            truth: SignalFrame::new(layout),
+            step: 0,
+            jams: vec![None; joint_count],
+            tilt: None,
+            frozen_until: 0,
+            targets: vec![0.0; joint_count],
+            positions: start.clone(),
+            velocities: vec![0.0; joint_count],
+            scene: Arc::clone(&scene),
+            plan,
+        };
+        let reported = sim.reported_targets(&sim.plan.start.joint_positions_rad);
+        sim.write_truth(&reported);
+        sim
+    }
+
+    /// The plan this world follows.
+    pub fn plan(&self) -> &EpisodePlan {
+        &self.plan
+    }
+
+    /// What is true now, as no real hand can know it.
+    pub fn truth(&self) -> &SignalFrame {
+        &self.truth
+    }
+
+    /// Where the object truly is.
+    pub fn object_pose(&self) -> ObjectPose {
+        self.world.object().pose
+    }
+
+    /// Control steps since the start.
+    pub fn step_count(&self) -> u32 {
+        self.step
+    }
+
+    /// Whether the plan wipes the policy's recurrent state before the step that comes next.
+    pub fn hidden_state_reset_due(&self) -> bool {
+        let due = self.plan.disturbances.iter().filter(|timed| timed.step == self.step);
+        due.into_iter().any(|timed| timed.disturbance == Disturbance::HiddenStateReset)
+    }
+
+    /// Sum of the normal forces between hand and object in the last physics step, N.
+    pub fn object_contact_force_newton(&self) -> f32 {
+        self.world.object_contact_force_newton()
+    }
+
+    /// A disturbance that acts from the next step on.
+    pub fn disturb(&mut self, disturbance: &Disturbance) {
+        let period_secs = self.scene.robot().control.period_secs;
+        let until = |duration_secs: f32| self.step + (duration_secs / period_secs).round().max(1.0) as u32;
+        match *disturbance {
+            Disturbance::ObjectImpulse { newton_secs } => self.world.push_object(newton_secs),
+            Disturbance::GravityTilt { radians, axis, duration_secs } => {
+                let until = until(duration_secs);
+                self.tilt = Some((until, tilted(self.plan.parameters.gravity_m_per_sec2, axis, radians)));
+            }
+            Disturbance::JointJam { joint, duration_secs } => {
+                self.jams[joint] = Some((until(duration_secs), self.positions[joint]));
+            }
+            Disturbance::SignalLoss { duration_secs } => self.frozen_until = until(duration_secs),
+            Disturbance::HiddenStateReset => {}
+        }
+    }
+
+    fn begin_step(&mut self) {
+        let step = self.step;
+        let due: Vec<Disturbance> = self
+            .plan
+            .disturbances
+            .iter()
+            .filter(|timed| timed.step == step)
+            .map(|timed| timed.disturbance.clone())
+            .collect();
+        due.iter().for_each(|disturbance| self.disturb(disturbance));
+        self.tilt = self.tilt.filter(|(until, _)| step < *until);
+        for jam in &mut self.jams {
+            *jam = jam.filter(|(until, _)| step < *until);
+        }
+        let gravity = self.tilt.map_or(self.plan.parameters.gravity_m_per_sec2, |(_, gravity)| gravity);
+        self.world.set_gravity(gravity);
+    }
+
+    /// The physics steps of one control step.
+    fn advance(&mut self) {
+        let substeps = self.scene.settings().substep_count;
+        for substep in 0..substeps {
+            let begin = f64::from(substep) / f64::from(substeps);
+            let end = f64::from(substep + 1) / f64::from(substeps);
+            self.delay.average(begin, end, &mut self.targets);
+            for (joint, &target) in self.targets.iter().enumerate() {
+                let target = self.jams[joint].map_or(target, |(_, angle)| angle);
+                self.world.set_target(joint, target);
+            }
+            self.world.step();
+            self.world.joint_positions(&mut self.positions);
+            self.sensor.record(&self.positions);
+        }
+        self.world.joint_velocities(&mut self.velocities);
+        self.step += 1;
+    }
+
+    /// Targets in the frame the encoders report in.
+    fn reported_targets(&self, true_targets_rad: &[f32]) -> Vec<f32> {
+        let joints = &self.plan.parameters.joints;
+        true_targets_rad.iter().zip(joints).map(|(target, joint)| target + joint.zero_offset_rad).collect()
+    }
+
+    fn now(&self) -> Nanos {
+        Nanos::from_secs(f64::from(self.step) * f64::from(self.scene.robot().control.period_secs))
+    }
+
+    fn write_truth(&mut self, reported_targets_rad: &[f32]) {
+        let object = self.world.object();
+        let position = object.pose.position_m;
+        let rotation = object.pose.palm_from_object;
+        let gravity = self.tilt.map_or(self.plan.parameters.gravity_m_per_sec2, |(_, gravity)| gravity);
+        self.truth.begin(self.now());
+        self.truth.write(Signal::JointPosition, &self.positions);
+        self.truth.write(Signal::JointVelocity, &self.velocities);
+        self.truth.write(Signal::JointTarget, reported_targets_rad);
+        self.truth.write(Signal::ObjectPosition, position.as_slice());
+        self.truth.write(Signal::ObjectRotation, &[rotation.i, rotation.j, rotation.k, rotation.w]);
+        self.truth.write(Signal::ObjectLinearVelocity, &object.linear_velocity);
+        self.truth.write(Signal::ObjectAngularVelocity, &object.angular_velocity);
+        self.truth.write(Signal::Gravity, &gravity);
+        self.truth.write(Signal::WorldParameters, &self.plan.sampled);
+    }
+
+    fn check_finite(&self) -> Result<(), HandError> {
+        for signal in Signal::ALL {
+            let values = self.truth.read(signal).unwrap_or(&[]);
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(HandError::NotFinite { what: format!("the simulated {}", signal.name()) });
+            }
+        }
+        Ok(())
+    }
+
+    fn sense(&mut self, sensed: &mut SignalFrame, targets_rad: &[f32]) {
+        sensed.begin(self.now());
+        let frozen = self.step <= self.frozen_until && self.frozen_until > 0;
+        sensed.write(Signal::JointPosition, self.sensor.read(frozen));
+        sensed.write(Signal::JointTarget, targets_rad);
+    }
+}
+
+impl Hand for HandSim {
+    fn model(&self) -> &RobotModel {
+        self.scene.robot()
+    }
+
+    fn observe(&mut self, sensed: &mut SignalFrame) -> Result<(), HandError> {
+        let targets = self.truth.read(Signal::JointTarget).unwrap_or(&[]).to_vec();
+        self.sense(sensed, &targets);
+        Ok(())
+    }
+
+    fn exchange(&mut self, targets_rad: &[f32], sensed: &mut SignalFrame) -> Result<Commanded, HandError> {
+        if targets_rad.iter().any(|target| !target.is_finite()) {
+            return Err(HandError::NotFinite { what: "a joint target".to_owned() });
+        }
+        self.begin_step();
+        let joints = &self.plan.parameters.joints;
+        let true_targets: Vec<f32> =
+            targets_rad.iter().zip(joints).map(|(target, joint)| target - joint.zero_offset_rad).collect();
+        self.delay.push(&true_targets);
+        self.advance();
+        self.write_truth(targets_rad);
+        self.check_finite()?;
+        self.sense(sensed, targets_rad);
+        Ok(Commanded {
+            applied_rad: targets_rad.to_vec(),
+            clipped_joint_count: 0,
+            missed_tick_count: 0,
+            rearmed: false,
+            applied_seq: u64::from(self.step),
+        })
+    }
+}
+
+/// Gravity as a palm feels it that is tilted by `radians` about `axis`. A zero axis tilts nothing.
+fn tilted(gravity: [f32; 3], axis: [f32; 3], radians: f32) -> [f32; 3] {
+    let turn = UnitVector3::try_new(Vector3::from(axis), 1e-9)
+        .map_or_else(UnitQuaternion::identity, |axis| UnitQuaternion::from_axis_angle(&axis, -radians));
+    (turn * Vector3::from(gravity)).into()
+}

@@ -1,0 +1,321 @@
+//! Many worlds with one task, stepped in parallel. Implements [`WorldBatch`] for the learner.
+
+use crate::hand_sim::HandSim;
+use crate::parameters::EpisodePlan;
+use crate::sampler::EpisodeSampler;
+use crate::scene::SceneModel;
+use giraffe_robots::{
+    ActionDecoder, ActionSchema, EpisodeEnd, EpisodeReport, Hand, ObservationEncoder, ObservationError,
+    ObservationSchema, Outcome, Progress, Signal, SignalFrame, SignalLayout, StepBatch, Task, WorldBatch,
+};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// How many worlds, on how many threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorldsSettings {
+    /// Number of worlds.
+    pub world_count: usize,
+    /// Threads that step them; 0 for one per core. Never changes a result.
+    pub thread_count: usize,
+    /// Whether each world's first episode is cut at a different length, so that episodes do not all end together.
+    pub staggered: bool,
+}
+
+impl Default for WorldsSettings {
+    fn default() -> Self {
+        Self { world_count: 128, thread_count: 0, staggered: true }
+    }
+}
+
+/// Why a batch of worlds could not be made.
+#[derive(Debug, Error)]
+pub enum WorldsError {
+    /// The task's observation cannot be.
+    #[error(transparent)]
+    Observation(#[from] ObservationError),
+    /// No threads.
+    #[error("starting {thread_count} physics threads failed: {source}")]
+    Threads {
+        /// How many were asked for.
+        thread_count: usize,
+        /// Why.
+        source: rayon::ThreadPoolBuildError,
+    },
+}
+
+/// Many [`HandSim`]s with one task.
+pub struct HandWorlds {
+    shared: Shared,
+    sampler: Box<dyn EpisodeSampler>,
+    worlds: Vec<World>,
+    pool: rayon::ThreadPool,
+    reports: Vec<EpisodeReport>,
+}
+
+/// What every world reads and none changes.
+struct Shared {
+    scene: Arc<SceneModel>,
+    task: &'static dyn Task,
+    schema: ObservationSchema,
+    decoder: ActionDecoder,
+    staggered: bool,
+}
+
+/// One world and what its loop remembers.
+struct World {
+    index: u64,
+    episode: u64,
+    sim: HandSim,
+    encoder: ObservationEncoder,
+    sensed: SignalFrame,
+    progress: Progress,
+    reward: f32,
+    /// Every action since the start of the episode: enough to continue from a checkpoint bit for bit.
+    actions: Vec<f32>,
+    targets: Vec<f32>,
+}
+
+/// One world in a checkpoint: its plan, and the actions that led from its start to now.
+#[derive(Serialize, Deserialize)]
+struct SavedWorld {
+    episode: u64,
+    plan: EpisodePlan,
+    actions: Vec<f32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedWorlds {
+    sampler: Vec<u8>,
+    worlds: Vec<SavedWorld>,
+    reports: Vec<EpisodeReport>,
+}
+
+impl HandWorlds {
+    /// Worlds that have not started yet: call [`WorldBatch::reset_all`] or [`WorldBatch::restore`].
+    ///
+    /// # Errors
+    /// When the task's observation cannot be built or no threads can be started.
+    pub fn new(
+        scene: Arc<SceneModel>,
+        task: &'static dyn Task,
+        sampler: Box<dyn EpisodeSampler>,
+        settings: WorldsSettings,
+    ) -> Result<Self, WorldsError> {
+        let robot = Arc::clone(scene.robot());
+        let schema = ObservationSchema::new(task.observation(&robot), &robot, sampler.parameters())?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(settings.thread_count)
+            .build()
+            .map_err(|source| WorldsError::Threads { thread_count: settings.thread_count, source })?;
+        let decoder = ActionDecoder::new(&task.action(&robot));
+        let shared = Shared { scene, task, schema, decoder, staggered: settings.staggered };
+        let worlds = pool.install(|| {
+            (0..settings.world_count as u64)
+                .into_par_iter()
+                .map(|index| World::new(&shared, index, 0, sampler.plan(index, 0)))
+                .collect()
+        });
+        Ok(Self { shared, sampler, worlds, pool, reports: Vec::new() })
+    }
+
+    /// What actions mean here.
+    pub fn action_schema(&self) -> ActionSchema {
+        self.shared.task.action(self.shared.scene.robot())
+    }
+}
+
+impl WorldBatch for HandWorlds {
+    fn schema(&self) -> &ObservationSchema {
+        &self.shared.schema
+    }
+
+    fn action_width(&self) -> usize {
+        self.shared.scene.robot().joint_count()
+    }
+
+    fn world_count(&self) -> usize {
+        self.worlds.len()
+    }
+
+    fn reset_all(&mut self, out: &mut StepBatch) {
+        let Self { shared, sampler, worlds, pool, .. } = self;
+        let width = shared.schema.critic_width();
+        pool.install(|| {
+            worlds.par_iter_mut().zip(out.observations.par_chunks_mut(width)).for_each(|(world, observation)| {
+                *world = World::new(shared, world.index, 0, sampler.plan(world.index, 0));
+                world.observe(observation);
+            });
+        });
+        out.ends.fill(EpisodeEnd::Running);
+        out.rewards.fill(0.0);
+    }
+
+    fn step(&mut self, actions: &[f32], out: &mut StepBatch) {
+        let action_width = self.action_width();
+        let Self { shared, sampler, worlds, pool, reports } = self;
+        let width = shared.schema.critic_width();
+        let finished: Vec<Option<EpisodeReport>> = pool.install(|| {
+            let outputs = out
+                .observations
+                .par_chunks_mut(width)
+                .zip(out.last_observations.par_chunks_mut(width))
+                .zip(out.rewards.par_iter_mut().zip(out.ends.par_iter_mut()));
+            worlds
+                .par_iter_mut()
+                .zip(actions.par_chunks(action_width))
+                .zip(outputs)
+                .map(|((world, action), ((observation, last), (reward, end)))| {
+                    (*reward, *end) = world.step(shared, action, observation);
+                    if *end == EpisodeEnd::Running {
+                        return None;
+                    }
+                    last.copy_from_slice(observation);
+                    let report = world.report(shared);
+                    let episode = world.episode + 1;
+                    *world = World::new(shared, world.index, episode, sampler.plan(world.index, episode));
+                    world.observe(observation);
+                    Some(report)
+                })
+                .collect()
+        });
+        // In the order of worlds, so that learning from reports does not depend on threads.
+        let finished: Vec<EpisodeReport> = finished.into_iter().flatten().collect();
+        if !finished.is_empty() {
+            sampler.learn(&finished);
+            reports.extend(finished);
+        }
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let worlds = self.worlds.iter().map(World::save).collect();
+        let saved = SavedWorlds { sampler: self.sampler.save(), worlds, reports: self.reports.clone() };
+        rmp_serde::to_vec(&saved).expect("plain numbers can always be written")
+    }
+
+    fn restore(&mut self, saved: &[u8], out: &mut StepBatch) -> Result<(), String> {
+        let saved: SavedWorlds = rmp_serde::from_slice(saved).map_err(|error| format!("saved worlds: {error}"))?;
+        if saved.worlds.len() != self.worlds.len() {
+            return Err(format!("{} worlds were saved, {} are here", saved.worlds.len(), self.worlds.len()));
+        }
+        let joint_count = self.action_width();
+        let fits = |plan: &EpisodePlan| plan.parameters.joints.len() == joint_count;
+        if !saved.worlds.iter().all(|world| fits(&world.plan)) {
+            return Err(format!("the saved worlds have another hand; this one has {joint_count} joints"));
+        }
+        self.sampler.restore(&saved.sampler)?;
+        self.reports = saved.reports;
+        let Self { shared, worlds, pool, .. } = self;
+        let width = shared.schema.critic_width();
+        pool.install(|| {
+            worlds
+                .par_iter_mut()
+                .zip(saved.worlds)
+                .zip(out.observations.par_chunks_mut(width))
+                .for_each(|((world, saved), observation)| world.relive(shared, saved, observation));
+        });
+        out.ends.fill(EpisodeEnd::Running);
+        Ok(())
+    }
+
+    fn take_reports(&mut self) -> Vec<EpisodeReport> {
+        std::mem::take(&mut self.reports)
+    }
+}
+
+impl World {
+    fn new(shared: &Shared, index: u64, episode: u64, plan: EpisodePlan) -> Self {
+        let robot = shared.scene.robot();
+        let layout = SignalLayout { joint_count: robot.joint_count(), parameter_count: plan.sampled.len() };
+        let sim = HandSim::new(Arc::clone(&shared.scene), plan);
+        Self {
+            index,
+            episode,
+            encoder: ObservationEncoder::new(&shared.schema),
+            sensed: SignalFrame::new(layout),
+            progress: Progress::new(sim.object_pose()),
+            reward: 0.0,
+            actions: Vec::new(),
+            targets: vec![0.0; robot.joint_count()],
+            sim,
+        }
+    }
+
+    /// The first observation of an episode.
+    fn observe(&mut self, observation: &mut [f32]) {
+        self.sim.observe(&mut self.sensed).expect("a simulated hand can always be read");
+        self.progress.previous_targets_rad = self.sensed.read(Signal::JointTarget).unwrap_or(&[]).to_vec();
+        self.encode(observation);
+    }
+
+    fn encode(&mut self, observation: &mut [f32]) {
+        let written = self.encoder.encode(&self.sensed, self.sim.truth(), observation);
+        debug_assert!(written.is_ok(), "{written:?}");
+    }
+
+    fn step(&mut self, shared: &Shared, action: &[f32], observation: &mut [f32]) -> (f32, EpisodeEnd) {
+        self.actions.extend_from_slice(action);
+        let read = |signal| self.sensed.read(signal).unwrap_or(&[]);
+        shared.decoder.decode(action, read(Signal::JointTarget), read(Signal::JointPosition), &mut self.targets);
+        if self.sim.exchange(&self.targets, &mut self.sensed).is_err() {
+            // The engine lost its numbers. As bad as a drop; the observation stays the last good one.
+            self.progress.dropped = true;
+            self.progress.step_count += 1;
+            observation.fill(0.0);
+            return (DIVERGED_REWARD, EpisodeEnd::Terminated);
+        }
+        let outcome = shared.task.advance(&mut self.progress, &self.sim.object_pose());
+        let truth = self.sim.truth();
+        let reward = shared.task.rewards(shared.scene.robot(), &self.progress, outcome, truth).total();
+        self.progress.previous_targets_rad.copy_from_slice(&self.targets);
+        self.reward += reward;
+        self.encode(observation);
+        let end = match outcome {
+            Outcome::Dropped => EpisodeEnd::Terminated,
+            Outcome::Running if self.progress.step_count >= self.step_limit(shared) => EpisodeEnd::TimedOut,
+            Outcome::Running => EpisodeEnd::Running,
+        };
+        (reward, end)
+    }
+
+    fn step_limit(&self, shared: &Shared) -> u32 {
+        let full = shared.task.episode_step_count();
+        if shared.staggered && self.episode == 0 {
+            // Spread evenly by a multiplicative hash of the world's index (Knuth 6.4, golden ratio).
+            let spread = self.index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            return 1 + ((spread * u64::from(full)) >> 32) as u32;
+        }
+        full
+    }
+
+    fn report(&self, shared: &Shared) -> EpisodeReport {
+        EpisodeReport {
+            world: self.index,
+            episode: self.episode,
+            step_count: self.progress.step_count,
+            reward: self.reward,
+            progress: self.progress.rotation_rad as f32,
+            dropped: self.progress.dropped,
+            duration_secs: self.step_limit(shared) as f32 * shared.scene.robot().control.period_secs,
+        }
+    }
+
+    fn save(&self) -> SavedWorld {
+        SavedWorld { episode: self.episode, plan: self.sim.plan().clone(), actions: self.actions.clone() }
+    }
+
+    /// Lives through a saved episode again, up to where it was. The same plan and actions give the same bits.
+    fn relive(&mut self, shared: &Shared, saved: SavedWorld, observation: &mut [f32]) {
+        *self = World::new(shared, self.index, saved.episode, saved.plan);
+        self.observe(observation);
+        for action in saved.actions.chunks(self.targets.len()) {
+            self.step(shared, action, observation);
+        }
+    }
+}
+
+/// Reward of a step in which the engine lost its numbers: that of a drop.
+const DIVERGED_REWARD: f32 = -0.5;
