@@ -16,8 +16,10 @@
 
 mod action;
 mod contract;
+pub mod description;
 mod frame;
 mod model;
+mod names;
 mod object;
 mod observation;
 mod seed;
@@ -27,15 +29,18 @@ pub mod tasks;
 
 pub use action::{ActionDecoder, ActionSchema};
 pub use contract::{Commanded, EpisodeEnd, EpisodeReport, Hand, HandError, StepBatch, WorldBatch};
+pub use description::{DescriptionError, ROBOTS, RobotEntry, load_robot};
 pub use frame::{Nanos, SignalFrame, SignalLayout};
 pub use model::{
     BodyModel, ControlSpec, DeviceMapping, FingertipModel, GeomModel, GeomShape, HoldAt, JointModel, Limits, Region,
     RobotModel, SafetySpec,
 };
-pub use object::{OBJECTS, ObjectModel, ObjectPose};
+pub use names::{UnknownName, nearest_name};
+pub use object::{OBJECTS, ObjectModel, ObjectPose, find_object};
 pub use observation::{
     Audience, Encoding, NamedLimits, ObservationEncoder, ObservationError, ObservationSchema, ObservationTerm,
 };
 pub use seed::{SeedTree, Stream, StreamRng};
 pub use signal::{ReferenceFrame, Shape, Signal, SignalDefinition, Source, Unit};
 pub use task::{EpisodeStart, Outcome, Progress, RewardTerms, Task, object_pose};
+pub use tasks::{TASKS, find_task};

@@ -155,6 +155,7 @@ pub struct JointModel {
 
 /// How a joint is wired.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeviceMapping {
     /// Id on the servo bus.
     pub id: u8,
@@ -177,6 +178,7 @@ pub struct FingertipModel {
 
 /// How a hand is driven.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ControlSpec {
     /// Seconds between two commands of a policy. A target holds, as a step, until the next one arrives.
     pub period_secs: f32,
@@ -243,6 +245,22 @@ impl RobotModel {
     pub fn fingertip_positions(&self, positions_rad: &[f32]) -> Vec<Point3<f32>> {
         let palm_from_body = self.forward_kinematics(positions_rad);
         self.fingertips.iter().map(|tip| palm_from_body[tip.body] * tip.point_m).collect()
+    }
+
+    /// A pose (rad, canonical order) and the fingertip positions it must give in the palm frame.
+    ///
+    /// Two programs that agree on these numbers agree on order, zeros, signs and units. The pose is inside the
+    /// limits and no two joints stand alike: joint i stands at 0.2 + 0.6 frac((i + 1) / golden ratio) of its range.
+    pub fn test_vector(&self) -> (Vec<f32>, Vec<Point3<f32>>) {
+        const INVERSE_GOLDEN_RATIO: f64 = 0.618_033_988_749_895;
+        let stand = |(index, joint): (usize, &JointModel)| {
+            let fraction = 0.2 + 0.6 * (INVERSE_GOLDEN_RATIO * (index + 1) as f64).fract();
+            let Limits { lower, upper } = joint.position_limits_rad;
+            (f64::from(lower) + fraction * f64::from(upper - lower)) as f32
+        };
+        let pose_rad: Vec<f32> = self.joints.iter().enumerate().map(stand).collect();
+        let fingertips_m = self.fingertip_positions(&pose_rad);
+        (pose_rad, fingertips_m)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The objects a hand is given.
 
 use crate::model::GeomShape;
+use crate::names::UnknownName;
 use nalgebra::{UnitQuaternion, Vector3};
 
 /// A rigid object of one shape and even density.
@@ -26,6 +27,15 @@ pub static OBJECTS: &[ObjectModel] = &[ObjectModel {
     mass_kg: 0.108,
     friction: 0.3,
 }];
+
+/// The object called `name`.
+///
+/// # Errors
+/// When there is none; the message suggests the nearest name.
+pub fn find_object(name: &str) -> Result<&'static ObjectModel, UnknownName> {
+    let found = OBJECTS.iter().find(|object| object.name == name);
+    found.ok_or_else(|| UnknownName::new("object", name, OBJECTS.iter().map(|object| object.name)))
+}
 
 /// Position and orientation of an object in the palm frame.
 #[derive(Debug, Clone, Copy, PartialEq)]

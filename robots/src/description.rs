@@ -1,0 +1,154 @@
+//! Reads a hand from its description: the only place that knows the files.
+//!
+//! A description is a folder with two files. `hand.xml` is MJCF, which MuJoCo loads too, so that anything said
+//! about the hand here can be checked against another engine with the same file. `robot.toml` says what MJCF
+//! cannot: canonical joint order, servo ids, fingertips, control period, safety. To add a hand: a folder in
+//! `descriptions/` and its line in [`ROBOTS`]; or no line, and the folder's path wherever a name is asked for.
+
+mod error;
+mod fingerprint;
+mod grammar;
+mod mjcf;
+mod settings;
+
+pub use error::{DescriptionError, Place};
+
+use crate::model::{FingertipModel, JointModel, Region, RobotModel};
+use crate::names::UnknownName;
+use mjcf::{HandFile, Hinge};
+use nalgebra::{Isometry3, Point3};
+use settings::{JointRow, Settings};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// A built-in hand.
+#[derive(Debug, Clone, Copy)]
+pub struct RobotEntry {
+    /// Name, as in `--robot`, and of its folder.
+    pub name: &'static str,
+    /// One sentence.
+    pub doc: &'static str,
+    hand_xml: &'static str,
+    robot_toml: &'static str,
+}
+
+/// Every built-in hand.
+pub static ROBOTS: &[RobotEntry] = &[RobotEntry {
+    name: "leap-right",
+    doc: "LEAP hand, right (Shaw et al. 2023): four fingers, 16 servos",
+    hand_xml: include_str!("../descriptions/leap-right/hand.xml"),
+    robot_toml: include_str!("../descriptions/leap-right/robot.toml"),
+}];
+
+/// Larger files are not read.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Reads a hand: a name from [`ROBOTS`], or the path of a folder with `hand.xml` and `robot.toml`.
+///
+/// # Errors
+/// When there is no such hand, or when a file is missing or wrong; the message names file and line.
+pub fn load_robot(name_or_path: &str) -> Result<RobotModel, DescriptionError> {
+    if let Some(entry) = ROBOTS.iter().find(|entry| entry.name == name_or_path) {
+        return read_robot(entry.name, entry.hand_xml, entry.robot_toml);
+    }
+    let folder = Path::new(name_or_path);
+    if !folder.is_dir() && !name_or_path.contains(std::path::MAIN_SEPARATOR) {
+        let known = ROBOTS.iter().map(|entry| entry.name);
+        return Err(UnknownName::new("robot", name_or_path, known).into());
+    }
+    let hand_xml = read_file(&folder.join("hand.xml"))?;
+    let robot_toml = read_file(&folder.join("robot.toml"))?;
+    let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let name = absolute.file_name().map_or_else(|| name_or_path.into(), |name| name.to_string_lossy());
+    read_robot(&name, &hand_xml, &robot_toml)
+}
+
+fn read_file(path: &Path) -> Result<String, DescriptionError> {
+    let unreadable = |source| DescriptionError::Unreadable { path: path.to_path_buf(), source };
+    let mut text = String::new();
+    let mut limited = File::open(path).map_err(unreadable)?.take(MAX_FILE_BYTES + 1);
+    limited.read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(DescriptionError::TooLarge { path: path.to_path_buf(), limit_bytes: MAX_FILE_BYTES });
+    }
+    Ok(text)
+}
+
+/// Reads a hand from the texts of its two files.
+fn read_robot(name: &str, hand_xml: &str, robot_toml: &str) -> Result<RobotModel, DescriptionError> {
+    let hand = mjcf::read_hand(&format!("{name}/hand.xml"), hand_xml)?;
+    let settings = settings::read_settings(&format!("{name}/robot.toml"), robot_toml, &hand)?;
+    Ok(assemble(name, hand, settings))
+}
+
+/// Joins the two files. Everything was checked before.
+fn assemble(name: &str, hand: HandFile, settings: Settings) -> RobotModel {
+    let HandFile { mut bodies, hinges, contact_excludes, home_rad: home_in_file } = hand;
+    let rows: Vec<JointRow> = settings.joints.into_iter().map(toml::Spanned::into_inner).collect();
+    let in_file: Vec<usize> = rows
+        .iter()
+        .map(|row| hinges.iter().position(|hinge| hinge.name == row.name).expect("every row names a hinge"))
+        .collect();
+    for body in &mut bodies {
+        body.joint = body.joint.map(|own| in_file.iter().position(|j| *j == own).expect("every hinge has a row"));
+    }
+    let regions = settings.regions.into_inner();
+    for body in &mut bodies {
+        let palm = regions.palm_bodies.contains(&body.name);
+        for geom in &mut body.geoms {
+            let tip = regions.tip_geoms.contains(&geom.name);
+            geom.region = if tip {
+                Region::Tip
+            } else if palm {
+                Region::Palm
+            } else {
+                Region::Link
+            };
+        }
+    }
+    let fingertips = settings
+        .fingertips
+        .into_iter()
+        .map(toml::Spanned::into_inner)
+        .map(|row| FingertipModel {
+            body: bodies.iter().position(|body| body.name == row.body).expect("every fingertip's body was checked"),
+            name: row.name,
+            point_m: Point3::from(row.point_m),
+        })
+        .collect();
+    let [x, y, z] = settings.object_home.into_inner().position_m;
+    let mut robot = RobotModel {
+        name: name.to_owned(),
+        home_rad: in_file.iter().map(|index| home_in_file[*index]).collect(),
+        joints: in_file.iter().zip(rows).map(|(index, row)| joint(&hinges[*index], row)).collect(),
+        bodies,
+        fingertips,
+        contact_excludes,
+        control: settings.control.into_inner(),
+        palm_from_object_home: Isometry3::translation(x, y, z),
+        safety: settings.safety.into_inner(),
+        kinematics_fingerprint: String::new(),
+        dynamics_fingerprint: String::new(),
+    };
+    robot.kinematics_fingerprint = fingerprint::kinematics(&robot);
+    robot.dynamics_fingerprint = fingerprint::dynamics(&robot);
+    robot
+}
+
+fn joint(hinge: &Hinge, row: JointRow) -> JointModel {
+    JointModel {
+        name: row.name,
+        body: hinge.body,
+        axis: hinge.axis,
+        anchor_m: hinge.anchor_m,
+        position_limits_rad: hinge.position_limits_rad,
+        velocity_limit_rad_per_sec: row.velocity_limit_rad_per_sec,
+        effort_limit_newton_m: hinge.effort_limit_newton_m,
+        stiffness_newton_m_per_rad: hinge.stiffness_newton_m_per_rad,
+        damping_newton_m_secs_per_rad: hinge.damping_newton_m_secs_per_rad,
+        friction_loss_newton_m: hinge.friction_loss_newton_m,
+        armature_kg_m2: hinge.armature_kg_m2,
+        device: row.device,
+    }
+}
