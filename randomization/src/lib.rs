@@ -1,1 +1,49 @@
-//! What varies between worlds and during an episode
+//! What varies between worlds and during an episode.
+//!
+//! ```text
+//! PARAMETERS ── RangeConfig ──► FixedRanges ──► EpisodePlan ──► physics
+//!  (table)      (a user's file)      ▲          parameters, start, disturbances, noise seed
+//! SCENARIOS ─────────────────────────┘
+//! ```
+//!
+//! | to learn about | read |
+//! | --- | --- |
+//! | what can vary | [`PARAMETERS`], rows of [`RandomizedParameter`] |
+//! | how it varies | [`Distribution`], [`RangeConfig`], [`Preset`] |
+//! | who draws an episode | [`FixedRanges`] |
+//! | what happens during an episode | [`SCENARIOS`], rows of [`Scenario`] |
+//!
+//! Invariants: this crate writes only `WorldParameters` and `Disturbance`s and knows no engine; a plan is a pure
+//! function of (seed, world, episode); every row draws from a generator of its own, so switching one on or off
+//! leaves the others' values as they were; nothing ever leaves a row's physical bounds.
+//!
+//! To add a parameter: one row in the file of `parameters/` it belongs to. Config key, validation, sampling,
+//! critic column, log column, documentation and the test that it has an effect follow from the row. To add a
+//! scenario: one file in `scenarios/` and its line in [`SCENARIOS`].
+
+mod distribution;
+mod effect;
+mod error;
+mod fixed_ranges;
+mod parameter;
+mod parameters;
+mod ranges;
+mod scenario;
+mod scenarios;
+mod table;
+
+#[cfg(test)]
+mod test_scene;
+
+pub use distribution::Distribution;
+pub use effect::{Direction, Effect, Observable};
+pub use error::RandomizationError;
+pub use fixed_ranges::FixedRanges;
+pub use parameter::{Apply, Change, JointDraw, Meaning, RandomizedParameter};
+pub use parameters::{PARAMETERS, find_parameter};
+pub use ranges::{Preset, RandomizationConfig, RangeConfig};
+pub use scenario::{EpisodeOutline, Scenario};
+pub use scenarios::{NONE, SCENARIOS, find_scenario};
+pub use table::{
+    ParameterRow, ScenarioRow, TableFormat, parameter_rows, parameter_table, scenario_rows, scenario_table,
+};

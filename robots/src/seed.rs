@@ -55,6 +55,15 @@ impl SeedTree {
         self.root
     }
 
+    /// The tree of one named part, such as one parameter among many: independent of this tree and of the trees of all
+    /// other names.
+    #[must_use]
+    pub fn branch(&self, name: &str) -> SeedTree {
+        let state = mix(self.root ^ 0x6272_616e_6368_6573);
+        let root = name.bytes().fold(state, |state, byte| mix(state.wrapping_add(u64::from(byte) + 1)));
+        SeedTree { root }
+    }
+
     /// An independent generator for one purpose, world and episode.
     pub fn stream(&self, stream: Stream, world: u64, episode: u64) -> StreamRng {
         let mut state = self.root ^ 0x6769_7261_6666_6521;
@@ -93,6 +102,19 @@ mod tests {
             first(7, Stream::Start, 3, 6),
         ] {
             assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn a_branch_repeats_and_differs_from_its_tree_and_its_neighbours() {
+        let first = |tree: SeedTree| -> u64 { tree.stream(Stream::Parameters, 3, 5).random() };
+        let tree = SeedTree::new(7);
+        let base = first(tree.branch("object.mass"));
+        assert_eq!(base, first(tree.branch("object.mass")));
+        for other in
+            [tree, tree.branch("object.mas"), tree.branch("object.size"), SeedTree::new(8).branch("object.mass")]
+        {
+            assert_ne!(base, first(other));
         }
     }
 }

@@ -1,0 +1,66 @@
+//! What can be wrong with what a user asks for.
+
+use crate::distribution::Distribution;
+use giraffe_robots::Limits;
+use thiserror::Error;
+
+/// Why randomization cannot be as asked.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum RandomizationError {
+    /// No such parameter.
+    #[error(
+        "no randomized parameter is called \"{name}\"{suggestion}; `giraffe list parameters` shows all of them \
+         (names contain dots, so quote them in TOML)"
+    )]
+    UnknownParameter {
+        /// What was asked for.
+        name: String,
+        /// `; did you mean "..."?`, or nothing.
+        suggestion: String,
+    },
+    /// No such scenario.
+    #[error("no scenario is called \"{name}\"{suggestion}; `giraffe list scenarios` shows all of them")]
+    UnknownScenario {
+        /// What was asked for.
+        name: String,
+        /// `; did you mean "..."?`, or nothing.
+        suggestion: String,
+    },
+    /// A distribution that cannot be drawn from.
+    #[error("range of \"{name}\": found {found}, but {problem}")]
+    InvalidRange {
+        /// The parameter.
+        name: String,
+        /// What was found.
+        found: Distribution,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// A distribution that reaches beyond what is physically sensible.
+    #[error(
+        "range of \"{name}\": found {found}, which reaches from {} to {} {unit}; allowed is {} to {} {unit}",
+        reach.lower, reach.upper, bounds.lower, bounds.upper
+    )]
+    OutsideBounds {
+        /// The parameter.
+        name: String,
+        /// What was found.
+        found: Distribution,
+        /// The values it can take.
+        reach: Limits,
+        /// The values it may take.
+        bounds: Limits,
+        /// Unit of all of them.
+        unit: &'static str,
+    },
+}
+
+/// `; did you mean "..."?` with the candidate most like `name`, or nothing when none is alike.
+pub(crate) fn suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+    const ALIKE: f64 = 0.7;
+    let nearest = candidates
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > ALIKE);
+    nearest.map(|(_, candidate)| format!("; did you mean \"{candidate}\"?")).unwrap_or_default()
+}

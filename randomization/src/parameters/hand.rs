@@ -1,0 +1,111 @@
+//! The hand's links, joints and servos.
+
+use super::{between, log_uniform, lowers, raises, uniform};
+use crate::effect::Observable;
+use crate::parameter::{Apply, JointDraw, Meaning, RandomizedParameter};
+
+/// Servos of one make differ by about this much from each other.
+const ONE_MAKE: JointDraw = JointDraw::Shared { spread: 0.1 };
+
+pub(super) const ROWS: &[RandomizedParameter] = &[
+    RandomizedParameter {
+        name: "hand.link_mass",
+        unit: "x",
+        doc: "mass and inertia of every link",
+        meaning: Meaning::Multiply,
+        nominal: 1.0,
+        bounds: between(0.2, 5.0),
+        usual: uniform(0.8, 1.2),
+        source: "in-hand-rotation-mjlab: x0.8 to 1.2; Dactyl 2018 table 1: x0.5 to 1.5",
+        effect: raises(Observable::FingerSag),
+        apply: Apply::World(|world, change| change.to(&mut world.hand.link_mass_scale)),
+    },
+    RandomizedParameter {
+        name: "hand.tip_size",
+        unit: "x",
+        doc: "size of the fingertips' shapes",
+        meaning: Meaning::Multiply,
+        nominal: 1.0,
+        bounds: between(0.5, 2.0),
+        usual: uniform(0.95, 1.05),
+        source: "own choice: half a millimetre of rubber on a fingertip; no published range",
+        effect: raises(Observable::HeightOnTips),
+        apply: Apply::World(|world, change| change.to(&mut world.hand.tip_size_scale)),
+    },
+    RandomizedParameter {
+        name: "joint.stiffness",
+        unit: "x",
+        doc: "stiffness of the servos; one draw for all, then +-10 % from joint to joint",
+        meaning: Meaning::Multiply,
+        nominal: 1.0,
+        bounds: between(0.1, 10.0),
+        usual: uniform(0.5, 1.5),
+        source: "UniLab Sharpa: x0.5 to 2; Dactyl 2018 table 1: x0.75 to 1.5; two public LEAP models differ by 7",
+        effect: lowers(Observable::FingerSag),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.stiffness_newton_m_per_rad), ONE_MAKE),
+    },
+    RandomizedParameter {
+        name: "joint.damping",
+        unit: "x",
+        doc: "passive damping of the joints, servos included; one draw for all, then +-10 % from joint to joint",
+        meaning: Meaning::Multiply,
+        nominal: 1.0,
+        bounds: between(0.1, 10.0),
+        usual: log_uniform(0.5, 2.0),
+        source: "UniLab Sharpa: x0.5 to 2; Dactyl 2018 table 1: x0.3 to 3",
+        effect: raises(Observable::StepLag),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.damping_newton_m_secs_per_rad), ONE_MAKE),
+    },
+    RandomizedParameter {
+        name: "joint.friction_loss",
+        unit: "x",
+        doc: "dry friction of the joints; one draw for all, then +-20 % from joint to joint",
+        meaning: Meaning::Multiply,
+        nominal: 1.0,
+        bounds: between(0.0, 10.0),
+        usual: log_uniform(0.5, 2.0),
+        source: "MuJoCo Playground LEAP domain_randomize: x0.5 to 2",
+        effect: raises(Observable::StepResidual),
+        apply: Apply::Joint(
+            |joint, change| change.to(&mut joint.friction_loss_newton_m),
+            JointDraw::Shared { spread: 0.2 },
+        ),
+    },
+    RandomizedParameter {
+        name: "joint.armature",
+        unit: "x",
+        doc: "rotor inertia of the servos as felt at the joints; one draw for all, then +-10 % from joint to joint",
+        meaning: Meaning::Multiply,
+        nominal: 1.0,
+        bounds: between(0.1, 10.0),
+        usual: uniform(0.7, 1.3),
+        source: "in-hand-rotation-mjlab: x0.7 to 1.3",
+        effect: raises(Observable::StepLag),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.armature_kg_m2), ONE_MAKE),
+    },
+    RandomizedParameter {
+        name: "joint.torque_limit",
+        unit: "x",
+        doc: "largest torque of the servos; one draw for all, then +-10 % from joint to joint",
+        meaning: Meaning::Multiply,
+        nominal: 1.0,
+        bounds: between(0.1, 10.0),
+        usual: uniform(0.8, 1.2),
+        source: "in-hand-rotation-mjlab: x0.9 to 1.1; DeXtreme's automatic ranges: x0.9 to 2.5",
+        effect: lowers(Observable::StepLag),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.effort_limit_newton_m), ONE_MAKE),
+    },
+    RandomizedParameter {
+        name: "joint.zero_offset",
+        unit: "rad",
+        doc: "how far each encoder's zero is off, each joint for itself: sensed angle = true angle + this, and targets \
+              are shifted alike",
+        meaning: Meaning::Add,
+        nominal: 0.0,
+        bounds: between(-0.3, 0.3),
+        usual: uniform(-0.05, 0.05),
+        source: "MuJoCo Playground LEAP domain_randomize: +-0.05 rad",
+        effect: lowers(Observable::TrueAngle),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.zero_offset_rad), JointDraw::Independent),
+    },
+];

@@ -1,0 +1,44 @@
+//! What sensors do to the truth.
+
+use super::{between, raises, uniform};
+use crate::effect::Observable;
+use crate::parameter::{Apply, Meaning, RandomizedParameter};
+
+pub(super) const ROWS: &[RandomizedParameter] = &[
+    RandomizedParameter {
+        name: "sensing.position_noise",
+        unit: "rad",
+        doc: "encoder noise: uniform in plus or minus this, new at every control step",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.5),
+        usual: uniform(0.0, 0.04),
+        source: "MuJoCo Playground LEAP: +-0.05 rad; HORA: 0.02; in-hand-rotation-mjlab: +-0.01",
+        effect: raises(Observable::SensedErrorAtRest),
+        apply: Apply::World(|world, change| change.to(&mut world.sensing.position_noise_rad)),
+    },
+    RandomizedParameter {
+        name: "sensing.position_resolution",
+        unit: "rad",
+        doc: "smallest step of the encoders; zero for none",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.2),
+        usual: uniform(0.0, 0.003),
+        source: "Dynamixel XC330 and XL330: 4096 steps a turn, 0.0015 rad",
+        effect: raises(Observable::SensedErrorAtRest),
+        apply: Apply::World(|world, change| change.to(&mut world.sensing.position_resolution_rad)),
+    },
+    RandomizedParameter {
+        name: "sensing.position_delay",
+        unit: "s",
+        doc: "age of the joint angles when they are read",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.2),
+        usual: uniform(0.0, 0.025),
+        source: "in-hand-rotation-mjlab: 0 to 1 control step of 50 ms; users of a LEAP hand read it at 30 to 60 Hz",
+        effect: raises(Observable::SensedErrorInMotion),
+        apply: Apply::World(|world, change| change.to(&mut world.sensing.position_delay_secs)),
+    },
+];

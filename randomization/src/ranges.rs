@@ -1,0 +1,283 @@
+//! Which parameters vary, and how: what a user writes.
+
+use crate::distribution::Distribution;
+use crate::error::RandomizationError;
+use crate::parameter::RandomizedParameter;
+use crate::parameters::{PARAMETERS, find_parameter};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Which parameters vary, and how. Every entry has passed [`RandomizedParameter::check`].
+///
+/// In TOML a table of quoted names: `"object.mass" = { uniform = { min = 0.5, max = 1.5 } }`. A bare number fixes a
+/// parameter at that value; it still has a column for the critic, so fixing a parameter does not change what a critic
+/// reads.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RangeConfig {
+    ranges: BTreeMap<&'static str, Distribution>,
+}
+
+impl RangeConfig {
+    /// Nothing varies.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Draws `name` from `distribution`, whatever was asked for before.
+    ///
+    /// # Errors
+    /// When there is no such parameter, or the distribution may not be used for it.
+    pub fn set(&mut self, name: &str, distribution: Distribution) -> Result<(), RandomizationError> {
+        let row = find_parameter(name)?;
+        row.check(distribution)?;
+        self.ranges.insert(row.name, distribution);
+        Ok(())
+    }
+
+    /// How `name` is drawn, if it varies.
+    pub fn get(&self, name: &str) -> Option<Distribution> {
+        self.ranges.get(name).copied()
+    }
+
+    /// These ranges, with those of `other` in their place where both have one.
+    #[must_use]
+    pub fn overlaid(mut self, other: &RangeConfig) -> Self {
+        self.ranges.extend(&other.ranges);
+        self
+    }
+
+    /// The rows that vary and how, in the order of [`PARAMETERS`].
+    pub fn rows(&self) -> impl Iterator<Item = (&'static RandomizedParameter, Distribution)> {
+        PARAMETERS.iter().filter_map(|row| Some((row, self.get(row.name)?)))
+    }
+
+    /// Number of parameters that vary.
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Whether nothing varies.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+}
+
+/// Ranges by one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preset {
+    /// Nothing varies: the description's own values.
+    None,
+    /// Every parameter, a quarter as far from nominal as usual: to see whether something learns at all.
+    Narrow,
+    /// Every parameter in its usual range: for a policy that shall leave this simulator.
+    #[default]
+    Wide,
+}
+
+impl Preset {
+    /// Every preset.
+    pub const ALL: [Preset; 3] = [Preset::None, Preset::Narrow, Preset::Wide];
+
+    /// The ranges it stands for.
+    pub fn ranges(self) -> RangeConfig {
+        let all = |range: fn(&RandomizedParameter) -> Distribution| RangeConfig {
+            ranges: PARAMETERS.iter().map(|row| (row.name, range(row))).collect(),
+        };
+        match self {
+            Preset::None => RangeConfig::none(),
+            Preset::Narrow => all(|row| row.usual.contracted(row.nominal, NARROW_FRACTION)),
+            Preset::Wide => all(|row| row.usual),
+        }
+    }
+}
+
+const NARROW_FRACTION: f32 = 0.25;
+
+/// The `[randomization]` section of a configuration: a preset, and exceptions from it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RandomizationConfig {
+    /// What varies unless `ranges` says otherwise.
+    pub preset: Preset,
+    /// Exceptions.
+    pub ranges: RangeConfig,
+}
+
+impl RandomizationConfig {
+    /// The preset with the exceptions in place.
+    pub fn resolved(&self) -> RangeConfig {
+        self.preset.ranges().overlaid(&self.ranges)
+    }
+}
+
+impl Serialize for RangeConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.ranges.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RangeConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RangesVisitor)
+    }
+}
+
+struct RangesVisitor;
+
+impl<'de> Visitor<'de> for RangesVisitor {
+    type Value = RangeConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of randomized parameters and their ranges")
+    }
+
+    /// Names are looked up before values are read: an unquoted `object.mass` is a table called `object`, and the user
+    /// should hear about the name.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RangeConfig, A::Error> {
+        let mut config = RangeConfig::none();
+        while let Some(name) = map.next_key::<String>()? {
+            find_parameter(&name).map_err(A::Error::custom)?;
+            let distribution = map.next_value()?;
+            config.set(&name, distribution).map_err(A::Error::custom)?;
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<RandomizationConfig, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    fn error_of(entry: &str) -> String {
+        parse(&format!("[ranges]\n{entry}")).expect_err("it is wrong")
+    }
+
+    #[test]
+    fn every_written_form_is_understood() {
+        let text = r#"
+            preset = "none"
+            [ranges]
+            "object.mass" = { log_uniform = { min = 0.3, max = 2.5 } }
+            "joint.stiffness" = { uniform = { min = 0.8, max = 1.2 } }
+            "contact.friction" = 0.9
+            "joint.damping" = 1
+            "joint.zero_offset" = { normal = { mean = 0.0, deviation = 0.02 } }
+        "#;
+        let ranges = parse(text).unwrap().resolved();
+        assert_eq!(ranges.len(), 5);
+        assert_eq!(ranges.get("object.mass"), Some(Distribution::LogUniform { min: 0.3, max: 2.5 }));
+        assert_eq!(ranges.get("joint.stiffness"), Some(Distribution::Uniform { min: 0.8, max: 1.2 }));
+        assert_eq!(ranges.get("contact.friction"), Some(Distribution::Fixed(0.9)));
+        assert_eq!(ranges.get("joint.damping"), Some(Distribution::Fixed(1.0)));
+        let normal = Distribution::Normal { mean: 0.0, deviation: 0.02 };
+        assert_eq!(ranges.get("joint.zero_offset"), Some(normal));
+    }
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        for preset in Preset::ALL {
+            let mut config = RandomizationConfig { preset, ranges: preset.ranges() };
+            config.ranges.set("object.mass", Distribution::Fixed(0.7)).unwrap();
+            config.ranges.set("joint.damping", Distribution::Normal { mean: 1.0, deviation: 0.1 }).unwrap();
+            let text = toml::to_string(&config).unwrap();
+            assert_eq!(parse(&text).unwrap(), config, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_display_is_valid_toml() {
+        for row in PARAMETERS {
+            let config = parse(&format!("preset = \"none\"\n[ranges]\n\"{}\" = {}", row.name, row.usual)).unwrap();
+            assert_eq!(config.resolved().get(row.name), Some(row.usual));
+        }
+    }
+
+    #[test]
+    fn a_misspelled_name_gets_a_suggestion() {
+        let error = error_of("\"object.mas\" = 1.0");
+        assert!(error.contains("object.mas\"") && error.contains("did you mean \"object.mass\"?"), "{error}");
+        let error = error_of("object.mass = 1.0");
+        assert!(error.contains("\"object\"") && error.contains("quote them"), "{error}");
+        let error = error_of("\"zzz\" = 1.0");
+        assert!(!error.contains("did you mean"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_kind_of_range_names_the_known_ones() {
+        let error = error_of("\"object.mass\" = { gaussian = { min = 1.0, max = 1.2 } }");
+        assert!(error.contains("gaussian") && error.contains("log_uniform"), "{error}");
+        let error = error_of("\"object.mass\" = { uniform = { min = 1.0, max = 1.2, mean = 1.1 } }");
+        assert!(error.contains("mean"), "{error}");
+        let error = error_of("\"object.mass\" = \"heavy\"");
+        assert!(error.contains("heavy") && error.contains("uniform"), "{error}");
+        assert!(parse("preset = \"wild\"").unwrap_err().contains("narrow"));
+        assert!(parse("presets = \"wide\"").unwrap_err().contains("presets"));
+    }
+
+    #[test]
+    fn a_range_outside_the_bounds_is_refused() {
+        let error = error_of("\"object.mass\" = { uniform = { min = 0.5, max = 50.0 } }");
+        for part in ["object.mass", "0.5 to 50 x", "allowed is 0.1 to 10 x"] {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+        assert!(error_of("\"object.mass\" = 0.0").contains("allowed is"));
+        assert!(error_of("\"object.mass\" = { normal = { mean = 20.0, deviation = 1.0 } }").contains("mean must lie"));
+    }
+
+    #[test]
+    fn a_range_that_cannot_be_drawn_from_is_refused() {
+        for (entry, complaint) in [
+            ("{ uniform = { min = 1.5, max = 0.5 } }", "min is above max"),
+            ("{ log_uniform = { min = 1.5, max = 0.5 } }", "min is above max"),
+            ("{ log_uniform = { min = 0.0, max = 0.5 } }", "above zero"),
+            ("{ uniform = { min = nan, max = 0.5 } }", "finite"),
+            ("{ uniform = { min = 0.5, max = inf } }", "finite"),
+            ("nan", "finite"),
+            ("{ normal = { mean = 1.0, deviation = nan } }", "finite"),
+            ("{ normal = { mean = 1.0, deviation = -0.1 } }", "zero or above"),
+            ("{ normal = { mean = 1.0, deviation = 100.0 } }", "wider than"),
+        ] {
+            let error = error_of(&format!("\"joint.friction_loss\" = {entry}"));
+            assert!(error.contains(complaint) && error.contains("joint.friction_loss"), "{entry}: {error}");
+        }
+    }
+
+    #[test]
+    fn presets_can_be_drawn_from_and_share_their_columns() {
+        for preset in Preset::ALL {
+            for (row, distribution) in preset.ranges().rows() {
+                row.check(distribution).unwrap_or_else(|error| panic!("{preset:?}: {error}"));
+            }
+        }
+        assert!(Preset::None.ranges().is_empty());
+        assert_eq!(Preset::Wide.ranges().len(), PARAMETERS.len());
+        assert_eq!(Preset::Narrow.ranges().len(), PARAMETERS.len());
+    }
+
+    #[test]
+    fn the_narrow_ranges_lie_inside_the_wide_ones() {
+        let (narrow, wide) = (Preset::Narrow.ranges(), Preset::Wide.ranges());
+        for row in PARAMETERS {
+            let inner = narrow.get(row.name).unwrap().support(row.bounds);
+            let outer = wide.get(row.name).unwrap().support(row.bounds);
+            assert!(outer.contains(inner.lower) && outer.contains(inner.upper), "{}", row.name);
+            assert!(inner.contains(row.nominal), "{}", row.name);
+            assert!(inner.upper - inner.lower < 0.5 * (outer.upper - outer.lower), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn an_exception_takes_the_place_of_the_preset() {
+        let config = parse("preset = \"narrow\"\n[ranges]\n\"object.mass\" = 1.5").unwrap();
+        assert_eq!(config.resolved().get("object.mass"), Some(Distribution::Fixed(1.5)));
+        assert_eq!(config.resolved().len(), PARAMETERS.len());
+        assert_eq!(config.resolved().get("object.size"), Preset::Narrow.ranges().get("object.size"));
+    }
+}
