@@ -1,0 +1,84 @@
+//! The same plan and the same actions give the same bits: again, on any number of threads, and after a checkpoint.
+
+mod support;
+
+use giraffe_physics::{HandWorlds, WorldsSettings};
+use giraffe_robots::{EpisodeEnd, SeedTree, StepBatch, StreamRng, WorldBatch, tasks::TASKS};
+use rand::{RngExt, SeedableRng};
+
+fn worlds(seed: u64, thread_count: usize) -> (HandWorlds, StepBatch) {
+    let scene = support::scene();
+    let sampler = Box::new(support::PlainSampler(scene.clone(), SeedTree::new(seed)));
+    let settings = WorldsSettings { world_count: 6, thread_count, staggered: true };
+    let mut worlds = HandWorlds::new(scene, TASKS[0], sampler, settings).expect("worlds");
+    let mut batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
+    worlds.reset_all(&mut batch);
+    (worlds, batch)
+}
+
+/// Steps with actions that depend only on the step's number; returns every observation's bits.
+fn run(worlds: &mut HandWorlds, batch: &mut StepBatch, steps: std::ops::Range<u64>) -> Vec<u32> {
+    let mut bits = Vec::new();
+    for step in steps {
+        let mut rng = StreamRng::seed_from_u64(step);
+        let actions: Vec<f32> = (0..6 * 16).map(|_| rng.random_range(-1.0..=1.0)).collect();
+        worlds.step(&actions, batch);
+        bits.extend(batch.observations.iter().map(|value| value.to_bits()));
+        bits.extend(batch.rewards.iter().map(|value| value.to_bits()));
+    }
+    bits
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_on_one_thread_and_on_three_and_another_seed_does_not() {
+    let of = |seed, threads| {
+        let (mut worlds, mut batch) = worlds(seed, threads);
+        run(&mut worlds, &mut batch, 0..120)
+    };
+    let reference = of(1, 1);
+    assert_eq!(reference, of(1, 3));
+    assert_ne!(reference, of(2, 1));
+}
+
+#[test]
+fn worlds_continue_from_a_checkpoint_in_the_middle_of_an_episode_bit_for_bit() {
+    let (mut first, mut batch) = worlds(1, 2);
+    run(&mut first, &mut batch, 0..90);
+    let saved = first.save();
+    let observations = batch.observations.clone();
+    let expected = run(&mut first, &mut batch, 90..200);
+
+    let (mut second, mut batch) = worlds(1, 2);
+    second.restore(&saved, &mut batch).expect("own checkpoint");
+    assert_eq!(batch.observations, observations, "the policy goes on from what it saw last");
+    assert_eq!(run(&mut second, &mut batch, 90..200), expected);
+}
+
+#[test]
+fn first_episodes_end_at_different_times_and_time_outs_show_the_observation_before_the_reset() {
+    let (mut worlds, mut batch) = worlds(1, 2);
+    let mut ends = Vec::new();
+    for step in 0..400 {
+        worlds.step(&[0.0; 6 * 16], &mut batch);
+        for (world, end) in batch.ends.iter().enumerate() {
+            if *end == EpisodeEnd::TimedOut {
+                ends.push(step);
+                let width = worlds.schema().critic_width();
+                let of = |all: &[f32]| all[world * width..(world + 1) * width].to_vec();
+                assert_ne!(of(&batch.observations), of(&batch.last_observations));
+            }
+        }
+    }
+    ends.sort_unstable();
+    ends.dedup();
+    assert!(ends.len() >= 4, "{ends:?}");
+    assert_eq!(worlds.take_reports().len(), ends.len().max(6));
+}
+
+#[test]
+fn a_damaged_checkpoint_of_worlds_is_refused_in_words() {
+    let (mut worlds, mut batch) = worlds(1, 1);
+    let saved = worlds.save();
+    let error = worlds.restore(&saved[..saved.len() / 2], &mut batch).expect_err("half a checkpoint");
+    assert!(error.contains("saved worlds"), "{error}");
+}
