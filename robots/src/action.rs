@@ -55,8 +55,14 @@ impl ActionDecoder {
     /// Writes the next targets, rad.
     ///
     /// `previous_rad`: the targets last *applied*; `sensed_rad`: the angles last sensed. An action that is not a
-    /// number leaves its joint's target where it was.
+    /// number leaves its joint's target where it was, and a sensed angle that is none sets no band.
+    ///
+    /// # Panics
+    /// When a slice does not hold one number per joint: a mistake in this program.
     pub fn decode(&self, actions: &[f32], previous_rad: &[f32], sensed_rad: &[f32], targets_rad: &mut [f32]) {
+        for slice in [actions, previous_rad, sensed_rad, targets_rad] {
+            assert_eq!(slice.len(), self.schema.width(), "one number per joint");
+        }
         let band = self.schema.tracking_band_rad;
         for (index, joint) in self.schema.joints.iter().enumerate() {
             let action = if actions[index].is_finite() { actions[index].clamp(-1.0, 1.0) } else { 0.0 };

@@ -17,6 +17,7 @@
 mod action;
 mod contract;
 pub mod description;
+mod encoder;
 mod frame;
 mod model;
 mod names;
@@ -30,6 +31,7 @@ pub mod tasks;
 pub use action::{ActionDecoder, ActionSchema};
 pub use contract::{Commanded, EpisodeEnd, EpisodeReport, Hand, HandError, StepBatch, WorldBatch};
 pub use description::{DescriptionError, ROBOTS, RobotEntry, load_robot};
+pub use encoder::ObservationEncoder;
 pub use frame::{Nanos, SignalFrame, SignalLayout};
 pub use model::{
     BodyModel, ControlSpec, DeviceMapping, FingertipModel, GeomModel, GeomShape, HoldAt, JointModel, Limits, Region,
@@ -37,9 +39,7 @@ pub use model::{
 };
 pub use names::{UnknownName, nearest_name};
 pub use object::{OBJECTS, ObjectModel, ObjectPose, find_object};
-pub use observation::{
-    Audience, Encoding, NamedLimits, ObservationEncoder, ObservationError, ObservationSchema, ObservationTerm,
-};
+pub use observation::{Audience, Encoding, NamedLimits, ObservationError, ObservationSchema, ObservationTerm};
 pub use seed::{SeedTree, Stream, StreamRng};
 pub use signal::{ReferenceFrame, Shape, Signal, SignalDefinition, Source, Unit};
 pub use task::{EpisodeStart, Outcome, Progress, RewardTerms, Task, object_pose};

@@ -13,9 +13,16 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// `value`, moved to the nearest end when it lies outside.
+    /// `value`, moved to the nearest end when it lies outside. What is not a number stays so.
     pub fn clamp(&self, value: f32) -> f32 {
-        value.clamp(self.lower, self.upper)
+        // Not `f32::clamp`, which panics when a limit is not a number: limits also come from sensed angles.
+        if value < self.lower {
+            self.lower
+        } else if value > self.upper {
+            self.upper
+        } else {
+            value
+        }
     }
 
     /// Whether `value` lies inside.

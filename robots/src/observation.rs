@@ -1,10 +1,9 @@
-//! What a network reads: an ordered list of terms over signals, and the one encoder that writes the vector.
+//! What a network reads: an ordered list of terms over signals. `encoder.rs` writes the vector.
 //!
-//! Simulation, evaluation, deployment and replay all call [`ObservationEncoder`]. The schema is stored in every
-//! checkpoint whole, with the constants the encoding needs, so the encoder is rebuilt from the checkpoint and
-//! not from whatever the code says today.
+//! The schema is stored in every checkpoint whole, with the constants the encoding needs, so the encoder is
+//! rebuilt from the checkpoint and not from whatever the code says today.
 
-use crate::frame::SignalFrame;
+use crate::frame::SignalLayout;
 use crate::model::{Limits, RobotModel};
 use crate::signal::{Shape, Signal, Source};
 use serde::{Deserialize, Serialize};
@@ -64,12 +63,30 @@ pub struct NamedLimits {
 
 /// The ordered list of what a network reads, with everything needed to write it.
 ///
-/// Actor columns come first, critic-only columns after: the actor reads a prefix.
+/// Actor columns come first, critic-only columns after: the actor reads a prefix. A schema that cannot be
+/// written does not exist: one that is read from a checkpoint is checked like one that is built.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "SchemaFields")]
 pub struct ObservationSchema {
     terms: Vec<ObservationTerm>,
     joints: Vec<NamedLimits>,
     parameters: Vec<NamedLimits>,
+}
+
+/// A schema as stored, before it is checked.
+#[derive(Deserialize)]
+struct SchemaFields {
+    terms: Vec<ObservationTerm>,
+    joints: Vec<NamedLimits>,
+    parameters: Vec<NamedLimits>,
+}
+
+impl TryFrom<SchemaFields> for ObservationSchema {
+    type Error = ObservationError;
+
+    fn try_from(fields: SchemaFields) -> Result<Self, ObservationError> {
+        Self::checked(fields.terms, fields.joints, fields.parameters)
+    }
 }
 
 /// Why a schema or an observation cannot be.
@@ -80,6 +97,14 @@ pub enum ObservationError {
     NotObservable {
         /// Its name.
         signal: &'static str,
+    },
+    /// A term whose encoding does not fit its signal.
+    #[error("{signal} cannot be encoded so: {problem}")]
+    NotEncodable {
+        /// Its name.
+        signal: &'static str,
+        /// What does not fit.
+        problem: &'static str,
     },
     /// Nothing was measured yet.
     #[error("{signal} was not measured yet, so there is no observation to act on")]
@@ -107,27 +132,54 @@ pub enum ObservationError {
     },
 }
 
+impl ObservationTerm {
+    fn check(&self) -> Result<(), ObservationError> {
+        let signal = self.signal.name();
+        let definition = self.signal.definition();
+        if self.audience == Audience::ActorAndCritic && definition.source == Source::SimulatorOnly {
+            return Err(ObservationError::NotObservable { signal });
+        }
+        let problem = match (self.encoding, definition.shape) {
+            _ if self.history == 0 => "a history of 0 instants holds nothing; 1 is now only",
+            (Encoding::Divide(by), _) if !by.is_normal() => "the divisor must be a finite number other than zero",
+            (Encoding::JointRange, shape) if shape != Shape::PerJoint => "only joints have a joint range",
+            (Encoding::ByBounds, shape) if shape != Shape::PerParameter => "only parameters have bounds",
+            (Encoding::Rotation6, shape) if shape != Shape::QuaternionXyzw => "only a rotation has six numbers",
+            _ => return Ok(()),
+        };
+        Err(ObservationError::NotEncodable { signal, problem })
+    }
+}
+
 impl ObservationSchema {
     /// Builds the schema of `terms` for one hand; `parameters` are the columns of `Signal::WorldParameters`.
     ///
     /// # Errors
-    /// When an actor's term is a simulator-only signal.
+    /// When an actor's term is a simulator-only signal, or an encoding does not fit its signal.
     pub fn new(
         terms: Vec<ObservationTerm>,
         robot: &RobotModel,
         parameters: Vec<NamedLimits>,
     ) -> Result<Self, ObservationError> {
-        let (mut ordered, critic): (Vec<_>, Vec<_>) =
-            terms.into_iter().partition(|term| term.audience == Audience::ActorAndCritic);
-        if let Some(term) = ordered.iter().find(|term| term.signal.definition().source == Source::SimulatorOnly) {
-            return Err(ObservationError::NotObservable { signal: term.signal.name() });
-        }
-        ordered.extend(critic);
         let joints = robot
             .joints
             .iter()
             .map(|joint| NamedLimits { name: joint.name.clone(), limits: joint.position_limits_rad })
             .collect();
+        Self::checked(terms, joints, parameters)
+    }
+
+    fn checked(
+        terms: Vec<ObservationTerm>,
+        joints: Vec<NamedLimits>,
+        parameters: Vec<NamedLimits>,
+    ) -> Result<Self, ObservationError> {
+        for term in &terms {
+            term.check()?;
+        }
+        let (mut ordered, critic): (Vec<_>, Vec<_>) =
+            terms.into_iter().partition(|term| term.audience == Audience::ActorAndCritic);
+        ordered.extend(critic);
         Ok(Self { terms: ordered, joints, parameters })
     }
 
@@ -165,9 +217,19 @@ impl ObservationSchema {
         self.joints.iter().map(|joint| joint.name.as_str())
     }
 
+    /// The joints, with the limits that [`Encoding::JointRange`] maps to [-1, 1].
+    pub fn joints(&self) -> &[NamedLimits] {
+        &self.joints
+    }
+
     /// The sampled parameters the critic reads, with their bounds.
     pub fn parameters(&self) -> &[NamedLimits] {
         &self.parameters
+    }
+
+    /// The widths of the frames this schema reads.
+    pub fn layout(&self) -> SignalLayout {
+        SignalLayout { joint_count: self.joints.len(), parameter_count: self.parameters.len() }
     }
 
     /// Number of columns the actor reads.
@@ -189,7 +251,8 @@ impl ObservationSchema {
         usize::from(term.history) * self.encoded_width(term)
     }
 
-    fn encoded_width(&self, term: &ObservationTerm) -> usize {
+    /// Number of columns of one instant of a term.
+    pub(crate) fn encoded_width(&self, term: &ObservationTerm) -> usize {
         match (term.encoding, term.signal.definition().shape) {
             (Encoding::Rotation6, _) => 6,
             (_, Shape::PerJoint) => self.joints.len(),
@@ -282,141 +345,4 @@ impl fmt::Display for ObservationSchema {
         }
         write!(f, "{:-<9} critic {column} {:-<40} fingerprint {}", "", "", self.actor_fingerprint())
     }
-}
-
-/// Writes the vector a network reads. Keeps the history of one hand or world.
-#[derive(Debug, Clone)]
-pub struct ObservationEncoder {
-    schema: ObservationSchema,
-    /// Per term: the last `history` encoded instants, newest first; empty at the start of an episode.
-    history: Vec<Vec<f32>>,
-}
-
-impl ObservationEncoder {
-    /// An encoder at the start of an episode.
-    pub fn new(schema: &ObservationSchema) -> Self {
-        Self { schema: schema.clone(), history: vec![Vec::new(); schema.terms.len()] }
-    }
-
-    /// Forgets the history: the start of an episode.
-    pub fn reset(&mut self) {
-        self.history.iter_mut().for_each(Vec::clear);
-    }
-
-    /// The schema this encoder writes.
-    pub fn schema(&self) -> &ObservationSchema {
-        &self.schema
-    }
-
-    /// Writes the actor's columns from what was sensed.
-    ///
-    /// # Errors
-    /// When a signal is missing, too old or not finite.
-    ///
-    /// # Panics
-    /// When `out` is not as wide as the actor's columns: a mistake in this program.
-    pub fn encode_actor(&mut self, sensed: &SignalFrame, out: &mut [f32]) -> Result<(), ObservationError> {
-        assert_eq!(out.len(), self.schema.actor_width(), "width of the actor's observation");
-        self.encode_audience(Audience::ActorAndCritic, sensed, out)
-    }
-
-    /// Writes all columns: the actor's from what was sensed, the critic's own from what is true.
-    ///
-    /// # Errors
-    /// When a signal is missing, too old or not finite.
-    ///
-    /// # Panics
-    /// When `out` is not as wide as the critic's columns: a mistake in this program.
-    pub fn encode(
-        &mut self,
-        sensed: &SignalFrame,
-        truth: &SignalFrame,
-        out: &mut [f32],
-    ) -> Result<(), ObservationError> {
-        assert_eq!(out.len(), self.schema.critic_width(), "width of the critic's observation");
-        let (actor, critic) = out.split_at_mut(self.schema.actor_width());
-        self.encode_audience(Audience::ActorAndCritic, sensed, actor)?;
-        self.encode_audience(Audience::CriticOnly, truth, critic)
-    }
-
-    fn encode_audience(
-        &mut self,
-        audience: Audience,
-        frame: &SignalFrame,
-        out: &mut [f32],
-    ) -> Result<(), ObservationError> {
-        let mut column = 0;
-        for index in 0..self.schema.terms.len() {
-            let term = &self.schema.terms[index];
-            if term.audience != audience {
-                continue;
-            }
-            let width = self.schema.encoded_width(term);
-            let total = width * usize::from(term.history);
-            let values = fresh_values(term, frame)?;
-            let past = &mut self.history[index];
-            if past.is_empty() {
-                past.resize(total, 0.0);
-                self.schema.write_encoded(term, values, &mut past[..width]);
-                for back in 1..usize::from(term.history) {
-                    past.copy_within(..width, back * width);
-                }
-            } else {
-                past.copy_within(..total - width, width);
-                self.schema.write_encoded(term, values, &mut past[..width]);
-            }
-            out[column..column + total].copy_from_slice(past);
-            column += total;
-        }
-        Ok(())
-    }
-}
-
-/// The values of a term's signal, if they may be used.
-fn fresh_values<'f>(term: &ObservationTerm, frame: &'f SignalFrame) -> Result<&'f [f32], ObservationError> {
-    let signal = term.signal.name();
-    let (Some(values), Some(stamp)) = (frame.read(term.signal), frame.stamp(term.signal)) else {
-        return Err(ObservationError::Missing { signal });
-    };
-    let age_secs = frame.now().secs_since(stamp);
-    if age_secs > f64::from(term.max_age_secs) + 1e-9 {
-        return Err(ObservationError::Stale { signal, age_secs, max_age_secs: term.max_age_secs });
-    }
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(element) => Err(ObservationError::NotFinite { signal, element }),
-        None => Ok(values),
-    }
-}
-
-impl ObservationSchema {
-    fn write_encoded(&self, term: &ObservationTerm, values: &[f32], out: &mut [f32]) {
-        match term.encoding {
-            Encoding::Raw => out.copy_from_slice(values),
-            Encoding::Divide(by) => out.iter_mut().zip(values).for_each(|(o, v)| *o = v / by),
-            Encoding::JointRange => write_by_limits(&self.joints, values, out),
-            Encoding::ByBounds => write_by_limits(&self.parameters, values, out),
-            Encoding::Rotation6 => write_rotation6(values, out),
-        }
-    }
-}
-
-fn write_by_limits(limits: &[NamedLimits], values: &[f32], out: &mut [f32]) {
-    for ((out, value), NamedLimits { limits, .. }) in out.iter_mut().zip(values).zip(limits) {
-        let half = 0.5 * (limits.upper - limits.lower);
-        let middle = 0.5 * (limits.upper + limits.lower);
-        *out = if half > 0.0 { (value - middle) / half } else { 0.0 };
-    }
-}
-
-/// First two columns of the rotation matrix of a unit quaternion given as x, y, z, w.
-fn write_rotation6(quaternion_xyzw: &[f32], out: &mut [f32]) {
-    let [x, y, z, w] = [quaternion_xyzw[0], quaternion_xyzw[1], quaternion_xyzw[2], quaternion_xyzw[3]];
-    out.copy_from_slice(&[
-        1.0 - 2.0 * (y * y + z * z),
-        2.0 * (x * y + w * z),
-        2.0 * (x * z - w * y),
-        2.0 * (x * y - w * z),
-        1.0 - 2.0 * (x * x + z * z),
-        2.0 * (y * z + w * x),
-    ]);
 }

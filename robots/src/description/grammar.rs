@@ -139,6 +139,11 @@ pub(super) struct HandDocument<'t> {
 impl<'t> HandDocument<'t> {
     /// Parses `text` and checks every element and attribute.
     pub(super) fn read(file: &str, text: &'t str) -> Result<Self, DescriptionError> {
+        // Before anything else: the parsers recurse, and a hostile file could exhaust their stack.
+        if let Some(line) = too_deep(text) {
+            let place = Place { file: file.to_owned(), line: Some(line) };
+            return Err(place.error(format!("elements are nested deeper than {MAX_DEPTH}")));
+        }
         let document = Document::parse(text).map_err(|error| {
             let line = Some(error.pos().row as usize);
             Place { file: file.to_owned(), line }.error(format!("this is not XML: {error}"))
@@ -150,7 +155,7 @@ impl<'t> HandDocument<'t> {
             return Err(document.place(root).error(format!("expected a <mujoco> file, found <{found}>")));
         }
         let mut classes = BTreeSet::from(["main"]);
-        document.check(root, 0, &mut classes)?;
+        document.check(root, &mut classes)?;
         Ok(document)
     }
 
@@ -174,15 +179,7 @@ impl<'t> HandDocument<'t> {
         Place { file: self.file.clone(), line: None }
     }
 
-    fn check<'d>(
-        &'d self,
-        node: Node<'d, 't>,
-        depth: usize,
-        classes: &mut BTreeSet<&'d str>,
-    ) -> Result<(), DescriptionError> {
-        if depth > MAX_DEPTH {
-            return Err(self.place(node).error(format!("elements are nested deeper than {MAX_DEPTH}")));
-        }
+    fn check<'d>(&'d self, node: Node<'d, 't>, classes: &mut BTreeSet<&'d str>) -> Result<(), DescriptionError> {
         let tag = node.tag_name().name();
         let element = GRAMMAR.iter().find(|element| element.tag == tag).expect("only known children are visited");
         self.check_attributes(node, element, classes)?;
@@ -199,7 +196,7 @@ impl<'t> HandDocument<'t> {
             if !element.children.contains(&name) {
                 return Err(self.place(child).error(format!("<{name}> in <{tag}> is not read{}", advice(name))));
             }
-            self.check(child, depth + 1, classes)?;
+            self.check(child, classes)?;
         }
         Ok(())
     }
@@ -232,6 +229,46 @@ impl<'t> HandDocument<'t> {
         }
         Ok(())
     }
+}
+
+/// The line at which elements are nested deeper than [`MAX_DEPTH`], if any. Counts tags, and leaves out what only looks
+/// like tags: comments, character data, processing instructions.
+fn too_deep(text: &str) -> Option<usize> {
+    const OPAQUE: [(&str, &str); 3] = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0usize);
+    while let Some(next) = text[at..].find('<') {
+        let open = at + next;
+        if let Some((start, end)) = OPAQUE.iter().find(|(start, _)| text[open..].starts_with(start)) {
+            let inside = open + start.len();
+            at = text[inside..].find(end).map_or(text.len(), |length| inside + length);
+            continue;
+        }
+        at = end_of_tag(bytes, open);
+        match (bytes.get(open + 1), bytes[at - 1]) {
+            (Some(b'/'), _) => depth = depth.saturating_sub(1),
+            (_, b'/') => {}
+            _ => depth += 1,
+        }
+        if depth > MAX_DEPTH {
+            return Some(1 + bytes[..open].iter().filter(|byte| **byte == b'\n').count());
+        }
+    }
+    None
+}
+
+/// The position of the `>` that ends the tag at `open`, or the end of the text.
+fn end_of_tag(bytes: &[u8], open: usize) -> usize {
+    let mut quote = None;
+    for (at, byte) in bytes.iter().enumerate().skip(open + 1) {
+        match (quote, byte) {
+            (None, b'>') => return at,
+            (None, b'"' | b'\'') => quote = Some(*byte),
+            (Some(mark), byte) if mark == *byte => quote = None,
+            _ => {}
+        }
+    }
+    bytes.len()
 }
 
 fn advice(name: &str) -> String {
