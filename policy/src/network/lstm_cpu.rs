@@ -1,0 +1,300 @@
+//! The LSTM sequence on the processor: one matrix product and one pass over the gates per step.
+//!
+//! Worlds are split into groups of fixed size, each of which runs the whole sequence on one thread: no barrier
+//! per step, and the same bits for any number of threads.
+
+use super::lstm::LstmBackend;
+use crate::activation::{sigmoid, tanh, vectorized};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::TensorData;
+use gemm::Parallelism;
+use rayon::prelude::*;
+
+/// Worlds of a sequence that are computed together. Part of the result's last bits: do not derive from threads.
+const GROUP_ROWS: usize = 64;
+
+impl LstmBackend for Flex {
+    fn lstm_forward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        h0: FlexTensor,
+        c0: FlexTensor,
+        keep: FlexTensor,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let [step_count, row_count, gate_width] = [0, 1, 2].map(|axis| x.shape()[axis]);
+        let width = gate_width / 4;
+        let mut gates = into_vec(x);
+        let mut hidden = vec![0.0; step_count * row_count * width];
+        let mut cells = vec![0.0; step_count * row_count * width];
+        let [weight, h0, c0, keep] = [weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
+        let start = Start { h0: view(&h0), c0: view(&c0), keep: view(&keep), weight: view(&weight), row_count, width };
+        let mut groups = split(&mut gates, step_count, row_count, gate_width)
+            .into_iter()
+            .zip(split(&mut hidden, step_count, row_count, width))
+            .zip(split(&mut cells, step_count, row_count, width))
+            .enumerate()
+            .map(|(index, ((gates, hidden), cells))| (index * GROUP_ROWS, gates, hidden, cells))
+            .collect::<Vec<_>>();
+        groups.par_iter_mut().for_each(|(first_row, gates, hidden, cells)| {
+            forward_group(start, *first_row, gates, hidden, cells);
+        });
+        drop(groups);
+        let shape = [step_count, row_count, width];
+        (tensor(hidden, shape), tensor(gates, [step_count, row_count, gate_width]), tensor(cells, shape))
+    }
+
+    fn lstm_backward(
+        hidden_gradient: FlexTensor,
+        hidden: FlexTensor,
+        gates: FlexTensor,
+        cells: FlexTensor,
+        weight: FlexTensor,
+        h0: FlexTensor,
+        c0: FlexTensor,
+        keep: FlexTensor,
+    ) -> (FlexTensor, FlexTensor) {
+        let [step_count, row_count, width] = [0, 1, 2].map(|axis| hidden.shape()[axis]);
+        let gate_width = 4 * width;
+        let [hidden_gradient, hidden, gates, cells] =
+            [hidden_gradient, hidden, gates, cells].map(|tensor| tensor.to_contiguous());
+        let [weight, h0, c0, keep] = [weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
+        let start = Start { h0: view(&h0), c0: view(&c0), keep: view(&keep), weight: view(&weight), row_count, width };
+        let past = Past { gradient: view(&hidden_gradient), gates: view(&gates), cells: view(&cells) };
+        let mut x_gradient = vec![0.0; step_count * row_count * gate_width];
+        let mut groups = split(&mut x_gradient, step_count, row_count, gate_width);
+        groups.par_iter_mut().enumerate().for_each(|(index, group)| {
+            backward_group(start, past, index * GROUP_ROWS, group);
+        });
+        drop(groups);
+        let h_before = start.masked_before(view(&hidden), step_count);
+        let mut weight_gradient = vec![0.0; width * gate_width];
+        let product = Product { m: width, n: gate_width, k: step_count * row_count };
+        product.of_transposed_left(&h_before, &x_gradient, &mut weight_gradient);
+        (tensor(x_gradient, [step_count, row_count, gate_width]), tensor(weight_gradient, [width, gate_width]))
+    }
+}
+
+/// What a sequence starts from. `h0`, `c0` `[B, H]`, `keep` `[T, B]`, `weight` `[H, 4H]`.
+#[derive(Clone, Copy)]
+struct Start<'a> {
+    h0: &'a [f32],
+    c0: &'a [f32],
+    keep: &'a [f32],
+    weight: &'a [f32],
+    row_count: usize,
+    width: usize,
+}
+
+impl Start<'_> {
+    /// The hidden state each step started from, `[T, B, H]`.
+    fn masked_before(&self, hidden: &[f32], step_count: usize) -> Vec<f32> {
+        let step_width = self.row_count * self.width;
+        let mut before = Vec::with_capacity(step_count * step_width);
+        before.extend_from_slice(self.h0);
+        before.extend_from_slice(&hidden[..(step_count - 1) * step_width]);
+        for (row, keep) in before.chunks_exact_mut(self.width).zip(self.keep) {
+            row.iter_mut().for_each(|h| *h *= keep);
+        }
+        before
+    }
+
+    /// `keep` of the rows of a group at one step.
+    fn keep_of(&self, step: usize, first_row: usize, row_count: usize) -> &[f32] {
+        &self.keep[step * self.row_count + first_row..][..row_count]
+    }
+
+    /// Rows of a group in a state `[B, H]`.
+    fn rows<'s>(&self, state: &'s [f32], first_row: usize, row_count: usize) -> &'s [f32] {
+        &state[first_row * self.width..][..row_count * self.width]
+    }
+}
+
+/// What a forward pass left behind, and the gradient of the hidden states. `[T, B, .]`.
+#[derive(Clone, Copy)]
+struct Past<'a> {
+    gradient: &'a [f32],
+    gates: &'a [f32],
+    cells: &'a [f32],
+}
+
+fn forward_group(
+    start: Start<'_>,
+    first_row: usize,
+    gates: &mut [&mut [f32]],
+    hidden: &mut [&mut [f32]],
+    cells: &mut [&mut [f32]],
+) {
+    let width = start.width;
+    let row_count = hidden[0].len() / width;
+    let mut h = start.rows(start.h0, first_row, row_count).to_vec();
+    let mut c = start.rows(start.c0, first_row, row_count).to_vec();
+    let product = Product { m: row_count, n: 4 * width, k: width };
+    for step in 0..hidden.len() {
+        let keep = start.keep_of(step, first_row, row_count);
+        for row in 0..row_count {
+            h[row * width..][..width].iter_mut().for_each(|h| *h *= keep[row]);
+            c[row * width..][..width].iter_mut().for_each(|c| *c *= keep[row]);
+        }
+        product.added_to(&h, start.weight, gates[step]);
+        gate_pass(gates[step], &mut c, &mut h, width);
+        hidden[step].copy_from_slice(&h);
+        cells[step].copy_from_slice(&c);
+    }
+}
+
+vectorized! {
+    /// Applies the gates' functions in place, advances `c` and writes `h`.
+    fn gate_pass(gates: &mut [f32], c: &mut [f32], h: &mut [f32], width: usize) {
+        for ((gates, c), h) in gates.chunks_exact_mut(4 * width).zip(c.chunks_exact_mut(width)).zip(h.chunks_exact_mut(width)) {
+            let (i, rest) = gates.split_at_mut(width);
+            let (f, rest) = rest.split_at_mut(width);
+            let (g, o) = rest.split_at_mut(width);
+            for (((((i, f), g), o), c), h) in i.iter_mut().zip(f).zip(g).zip(o).zip(c).zip(h) {
+                *i = sigmoid(*i);
+                *f = sigmoid(*f);
+                *g = tanh(*g);
+                *o = sigmoid(*o);
+                *c = *f * *c + *i * *g;
+                *h = *o * tanh(*c);
+            }
+        }
+    }
+}
+
+fn backward_group(start: Start<'_>, past: Past<'_>, first_row: usize, x_gradient: &mut [&mut [f32]]) {
+    let width = start.width;
+    let row_count = x_gradient[0].len() / (4 * width);
+    let step_width = start.row_count * width;
+    let mut dh = vec![0.0; row_count * width];
+    let mut dc = vec![0.0; row_count * width];
+    let product = Product { m: row_count, n: width, k: 4 * width };
+    for step in (0..x_gradient.len()).rev() {
+        let at_step = |sequence, step: usize| start.rows(&slice_from(sequence, step * step_width)[..step_width], first_row, row_count);
+        let gates = &past.gates[4 * (step * step_width + first_row * width)..][..4 * row_count * width];
+        let keep = start.keep_of(step, first_row, row_count);
+        let gradient = at_step(past.gradient, step);
+        dh.iter_mut().zip(gradient).for_each(|(dh, gradient)| *dh += gradient);
+        let c_before = if step == 0 { start.rows(start.c0, first_row, row_count) } else { at_step(past.cells, step - 1) };
+        slope_pass(gates, at_step(past.cells, step), c_before, keep, &dh, &mut dc, x_gradient[step], width);
+        product.of_transposed_right(x_gradient[step], start.weight, &mut dh);
+        for row in 0..row_count {
+            dh[row * width..][..width].iter_mut().for_each(|dh| *dh *= keep[row]);
+        }
+    }
+}
+
+fn slice_from(sequence: &[f32], first: usize) -> &[f32] {
+    &sequence[first..]
+}
+
+vectorized! {
+    /// From the gradients of h and c to those of z, written to `dz`; `dc` becomes that of the cell before.
+    #[allow(clippy::too_many_arguments)]
+    fn slope_pass(
+        gates: &[f32],
+        cells: &[f32],
+        c_before: &[f32],
+        keep: &[f32],
+        dh: &[f32],
+        dc: &mut [f32],
+        dz: &mut [f32],
+        width: usize,
+    ) {
+        for (row, &keep) in keep.iter().enumerate() {
+            let columns = row * width..(row + 1) * width;
+            let gates = &gates[4 * row * width..][..4 * width];
+            let (i, f, g, o) = (&gates[..width], &gates[width..2 * width], &gates[2 * width..3 * width], &gates[3 * width..]);
+            let dz = &mut dz[4 * row * width..][..4 * width];
+            let (dz_i, rest) = dz.split_at_mut(width);
+            let (dz_f, rest) = rest.split_at_mut(width);
+            let (dz_g, dz_o) = rest.split_at_mut(width);
+            let (cells, c_before) = (&cells[columns.clone()], &c_before[columns.clone()]);
+            let (dh, dc) = (&dh[columns.clone()], &mut dc[columns]);
+            for j in 0..width {
+                let tanh_c = tanh(cells[j]);
+                let d_cell = dc[j] + dh[j] * o[j] * (1.0 - tanh_c * tanh_c);
+                dz_i[j] = d_cell * g[j] * (i[j] - i[j] * i[j]);
+                dz_f[j] = d_cell * keep * c_before[j] * (f[j] - f[j] * f[j]);
+                dz_g[j] = d_cell * i[j] * (1.0 - g[j] * g[j]);
+                dz_o[j] = dh[j] * tanh_c * (o[j] - o[j] * o[j]);
+                dc[j] = d_cell * f[j] * keep;
+            }
+        }
+    }
+}
+
+/// For every group of rows, its part of each step of `[T, B, width]`.
+fn split(sequence: &mut [f32], step_count: usize, row_count: usize, width: usize) -> Vec<Vec<&mut [f32]>> {
+    let mut groups: Vec<Vec<&mut [f32]>> =
+        (0..row_count.div_ceil(GROUP_ROWS)).map(|_| Vec::with_capacity(step_count)).collect();
+    for step in sequence.chunks_exact_mut(row_count * width) {
+        for (group, part) in groups.iter_mut().zip(step.chunks_mut(GROUP_ROWS * width)) {
+            group.push(part);
+        }
+    }
+    groups
+}
+
+fn into_vec(tensor: FlexTensor) -> Vec<f32> {
+    tensor.into_data().into_vec().expect("the networks compute in f32")
+}
+
+fn view(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("a contiguous tensor of f32")
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// A product of row-major matrices: `[m, k]` times `[k, n]` gives `[m, n]`.
+#[derive(Clone, Copy)]
+struct Product {
+    m: usize,
+    n: usize,
+    k: usize,
+}
+
+impl Product {
+    /// `out += left * right`, on this thread.
+    fn added_to(self, left: &[f32], right: &[f32], out: &mut [f32]) {
+        self.run(left, [1, self.k], right, [1, self.n], out, true, Parallelism::None);
+    }
+
+    /// `out = left * right'`, with `right` `[n, k]`, on this thread.
+    fn of_transposed_right(self, left: &[f32], right: &[f32], out: &mut [f32]) {
+        self.run(left, [1, self.k], right, [self.k, 1], out, false, Parallelism::None);
+    }
+
+    /// `out = left' * right`, with `left` `[k, m]`, on all threads.
+    fn of_transposed_left(self, left: &[f32], right: &[f32], out: &mut [f32]) {
+        let threads = if rayon::current_num_threads() > 1 { Parallelism::Rayon(0) } else { Parallelism::None };
+        self.run(left, [self.m, 1], right, [1, self.n], out, false, threads);
+    }
+
+    /// Strides are given as [from column to column, from row to row].
+    #[allow(clippy::too_many_arguments)]
+    fn run(
+        self,
+        left: &[f32],
+        left_strides: [usize; 2],
+        right: &[f32],
+        right_strides: [usize; 2],
+        out: &mut [f32],
+        add: bool,
+        parallelism: Parallelism,
+    ) {
+        assert!(left.len() == self.m * self.k && right.len() == self.k * self.n && out.len() == self.m * self.n);
+        let [left_cs, left_rs] = left_strides.map(|stride| stride as isize);
+        let [right_cs, right_rs] = right_strides.map(|stride| stride as isize);
+        // SAFETY: the slices are as long as the shapes say (asserted), and the strides enumerate each of them
+        // exactly once: row-major, or the transpose of a row-major matrix.
+        unsafe {
+            gemm::gemm(
+                self.m, self.n, self.k, out.as_mut_ptr(), 1, self.n as isize, add, left.as_ptr(), left_cs, left_rs,
+                right.as_ptr(), right_cs, right_rs, 1.0, 1.0, false, false, false, parallelism,
+            );
+        }
+    }
+}

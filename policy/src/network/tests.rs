@@ -1,0 +1,91 @@
+//! The operation on the processor, and its hand-written gradients, against a version composed of tensor
+//! operations and differentiated by the tensor library.
+
+use super::*;
+use burn::backend::{Autodiff, Flex};
+use giraffe_robots::{SeedTree, Stream};
+use lstm::{composed_backward, composed_forward};
+
+const STEPS: usize = 7;
+const ROWS: usize = 70;
+const CORE: usize = 5;
+
+struct Problem {
+    x: Vec<f32>,
+    weight: Vec<f32>,
+    h0: Vec<f32>,
+    c0: Vec<f32>,
+    keep: Vec<f32>,
+    /// What the sum of hidden states is weighted with, so that every gradient differs.
+    goal: Vec<f32>,
+}
+
+fn problem() -> Problem {
+    let mut rng = SeedTree::new(5).stream(Stream::Toy, 0, 0);
+    let mut draw = |count: usize| {
+        let mut values = vec![0.0; count];
+        crate::gaussian::fill_standard_normal(&mut rng, &mut values);
+        values
+    };
+    Problem {
+        x: draw(STEPS * ROWS * 4 * CORE),
+        weight: draw(CORE * 4 * CORE),
+        h0: draw(ROWS * CORE),
+        c0: draw(ROWS * CORE),
+        keep: draw(STEPS * ROWS).into_iter().map(|z| if z > -0.5 { 1.0 } else { 0.0 }).collect(),
+        goal: draw(STEPS * ROWS * CORE),
+    }
+}
+
+fn three(values: &[f32], width: usize, device: &Device) -> Tensor<3> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [STEPS, ROWS, width]), device)
+}
+
+fn greatest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs() / (1.0 + b.abs())).fold(0.0, f32::max)
+}
+
+/// Runs `sequence` and returns hidden states and the gradients of x and weight.
+fn run(sequence: impl Fn([Tensor<2>; 4], Tensor<3>) -> Tensor<3>) -> [Vec<f32>; 3] {
+    let device = Device::flex().autodiff();
+    let p = problem();
+    let x = three(&p.x, 4 * CORE, &device).require_grad();
+    let weight = upload(&p.weight, CORE, 4 * CORE, &device).require_grad();
+    let others = [(&p.h0, ROWS, CORE), (&p.c0, ROWS, CORE), (&p.keep, STEPS, ROWS)];
+    let [h0, c0, keep] = others.map(|(values, rows, columns)| upload(values, rows, columns, &device));
+    let hidden = sequence([weight.clone(), h0, c0, keep], x.clone());
+    let gradients = (hidden.clone() * three(&p.goal, CORE, &device)).sum().backward();
+    let gradient = |found: Option<Vec<f32>>| found.expect("a gradient");
+    [
+        host(hidden.inner()),
+        gradient(x.grad(&gradients).map(host)),
+        gradient(weight.grad(&gradients).map(host)),
+    ]
+}
+
+type Flow = Autodiff<Flex>;
+
+#[test]
+fn states_and_gradients_agree_with_the_composed_version() {
+    let by_hand = run(|[weight, h0, c0, keep], x| lstm_sequence(x, weight, h0, c0, keep));
+    let composed = run(|[weight, h0, c0, keep], x| composed_by_library(x, weight, h0, c0, keep));
+    for (what, (a, b)) in ["hidden", "x gradient", "weight gradient"].iter().zip(by_hand.iter().zip(&composed)) {
+        let difference = greatest_difference(a, b);
+        assert!(difference < 2e-5, "{what}: {difference}");
+        assert!(b.iter().any(|value| value.abs() > 0.1), "{what} is all but zero");
+    }
+}
+
+/// The composed forward pass, differentiated step by step by the library.
+fn composed_by_library(x: Tensor<3>, weight: Tensor<2>, h0: Tensor<2>, c0: Tensor<2>, keep: Tensor<2>) -> Tensor<3> {
+    use burn::backend::Dispatch;
+    let (hidden, _, _) = composed_forward::<Dispatch>(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        h0.into_dispatch(),
+        c0.into_dispatch(),
+        keep.into_dispatch(),
+    );
+    Tensor::from_dispatch(hidden)
+}

@@ -1,0 +1,143 @@
+//! Brings every column of an observation to about zero mean and unit variance.
+
+use serde::{Deserialize, Serialize};
+
+/// Standard deviations below this count as this, so that a constant column stays quiet.
+const SMALLEST_STD: f64 = 1e-4;
+
+/// Running mean and variance per column (Chan, Golub, LeVeque 1979).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunningMoments {
+    count: f64,
+    mean: Vec<f64>,
+    /// Sum of squared differences from the mean.
+    spread: Vec<f64>,
+}
+
+impl RunningMoments {
+    /// Nothing seen yet in `width` columns.
+    pub fn new(width: usize) -> Self {
+        Self { count: 0.0, mean: vec![0.0; width], spread: vec![0.0; width] }
+    }
+
+    /// Takes in `rows`, `[n, width]`.
+    pub fn add_rows(&mut self, rows: &[f32]) {
+        let width = self.mean.len();
+        let row_count = rows.len() / width.max(1);
+        if row_count == 0 {
+            return;
+        }
+        let mut batch = Self::new(width);
+        batch.count = row_count as f64;
+        for row in rows.chunks_exact(width) {
+            batch.mean.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+        }
+        batch.mean.iter_mut().for_each(|sum| *sum /= row_count as f64);
+        for row in rows.chunks_exact(width) {
+            for ((spread, mean), &x) in batch.spread.iter_mut().zip(&batch.mean).zip(row) {
+                *spread += (f64::from(x) - mean).powi(2);
+            }
+        }
+        self.merge(&batch);
+    }
+
+    /// Takes in what another has seen.
+    pub fn merge(&mut self, other: &Self) {
+        let total = self.count + other.count;
+        if other.count == 0.0 {
+            return;
+        }
+        for column in 0..self.mean.len() {
+            let difference = other.mean[column] - self.mean[column];
+            self.mean[column] += difference * other.count / total;
+            self.spread[column] +=
+                other.spread[column] + difference * difference * self.count * other.count / total;
+        }
+        self.count = total;
+    }
+
+    /// The normaliser of what was seen so far. Before anything was seen it changes nothing but clips.
+    pub fn freeze(&self, clip: f32) -> Normalizer {
+        let mean = self.mean.iter().map(|&mean| mean as f32).collect();
+        let inverse_std = self.spread.iter().map(|spread| self.inverse_std(*spread)).collect();
+        Normalizer { mean, inverse_std, clip }
+    }
+
+    fn inverse_std(&self, spread: f64) -> f32 {
+        if self.count < 2.0 {
+            return 1.0;
+        }
+        (1.0 / (spread / self.count).sqrt().max(SMALLEST_STD)) as f32
+    }
+}
+
+/// Frozen statistics: `clamp((x - mean) * inverse_std, -clip, clip)` per column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Normalizer {
+    /// Mean per column, in the column's unit.
+    pub mean: Vec<f32>,
+    /// One over the standard deviation per column.
+    pub inverse_std: Vec<f32>,
+    /// Bound of the result.
+    pub clip: f32,
+}
+
+impl Normalizer {
+    /// Normalises the first columns of one row. `row` and `out` are at most as wide as the normaliser.
+    pub fn apply(&self, row: &[f32], out: &mut [f32]) {
+        for (((out, &x), mean), inverse_std) in out.iter_mut().zip(row).zip(&self.mean).zip(&self.inverse_std) {
+            *out = ((x - mean) * inverse_std).clamp(-self.clip, self.clip);
+        }
+    }
+
+    /// Normalises rows `[n, width]`.
+    pub fn apply_rows(&self, rows: &[f32], out: &mut [f32]) {
+        let width = self.mean.len();
+        for (row, out) in rows.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            self.apply(row, out);
+        }
+    }
+
+    /// The part for the first `width` columns: what the actor reads.
+    pub fn prefix(&self, width: usize) -> Self {
+        Self { mean: self.mean[..width].to_vec(), inverse_std: self.inverse_std[..width].to_vec(), clip: self.clip }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_in_pieces_equal_moments_at_once() {
+        let rows: Vec<f32> = (0..60).map(|i| ((i * 37) % 17) as f32 * if i % 2 == 0 { 1.0 } else { 100.0 } + 1e3).collect();
+        let mut at_once = RunningMoments::new(2);
+        at_once.add_rows(&rows);
+        let mut in_pieces = RunningMoments::new(2);
+        for piece in [&rows[..14], &rows[14..16], &rows[16..]] {
+            in_pieces.add_rows(piece);
+        }
+        for (a, b) in at_once.spread.iter().zip(&in_pieces.spread) {
+            assert!((a / b - 1.0).abs() < 1e-12, "{a} {b}");
+        }
+        let frozen = at_once.freeze(5.0);
+        let mean = |column: usize| rows.iter().skip(column).step_by(2).sum::<f32>() / 30.0;
+        assert!((frozen.mean[0] - mean(0)).abs() < 1e-3 && (frozen.mean[1] - mean(1)).abs() < 1e-2);
+        let mut out = vec![0.0; 60];
+        frozen.apply_rows(&rows, &mut out);
+        let variance = out.iter().step_by(2).map(|x| x * x).sum::<f32>() / 30.0;
+        assert!((variance - 1.0).abs() < 1e-4, "{variance}");
+    }
+
+    #[test]
+    fn values_are_clipped_and_constant_columns_stay_quiet() {
+        let mut moments = RunningMoments::new(2);
+        assert_eq!(moments.freeze(5.0), Normalizer { mean: vec![0.0; 2], inverse_std: vec![1.0; 2], clip: 5.0 });
+        moments.add_rows(&[7.0, -1.0, 7.0, 1.0, 7.0, -1.0, 7.0, 1.0]);
+        let mut out = [9.0; 2];
+        moments.freeze(5.0).apply(&[7.0, 1e6], &mut out);
+        assert_eq!(out, [0.0, 5.0]);
+        moments.freeze(5.0).apply(&[7.0, f32::NAN], &mut out);
+        assert!(out[1].is_nan(), "a number that is none must not be hidden");
+    }
+}
