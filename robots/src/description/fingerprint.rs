@@ -56,15 +56,23 @@ fn line(text: &mut String, content: std::fmt::Arguments) {
     writeln!(text, "{content}").expect("writing to a string cannot fail");
 }
 
-/// Position and rotation in millionths; a quaternion and its negative are the same rotation.
+/// Position and rotation in millionths. A quaternion and its negative are the same rotation: its first number that
+/// is not zero is written as positive.
 fn pose(pose: &Isometry3<f32>) -> String {
-    let rotation = pose.rotation.coords * if pose.rotation.w < 0.0 { -1.0 } else { 1.0 };
-    micro(pose.translation.vector.iter().chain(rotation.iter()))
+    let rotation: Vec<i64> =
+        [pose.rotation.w, pose.rotation.i, pose.rotation.j, pose.rotation.k].map(millionths).into();
+    let sign = rotation.iter().find(|number| **number != 0).map_or(1, |number| number.signum());
+    let rotation = join(rotation.iter().map(|number| (sign * number).to_string()));
+    format!("{} {rotation}", micro(pose.translation.vector.iter()))
 }
 
-/// Millionths as whole numbers: blind to the last bits, and to the sign of zero.
 fn micro<'n>(numbers: impl IntoIterator<Item = &'n f32>) -> String {
-    join(numbers.into_iter().map(|number| ((f64::from(*number) * 1e6).round() as i64).to_string()))
+    join(numbers.into_iter().map(|number| millionths(*number).to_string()))
+}
+
+/// A whole number: blind to the last bits, and to the sign of zero.
+fn millionths(number: f32) -> i64 {
+    (f64::from(number) * 1e6).round() as i64
 }
 
 fn exact<'n>(numbers: impl IntoIterator<Item = &'n f32>) -> String {
