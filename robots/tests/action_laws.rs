@@ -1,4 +1,5 @@
 //! What holds for every action and its target.
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests: a panic is the report, and exact numbers are meant")]
 
 use giraffe_robots::{ActionDecoder, ActionSchema, Limits, RobotModel, load_robot};
 use proptest::prelude::*;

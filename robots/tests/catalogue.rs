@@ -1,4 +1,5 @@
 //! Everything in the tables can be found, built and used together.
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests: a panic is the report, and exact numbers are meant")]
 
 use giraffe_robots::{
     ActionSchema, GeomShape, Limits, NamedLimits, OBJECTS, ObservationSchema, ROBOTS, SeedTree, Stream, TASKS,

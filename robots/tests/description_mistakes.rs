@@ -1,4 +1,5 @@
 //! Every mistake in a description is one clear message with its place, never a panic.
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests: a panic is the report, and exact numbers are meant")]
 
 use giraffe_robots::{DescriptionError, load_robot};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
 //! What makes a hand another hand, and what does not.
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests: a panic is the report, and exact numbers are meant")]
 
 use giraffe_robots::load_robot;
 use std::fs;

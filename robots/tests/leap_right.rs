@@ -1,4 +1,5 @@
 //! The LEAP right hand is the hand that its makers and MuJoCo know.
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests: a panic is the report, and exact numbers are meant")]
 
 use giraffe_robots::{GeomShape, Region, RobotModel, load_robot};
 use nalgebra::{Point3, Quaternion, UnitQuaternion};

@@ -1,4 +1,5 @@
 //! What holds for every schema, frame and encoder.
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests: a panic is the report, and exact numbers are meant")]
 
 use giraffe_robots::{
     Audience, Encoding, Limits, NamedLimits, Nanos, ObservationEncoder, ObservationError, ObservationSchema,
