@@ -1,1 +1,49 @@
-//! Safe exchange with a real hand over ZeroMQ
+//! Safe exchange with a real hand, or with a simulator that stands in for one, over ZeroMQ.
+//!
+//! ```text
+//!   motors ── HandDriver ── ServerCore ── BridgeServer ══ ZeroMQ ══ BridgeClient: Hand ── policy
+//!                           (session, lease, watchdog, SafetyEnvelope)
+//! ```
+//!
+//! The protocol is hand-link v1, in `PROTOCOL.md`; either side may be another program in another language.
+//!
+//! | to learn about | read |
+//! | --- | --- |
+//! | moving a hand that is elsewhere | [`BridgeClient`] |
+//! | being the controller of a hand | [`BridgeServer`], [`ControllerSpec`] |
+//! | motors, or a simulator behind a controller | [`HandDriver`], [`Rehearsal`] |
+//! | what a motor may be told | [`SafetyEnvelope`], [`SafeTargets`] |
+//! | what happens when commands stop | [`Watchdog`] |
+//!
+//! Invariants: no target reaches a driver without having passed the envelope (only the envelope makes
+//! [`SafeTargets`]); [`ServerCore`] does no input or output and is handed the time; the ZeroMQ crate is named only in
+//! `transport/zeromq.rs`; the clock is read only in `clock.rs`; every wait is bounded.
+//!
+//! To add a driver: a file in `drivers/` and its line in [`drivers::DRIVERS`].
+
+mod client;
+mod clock;
+mod core;
+mod driver;
+pub mod drivers;
+mod envelope;
+mod error;
+mod fault;
+pub mod handshake;
+pub mod kinematics;
+pub mod message;
+mod server;
+mod transport;
+mod watchdog;
+pub mod wire;
+
+pub use client::{BridgeClient, ClientConfig, LinkReport};
+pub use clock::{Clock, MonotonicClock};
+pub use core::{CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, Order, Request, ServerCore};
+pub use driver::{DriverError, HandDriver, Rehearsal, TrackedObject};
+pub use envelope::{EnvelopeSpec, SafeTargets, SafetyEnvelope, Unusable};
+pub use error::BridgeError;
+pub use fault::{Fault, FaultSet};
+pub use server::{BridgeServer, ExitAction};
+pub use transport::{DEFAULT_ENDPOINT, Endpoints, can_encrypt};
+pub use watchdog::{Mode, Watchdog, WatchdogSpec};

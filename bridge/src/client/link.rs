@@ -1,0 +1,313 @@
+//! One side of the wire: sockets, numbering, and the newest of what came in. Knows nothing of targets and arming.
+
+use crate::clock::Clock;
+use crate::fault::FaultSet;
+use crate::handshake::Objection;
+use crate::message::{Command, Granted, Pose, Refusal, Reject, Started, State, Welcome, WithHead};
+use crate::transport::ClientSockets;
+use crate::wire::{Body, decode, decode_head, encode};
+use giraffe_robots::{HandError, Nanos};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Longest wait before the stop flag is looked at, ms.
+pub(super) const WAIT_MS: i64 = 20;
+/// So often it is tried again whether somebody is connected by now, ms.
+pub(super) const CONNECT_MS: i64 = 5;
+/// Free-running: without a state for so long the link is lost, s.
+pub(super) const SILENCE_SECS: f64 = 0.3;
+
+/// Counted since the connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinkReport {
+    /// Commands handed to the link.
+    pub commands_sent: u64,
+    /// Commands the link would not take: nobody connected, or two waiting.
+    pub commands_unsent: u64,
+    /// States received.
+    pub states_received: u64,
+    /// States published but never received.
+    pub states_lost: u64,
+    /// Control periods that passed without a command.
+    pub missed_ticks: u64,
+    /// Commands the controller dropped as old or out of turn, as it last said.
+    pub dropped_as_stale: u64,
+}
+
+/// The answer to a request.
+pub(super) enum Reply<B> {
+    Granted(B),
+    Refused(Objection),
+}
+
+/// Sockets, numbering, newest messages.
+pub(super) struct Link {
+    endpoint: String,
+    pub(super) sockets: ClientSockets,
+    clock: Arc<dyn Clock>,
+    stop: Arc<AtomicBool>,
+    joint_count: usize,
+    pub(super) lockstep: bool,
+    /// Session, 0 before the welcome.
+    pub(super) sid: u64,
+    ctl_seq: u64,
+    pub(super) cmd_seq: u64,
+    pub(super) state: Option<WithHead<State>>,
+    pub(super) state_arrived: Nanos,
+    pub(super) pose: Option<WithHead<Pose>>,
+    /// Somebody else's state came after ours.
+    pub(super) session_over: Option<String>,
+    pub(super) report: LinkReport,
+}
+
+impl Link {
+    pub(super) fn new(
+        endpoint: &str,
+        sockets: ClientSockets,
+        clock: Arc<dyn Clock>,
+        stop: Arc<AtomicBool>,
+        joint_count: usize,
+        lockstep: bool,
+    ) -> Self {
+        Self {
+            endpoint: endpoint.to_owned(),
+            sockets,
+            state_arrived: clock.now(),
+            clock,
+            stop,
+            joint_count,
+            lockstep,
+            sid: 0,
+            ctl_seq: 0,
+            cmd_seq: 0,
+            state: None,
+            pose: None,
+            session_over: None,
+            report: LinkReport::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+
+    /// Sends a request, false if nobody is connected.
+    pub(super) fn send<B: Body>(&mut self, body: &B) -> bool {
+        self.ctl_seq += 1;
+        let bytes = encode(self.sid, self.ctl_seq, self.now().0, body);
+        self.sockets.request(&bytes)
+    }
+
+    /// Sends a request and waits for its reply of type `A`, or its refusal.
+    pub(super) fn request_until<B: Body, A: Body + Answers>(
+        &mut self,
+        attempted: &str,
+        body: &B,
+        deadline: Nanos,
+    ) -> Result<Reply<(u64, A)>, HandError> {
+        let start = self.now();
+        while !self.send(body) {
+            if self.now() >= deadline {
+                let advice = "nobody listens there; start a controller (`giraffe serve`) or give its endpoint";
+                return Err(self.silent(attempted, self.now().secs_since(start), advice));
+            }
+            self.pause(CONNECT_MS)?;
+        }
+        let seq = self.ctl_seq;
+        loop {
+            while let Some(bytes) = self.sockets.reply() {
+                if let Some(reply) = read_reply(&bytes, seq) {
+                    return reply.map_err(|detail| refusal(attempted, Objection::new("MALFORMED", detail)));
+                }
+            }
+            if self.now() >= deadline {
+                let advice = "something listens there but does not answer; is it a hand-link controller?";
+                return Err(self.silent(attempted, self.now().secs_since(start), advice));
+            }
+            self.pause(WAIT_MS)?;
+        }
+    }
+
+    /// Waits for whatever comes, at most `timeout_ms`, then takes it in.
+    pub(super) fn pause(&mut self, timeout_ms: i64) -> Result<(), HandError> {
+        self.check_stop()?;
+        self.sockets.wait(timeout_ms);
+        self.receive();
+        Ok(())
+    }
+
+    /// Takes in whatever comes until `deadline`, so that nothing old piles up.
+    pub(super) fn pause_until(&mut self, deadline: Nanos) -> Result<(), HandError> {
+        loop {
+            match (deadline.0 - self.now().0) / 1_000_000 {
+                left_ms @ 1.. => self.pause(left_ms.min(WAIT_MS))?,
+                _ => break,
+            }
+        }
+        // Polling knows only whole milliseconds.
+        self.clock.sleep_until(deadline);
+        self.receive();
+        Ok(())
+    }
+
+    /// Whether somebody wants everything to end.
+    pub(super) fn check_stop(&self) -> Result<(), HandError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(HandError::Stopped { reason: "interrupted".to_owned() });
+        }
+        Ok(())
+    }
+
+    pub(super) fn silent(&self, attempted: &str, waited_secs: f64, advice: &str) -> HandError {
+        HandError::Silent {
+            attempted: attempted.to_owned(),
+            peer: self.endpoint.clone(),
+            waited_secs,
+            advice: advice.to_owned(),
+        }
+    }
+
+    /// Takes in all states and poses that are waiting; the newest stay.
+    pub(super) fn receive(&mut self) {
+        while let Some(bytes) = self.sockets.state() {
+            let Ok((head, body)) = decode::<State>(&bytes) else { continue };
+            if head.sid != self.sid {
+                // Before the first state of ours these are of the time before the session.
+                if self.state.is_some() {
+                    self.session_over = Some(if body.why.is_empty() { "another session".to_owned() } else { body.why });
+                }
+                continue;
+            }
+            if self.check_shape(&body).is_err() {
+                continue;
+            }
+            let last_seq = self.state.as_ref().map_or(head.seq.saturating_sub(1), |state| state.head.seq);
+            if head.seq <= last_seq {
+                continue;
+            }
+            self.report.states_received += 1;
+            self.report.states_lost += head.seq - last_seq - 1;
+            self.report.dropped_as_stale = body.rx_stale;
+            self.state = Some(WithHead { head, body });
+            self.state_arrived = self.now();
+        }
+        while let Some(bytes) = self.sockets.pose() {
+            let Ok((head, body)) = decode::<Pose>(&bytes) else { continue };
+            // A tracker that is a process of its own knows of no session, and of no truth.
+            if head.sid == self.sid || (head.sid == 0 && !body.truth) {
+                self.pose = Some(WithHead { head, body });
+            }
+        }
+    }
+
+    /// Whether a state is one of our hand.
+    pub(super) fn check_shape(&self, state: &State) -> Result<(), String> {
+        let count = self.joint_count;
+        for (name, values) in [("q", &state.q), ("dq", &state.dq), ("q_target", &state.q_target)] {
+            if values.len() != count {
+                return Err(format!("`{name}` of a state has {} elements for {count} joints", values.len()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the other end is still there and still ours.
+    pub(super) fn check_link(&self, attempted: &str) -> Result<(), HandError> {
+        if let Some(why) = &self.session_over {
+            return Err(HandError::Stopped { reason: format!("the session is over: {why}") });
+        }
+        let silence_secs = self.now().secs_since(self.state_arrived);
+        if !self.lockstep && silence_secs > SILENCE_SECS {
+            return Err(self.silent(attempted, silence_secs, "the link is lost; the controller holds by itself"));
+        }
+        Ok(())
+    }
+
+    /// Sends targets in the order of the wire, computed from the last state.
+    pub(super) fn send_command(&mut self, q: Vec<f32>) -> bool {
+        let Some(state) = &self.state else { return false };
+        let tick = if self.lockstep { state.body.tick + 1 } else { 0 };
+        let (state_seq, t_state) = (state.head.seq, state.head.ts);
+        let command = Command { episode: state.body.episode, tick, state_seq, t_state, q };
+        self.cmd_seq += 1;
+        let bytes = encode(self.sid, self.cmd_seq, self.now().0, &command);
+        let sent = self.sockets.command(&bytes);
+        if sent {
+            self.report.commands_sent += 1;
+        } else {
+            self.report.commands_unsent += 1;
+        }
+        sent
+    }
+
+    /// What the motors do, as the controller last said.
+    pub(super) fn mode(&self) -> &str {
+        self.state.as_ref().map_or("off", |state| &state.body.mode)
+    }
+
+    /// Faults, as the controller last said.
+    pub(super) fn faults(&self) -> FaultSet {
+        FaultSet::from_bits(self.state.as_ref().map_or(0, |state| state.body.fault))
+    }
+
+    /// Why the hand does not follow, in words.
+    pub(super) fn why(&self) -> String {
+        match &self.state {
+            Some(state) => {
+                let faults = if self.faults().is_empty() { String::new() } else { format!(" [{}]", self.faults()) };
+                format!("mode `{}`: {}{faults}", state.body.mode, state.body.why)
+            }
+            None => "nothing was ever sensed".to_owned(),
+        }
+    }
+}
+
+/// Replies, which say what they answer.
+pub(super) trait Answers {
+    fn re(&self) -> u64;
+}
+
+impl Answers for Welcome {
+    fn re(&self) -> u64 {
+        self.re
+    }
+}
+
+impl Answers for Granted {
+    fn re(&self) -> u64 {
+        self.re
+    }
+}
+
+impl Answers for Started {
+    fn re(&self) -> u64 {
+        self.re
+    }
+}
+
+type ReadReply<A> = Result<Reply<(u64, A)>, String>;
+
+/// The reply to request `seq`, if that is what the bytes are.
+fn read_reply<A: Body + Answers>(bytes: &[u8], seq: u64) -> Option<ReadReply<A>> {
+    let head = decode_head(bytes).ok()?;
+    match head.t.as_str() {
+        "reject" => {
+            let (_, reject) = decode::<Reject>(bytes).ok()?;
+            (reject.re == seq).then(|| Ok(Reply::Refused(Objection::new(reject.code, reject.detail))))
+        }
+        "error" => {
+            let (_, error) = decode::<Refusal>(bytes).ok()?;
+            (error.re == seq).then(|| Ok(Reply::Refused(Objection::new(error.code, error.detail))))
+        }
+        kind if kind == A::TYPE => match decode::<A>(bytes) {
+            Ok((head, answer)) => (answer.re() == seq).then(|| Ok(Reply::Granted((head.sid, answer)))),
+            Err(error) => Some(Err(error.to_string())),
+        },
+        _ => None,
+    }
+}
+
+/// A refusal in the words of the contract.
+pub(super) fn refusal(attempted: &str, objection: Objection) -> HandError {
+    HandError::Refused { attempted: attempted.to_owned(), code: objection.code, detail: objection.detail }
+}

@@ -1,0 +1,457 @@
+//! The messages of hand-link v1. Fields, units and rules: PROTOCOL.md; a field here has the name it has there.
+
+use crate::wire::Body;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// By joint or tip name.
+pub type ByName<T> = BTreeMap<String, T>;
+
+/// What both sides know of a joint, at angle zero of every joint, in the palm frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JointDescription {
+    /// Nearest joint between this one and the palm; empty if none.
+    pub parent: String,
+    /// Unit vector; a positive angle turns by the right-hand rule.
+    pub axis: [f32; 3],
+    /// Point of the axis nearest to the origin, m.
+    pub point: [f32; 3],
+    /// Smallest angle, rad.
+    pub lower: f32,
+    /// Largest angle, rad.
+    pub upper: f32,
+}
+
+/// What both sides know of a fingertip, at angle zero of every joint, in the palm frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TipDescription {
+    /// The joint that carries it last; empty if none.
+    pub joint: String,
+    /// Position, m.
+    pub point: [f32; 3],
+}
+
+/// The hand, as either side sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RobotDescription {
+    /// Informative.
+    pub name: String,
+    /// Identity of the kinematics.
+    pub desc_hash: String,
+    /// Identity of masses, gains, friction; a difference only warns.
+    pub dynamics_hash: String,
+    /// Joints.
+    pub joints: ByName<JointDescription>,
+    /// Fingertips.
+    pub tips: ByName<TipDescription>,
+}
+
+/// One pose and where the sender's own kinematics puts the fingertips.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestVector {
+    /// Angles, rad.
+    pub q: ByName<f32>,
+    /// Positions in the palm frame, m.
+    pub tips: ByName<[f32; 3]>,
+}
+
+/// Limits of one joint.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct JointLimits {
+    /// Smallest target, rad.
+    pub lower: f32,
+    /// Largest target, rad.
+    pub upper: f32,
+    /// Fastest a target moves, rad/s.
+    pub velocity: f32,
+    /// Fastest the speed of a target grows, rad/s2.
+    pub acceleration: f32,
+}
+
+/// What moves the hand, for logs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PolicyIdentity {
+    /// Name.
+    pub name: String,
+    /// Hash of its weights.
+    pub hash: String,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Moves the hand; one at a time.
+    Commander,
+    /// Reads, and may stop the hand.
+    Observer,
+}
+
+/// The simulated controller gives episodes.
+pub const REHEARSAL: &str = "rehearsal";
+/// One command, one control period.
+pub const LOCKSTEP: &str = "lockstep";
+/// The controller publishes the object's pose.
+pub const OBJECT_POSE: &str = "object_pose";
+
+/// Opens a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Who asks.
+    pub role: Role,
+    /// Name and version, for logs.
+    pub software: String,
+    /// For logs.
+    pub policy: PolicyIdentity,
+    /// The hand the policy was made for.
+    pub robot: RobotDescription,
+    /// Proof of zeros and signs.
+    pub test_vector: TestVector,
+    /// What the policy asks to be kept to.
+    pub limits: ByName<JointLimits>,
+    /// Commands per second.
+    pub policy_hz: f64,
+    /// Wanted silence before a hold, ms; 0: the controller's own.
+    pub watchdog_ms: u64,
+    /// Wanted features.
+    pub wants: Vec<String>,
+}
+
+/// Accepts a hello.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Request answered.
+    pub re: u64,
+    /// Name and version, for logs.
+    pub software: String,
+    /// The controller's own hand.
+    pub robot: RobotDescription,
+    /// The hello's angles, the controller's own fingertips.
+    pub test_vector: TestVector,
+    /// Order of every joint array from now on.
+    pub joints: Vec<String>,
+    /// Limits in force.
+    pub limits: ByName<JointLimits>,
+    /// Commands per second.
+    pub policy_hz: f64,
+    /// States per second while free-running.
+    pub state_hz: f64,
+    /// Silence after which another may take over.
+    pub lease_ms: u64,
+    /// Oldest state a command may be computed from.
+    pub max_age_ms: u64,
+    /// Silence before a hold.
+    pub hold_ms: u64,
+    /// Hold before relaxing.
+    pub relax_ms: u64,
+    /// Relaxing before torque is off.
+    pub off_ms: u64,
+    /// Longest hold that a fresh command ends.
+    pub rearm_ms: u64,
+    /// Commands before an arm.
+    pub stream_ms: u64,
+    /// How near to the start those must be, rad.
+    pub start_tol: f32,
+    /// `last_target` or `measured`.
+    pub safe_action: String,
+    /// Wanted features in force.
+    pub grants: Vec<String>,
+    /// Warnings.
+    pub notes: Vec<String>,
+    /// Mode.
+    pub mode: String,
+    /// Fault bits.
+    pub fault: u64,
+}
+
+/// Refuses a hello.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reject {
+    /// Request answered.
+    pub re: u64,
+    /// Short.
+    pub code: String,
+    /// In words.
+    pub detail: String,
+}
+
+/// Refuses another request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Request answered.
+    pub re: u64,
+    /// Short.
+    pub code: String,
+    /// In words.
+    pub detail: String,
+}
+
+/// Grants a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Granted {
+    /// Request answered.
+    pub re: u64,
+    /// Mode afterwards.
+    pub mode: String,
+    /// Fault bits afterwards.
+    pub fault: u64,
+}
+
+/// Answers a ping.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pong {
+    /// Request answered.
+    pub re: u64,
+    /// Stamp of the ping.
+    pub t0: i64,
+    /// Arrival, controller's clock, ns.
+    pub t1: i64,
+    /// Departure, controller's clock, ns.
+    pub t2: i64,
+}
+
+/// Starts a rehearsal episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reset {
+    /// One msgpack map, opaque here.
+    #[serde(with = "serde_bytes")]
+    pub episode: Vec<u8>,
+}
+
+/// A rehearsal episode stands at its start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// Request answered.
+    pub re: u64,
+    /// Number of the episode.
+    pub episode: u64,
+    /// Complete state message.
+    pub state: WithHead<State>,
+    /// Complete pose message.
+    #[serde(default)]
+    pub pose: Option<WithHead<Pose>>,
+}
+
+/// A message inside a message: head and body are one map.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WithHead<B> {
+    /// The head.
+    #[serde(flatten)]
+    pub head: crate::wire::Head,
+    /// The body.
+    #[serde(flatten)]
+    pub body: B,
+}
+
+/// Requests without fields.
+macro_rules! bare_requests {
+    ($($(#[$doc:meta])* $name:ident = $type:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct $name {}
+
+        impl Body for $name {
+            const TYPE: &'static str = $type;
+        }
+    )*};
+}
+
+bare_requests! {
+    /// Are you there? Publish once more.
+    Ping = "ping";
+    /// Follow commands from now on.
+    Arm = "arm";
+    /// Stop following, hold.
+    Hold = "hold";
+    /// Torque off.
+    Stop = "stop";
+    /// Torque off, latched.
+    Estop = "estop";
+    /// Clear latched faults.
+    ClearFault = "clear_fault";
+    /// End of the session.
+    Bye = "bye";
+}
+
+/// Joint targets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// Episode of the state it was computed from.
+    pub episode: u64,
+    /// Lock-step: that state's tick + 1.
+    pub tick: u64,
+    /// That state's `seq`.
+    pub state_seq: u64,
+    /// That state's `ts`, ns, controller's clock.
+    pub t_state: i64,
+    /// Targets, rad, order of the welcome.
+    pub q: Vec<f32>,
+}
+
+/// A command that was not accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Its `seq`.
+    pub seq: u64,
+    /// Short.
+    pub code: String,
+    /// In words.
+    pub detail: String,
+}
+
+/// What the controller senses and does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Resets so far.
+    pub episode: u64,
+    /// Control periods (lock-step) or loop turns since the reset.
+    pub tick: u64,
+    /// When `q` was measured, ns, time of the hand.
+    pub t_meas: i64,
+    /// Angles, rad.
+    pub q: Vec<f32>,
+    /// Angular velocities, rad/s.
+    pub dq: Vec<f32>,
+    /// Targets in force, rad.
+    pub q_target: Vec<f32>,
+    /// The command they come from.
+    pub cmd_seq: u64,
+    /// Age of the state that command was computed from, when it was applied.
+    pub cmd_age_us: u64,
+    /// Joints the envelope altered.
+    pub clip: u64,
+    /// Mode.
+    pub mode: String,
+    /// Fault bits.
+    pub fault: u64,
+    /// Why not active.
+    pub why: String,
+    /// Commands dropped as old, repeated or out of turn.
+    pub rx_stale: u64,
+    /// Messages dropped as malformed or foreign.
+    pub rx_bad: u64,
+    /// Late turns of the controller's loop.
+    pub overruns: u64,
+    /// Lock-step: the command that drew this state was not accepted.
+    #[serde(default)]
+    pub refused: Option<Refused>,
+}
+
+/// Where the object is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pose {
+    /// As in the state.
+    pub episode: u64,
+    /// As in the state.
+    pub tick: u64,
+    /// As in the state, ns.
+    pub t_meas: i64,
+    /// Name.
+    pub object: String,
+    /// `palm`.
+    pub frame: String,
+    /// Position, m.
+    pub p: [f32; 3],
+    /// Object to palm, x y z w.
+    pub q_xyzw: [f32; 4],
+    /// Seen now.
+    pub valid: bool,
+    /// A simulator's truth, for scoring only.
+    pub truth: bool,
+}
+
+/// Name of the first number that is not finite.
+fn first_bad<'a>(fields: impl IntoIterator<Item = (&'a str, &'a [f32])>) -> Option<String> {
+    fields.into_iter().find_map(|(name, values)| {
+        values.iter().position(|value| !value.is_finite()).map(|index| format!("{name}[{index}]"))
+    })
+}
+
+fn first_bad_limits(limits: &ByName<JointLimits>) -> Option<String> {
+    limits.iter().find_map(|(name, l)| {
+        let values = [l.lower, l.upper, l.velocity, l.acceleration];
+        values.iter().any(|value| !value.is_finite()).then(|| format!("a limit of joint `{name}`"))
+    })
+}
+
+impl RobotDescription {
+    fn not_finite(&self) -> Option<String> {
+        let joint = self.joints.iter().find_map(|(name, j)| {
+            first_bad([("axis", &j.axis[..]), ("point", &j.point), ("lower", &[j.lower]), ("upper", &[j.upper])])
+                .map(|field| format!("{field} of joint `{name}`"))
+        });
+        joint.or_else(|| {
+            self.tips.iter().find_map(|(name, tip)| {
+                first_bad([("point", &tip.point[..])]).map(|field| format!("{field} of tip `{name}`"))
+            })
+        })
+    }
+}
+
+impl TestVector {
+    fn not_finite(&self) -> Option<String> {
+        let angle = self.q.iter().find(|(_, value)| !value.is_finite()).map(|(name, _)| format!("test angle `{name}`"));
+        angle.or_else(|| {
+            let tip = self.tips.iter().find(|(_, point)| point.iter().any(|value| !value.is_finite()));
+            tip.map(|(name, _)| format!("test tip `{name}`"))
+        })
+    }
+}
+
+impl Body for Hello {
+    const TYPE: &'static str = "hello";
+    fn not_finite(&self) -> Option<String> {
+        let rate = (!self.policy_hz.is_finite()).then(|| "policy_hz".to_owned());
+        rate.or_else(|| self.robot.not_finite())
+            .or_else(|| self.test_vector.not_finite())
+            .or_else(|| first_bad_limits(&self.limits))
+    }
+}
+
+impl Body for Welcome {
+    const TYPE: &'static str = "welcome";
+    fn not_finite(&self) -> Option<String> {
+        let rate = (!(self.policy_hz.is_finite() && self.state_hz.is_finite())).then(|| "a rate".to_owned());
+        rate.or_else(|| self.robot.not_finite())
+            .or_else(|| self.test_vector.not_finite())
+            .or_else(|| first_bad_limits(&self.limits))
+            .or_else(|| first_bad([("start_tol", &[self.start_tol][..])]))
+    }
+}
+
+impl Body for Command {
+    const TYPE: &'static str = "cmd";
+    // Not checked here: the controller must tell a wrong number from a wrong message.
+}
+
+impl Body for State {
+    const TYPE: &'static str = "state";
+    fn not_finite(&self) -> Option<String> {
+        first_bad([("q", &self.q[..]), ("dq", &self.dq), ("q_target", &self.q_target)])
+    }
+}
+
+impl Body for Pose {
+    const TYPE: &'static str = "pose";
+    fn not_finite(&self) -> Option<String> {
+        first_bad([("p", &self.p[..]), ("q_xyzw", &self.q_xyzw)])
+    }
+}
+
+impl Body for Started {
+    const TYPE: &'static str = "started";
+    fn not_finite(&self) -> Option<String> {
+        self.state.body.not_finite().or_else(|| self.pose.as_ref().and_then(|pose| pose.body.not_finite()))
+    }
+}
+
+/// Bodies whose numbers need no check.
+macro_rules! plain_bodies {
+    ($($name:ident = $type:literal),*) => {$(
+        impl Body for $name {
+            const TYPE: &'static str = $type;
+        }
+    )*};
+}
+
+plain_bodies!(Reject = "reject", Refusal = "error", Granted = "ok", Pong = "pong", Reset = "reset");

@@ -1,0 +1,286 @@
+//! The controller's loop: sockets, a driver and a clock around [`ServerCore`].
+//!
+//! Free-running, it turns at the driver's own rate whatever arrives or does not. In a lock-step session it does
+//! nothing but answer: one command, one control period.
+
+use crate::clock::{Clock, after};
+use crate::core::{CommandVerdict, ControllerSpec, Counters, Order, Request, ServerCore};
+use crate::driver::{DriverError, HandDriver};
+use crate::error::BridgeError;
+use crate::transport::{Endpoints, ServerSockets};
+use crate::watchdog::Mode;
+use giraffe_robots::{Nanos, SignalFrame, SignalLayout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Longest wait before the stop flag is looked at, ms.
+const WAIT_MS: i64 = 20;
+/// So often a release is tried before the loop gives up, at the end.
+const RELEASE_ATTEMPTS: u32 = 3;
+
+/// What motors do when the controller ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitAction {
+    /// Torque off: an object in the hand falls.
+    Release,
+    /// The servos keep their last targets, with less effort, and nobody watches them.
+    KeepHolding,
+}
+
+/// A controller for one hand.
+pub struct BridgeServer {
+    core: ServerCore,
+    driver: Box<dyn HandDriver>,
+    sockets: ServerSockets,
+    clock: Arc<dyn Clock>,
+    frame: SignalFrame,
+    exit: ExitAction,
+    ended: bool,
+}
+
+impl BridgeServer {
+    /// Binds the four sockets of `endpoint`. Moves nothing. What the driver can do (rate, episodes, object) replaces
+    /// what `spec` says of it.
+    ///
+    /// # Errors
+    /// When the endpoint is taken, can be reached from other machines or makes no sense; when a limit or timer
+    /// makes no sense.
+    pub fn bind(
+        endpoint: &str,
+        mut spec: ControllerSpec,
+        exit: ExitAction,
+        mut driver: Box<dyn HandDriver>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BridgeError> {
+        spec.loop_period_secs = f64::from(driver.loop_period_secs());
+        spec.rehearsal = driver.rehearsal().is_some();
+        spec.object_pose = driver.has_object();
+        let layout = SignalLayout { joint_count: spec.robot.joint_count(), parameter_count: 0 };
+        let core = ServerCore::new(spec, clock.now())?;
+        let sockets = ServerSockets::bind(&Endpoints::parse(endpoint)?)?;
+        Ok(Self { core, driver, sockets, clock, frame: SignalFrame::new(layout), exit, ended: false })
+    }
+
+    /// Counted in the session in force.
+    pub fn counters(&self) -> Counters {
+        self.core.counters()
+    }
+
+    /// Serves until `stop` is set, then leaves the motors in the configured safe action, within a second.
+    ///
+    /// # Errors
+    /// When the hand could not be released at the end. Everything else is a fault of the protocol and keeps the
+    /// loop going.
+    pub fn run(&mut self, stop: &AtomicBool) -> Result<(), BridgeError> {
+        self.sense();
+        let mut next_turn = self.clock.now();
+        while !stop.load(Ordering::Relaxed) {
+            if self.core.is_lockstep() {
+                self.sockets.wait(WAIT_MS);
+                self.serve_requests();
+                self.serve_lockstep();
+                next_turn = self.clock.now();
+            } else {
+                self.wait_until(next_turn);
+                self.serve_requests();
+                self.take_commands();
+                if self.clock.now() >= next_turn {
+                    self.turn();
+                    next_turn = self.after_turn(next_turn);
+                }
+            }
+        }
+        self.end()
+    }
+
+    /// Waits for a message until `deadline`; near it, sleeps, since polling knows only whole milliseconds.
+    fn wait_until(&self, deadline: Nanos) {
+        let left_ms = (deadline.0 - self.clock.now().0) / 1_000_000;
+        match left_ms {
+            1.. => self.sockets.wait(left_ms.min(WAIT_MS)),
+            _ => self.clock.sleep_until(deadline),
+        }
+    }
+
+    fn after_turn(&mut self, due: Nanos) -> Nanos {
+        let period_secs = self.core.spec().loop_period_secs;
+        let now = self.clock.now();
+        let next = after(due, period_secs);
+        if now <= next {
+            return next;
+        }
+        self.core.on_overrun();
+        // Missed turns are not made up for.
+        now
+    }
+
+    /// One turn of the free-running loop.
+    fn turn(&mut self) {
+        let order = self.core.on_tick(self.clock.now());
+        self.execute(&order);
+        if !self.core.world_stands() {
+            self.advance(self.core.spec().loop_period_secs as f32);
+        }
+        self.sense();
+        self.publish();
+    }
+
+    fn execute(&mut self, order: &Order) {
+        let done = match order.targets() {
+            Some(targets) => self.driver.command(targets),
+            None => self.driver.release(),
+        };
+        match done {
+            Ok(()) => self.core.on_command_done(),
+            Err(error) => {
+                self.core.on_command_failed(&error.to_string(), self.clock.now());
+                // The next turn tries again.
+                let _ = self.driver.release();
+            }
+        }
+    }
+
+    fn advance(&mut self, secs: f32) {
+        if let Some(simulator) = self.driver.rehearsal()
+            && let Err(error) = simulator.advance(secs)
+        {
+            self.core.on_command_failed(&error.to_string(), self.clock.now());
+        }
+    }
+
+    fn sense(&mut self) {
+        let now = self.clock.now();
+        self.frame.begin(now);
+        match self.driver.sense(&mut self.frame) {
+            Ok(()) => self.core.on_sensed(&self.frame, now),
+            Err(error) => self.core.on_sense_failed(&error.to_string(), now),
+        }
+    }
+
+    fn publish(&mut self) {
+        let now = self.clock.now();
+        if let Some(bytes) = self.core.state_message(now) {
+            self.sockets.publish_state(&bytes);
+            if let Some(object) = self.driver.object() {
+                self.sockets.publish_pose(&self.core.pose_message(&object, now));
+            }
+        }
+    }
+
+    fn serve_requests(&mut self) {
+        while let Some((peer, bytes)) = self.sockets.request() {
+            match self.core.on_ctl(&bytes, self.clock.now()) {
+                Request::Dropped => {}
+                Request::Reply(reply) => self.sockets.reply(&peer, &reply),
+                Request::ReplyAndPublish(reply) => {
+                    self.sockets.reply(&peer, &reply);
+                    self.publish();
+                }
+                Request::Reset { re, episode } => {
+                    let reply = self.reset(re, &episode);
+                    self.sockets.reply(&peer, &reply);
+                }
+            }
+        }
+    }
+
+    /// Carries out a reset; state and pose are published before the reply is handed over.
+    fn reset(&mut self, re: u64, episode: &[u8]) -> Vec<u8> {
+        let started = self.start_episode(episode);
+        let object = self.driver.object();
+        let now = self.clock.now();
+        let reply = match started {
+            Ok(targets_rad) => self.core.on_reset_done(re, &targets_rad, &self.frame, object.as_ref(), now),
+            Err(error) => Err(self.core.on_reset_failed(re, &error.reason, now)),
+        };
+        match reply {
+            Ok(reply) => {
+                if let Some(bytes) = self.core.state_message(now) {
+                    self.sockets.publish_state(&bytes);
+                }
+                if let Some(object) = object {
+                    self.sockets.publish_pose(&self.core.pose_message(&object, now));
+                }
+                reply
+            }
+            Err(reply) => reply,
+        }
+    }
+
+    fn start_episode(&mut self, episode: &[u8]) -> Result<Vec<f32>, DriverError> {
+        let simulator =
+            self.driver.rehearsal().ok_or_else(|| DriverError::new("starting an episode", "not a simulated hand"))?;
+        let targets_rad = simulator.reset(episode)?;
+        self.frame.clear();
+        self.frame.begin(Nanos(0));
+        self.driver.sense(&mut self.frame)?;
+        Ok(targets_rad)
+    }
+
+    /// Free-running: all waiting commands are judged now, the newest acceptable one is applied at the next turn.
+    fn take_commands(&mut self) {
+        while let Some(bytes) = self.sockets.command() {
+            self.core.on_cmd(&bytes, self.clock.now());
+        }
+    }
+
+    /// Lock-step: each command is one control period.
+    fn serve_lockstep(&mut self) {
+        while self.core.is_lockstep()
+            && let Some(bytes) = self.sockets.command()
+        {
+            let now = self.clock.now();
+            match self.core.on_cmd(&bytes, now) {
+                CommandVerdict::Accepted => {
+                    let order = self.core.on_tick(now);
+                    self.execute(&order);
+                    self.advance(self.core.spec().envelope.period_secs);
+                    self.sense();
+                    self.publish();
+                }
+                CommandVerdict::Dropped(drop) => {
+                    if drop.from_commander
+                        && let Some(bytes) = self.core.refused_message(&drop, now)
+                    {
+                        self.sockets.publish_state(&bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<(), BridgeError> {
+        if self.ended {
+            return Ok(());
+        }
+        self.ended = true;
+        let keep = self.exit == ExitAction::KeepHolding && self.core.mode().has_torque();
+        let now = self.clock.now();
+        let last = self.core.on_shutdown(!keep, now);
+        let mut done = Ok(());
+        if keep && self.core.mode() != Mode::Off {
+            if let Some(targets) = self.core.on_tick(now).targets() {
+                done = self.driver.command(targets);
+            }
+        } else {
+            for _ in 0..RELEASE_ATTEMPTS {
+                done = self.driver.release();
+                if done.is_ok() {
+                    break;
+                }
+            }
+        }
+        if let Some(bytes) = last {
+            self.sockets.publish_state(&bytes);
+        }
+        self.sockets.flush_at_close();
+        Ok(done?)
+    }
+}
+
+impl Drop for BridgeServer {
+    /// Also when a thread panics, the motors are left in the safe action.
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
