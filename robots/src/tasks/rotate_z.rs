@@ -21,8 +21,9 @@ pub struct RotateZ;
 
 /// Farther than this from its start, m, the object counts as dropped.
 pub const DROP_DISTANCE_M: f32 = 0.10;
-/// The palm's lowest useful height in the palm frame, m: an object below it has fallen past the hand.
-pub const PALM_HEIGHT_M: f32 = 0.0;
+/// An object whose centre is lower than this in the palm frame, m, has fallen past the hand. In the LEAP palm the 70 mm
+/// cube rests with its centre at 0.015 to 0.04 m.
+pub const PALM_HEIGHT_M: f32 = -0.03;
 /// Largest change of a target per control step, rad (1.2 rad/s at 20 Hz).
 const MAX_RAD_PER_STEP: f32 = 0.06;
 /// Targets stay this close to the sensed angle, so that a blocked finger does not wind up.
@@ -191,6 +192,6 @@ mod tests {
     #[test]
     fn below_the_palm_is_a_drop_even_when_near() {
         let mut progress = Progress::new(pose(0.1, 0.03, 0.0));
-        assert_eq!(RotateZ.advance(&mut progress, &pose(0.1, -0.01, 0.0)), Outcome::Dropped);
+        assert_eq!(RotateZ.advance(&mut progress, &pose(0.1, -0.04, 0.0)), Outcome::Dropped);
     }
 }
