@@ -1,1 +1,31 @@
-//! giraffe
+//! giraffe: train a robot hand in heavily randomized simulation, carry the policy over ZeroMQ to a real hand, and
+//! measure how well it holds up.
+//!
+//! This package only joins the parts; each part is a crate of its own:
+//!
+//! | crate | one line |
+//! | --- | --- |
+//! | [`giraffe_robots`] | what a hand is, senses and does, and which tasks exist |
+//! | [`giraffe_physics`] | one world with a hand and an object; a batch of them |
+//! | [`giraffe_randomization`] | what varies between worlds and during an episode |
+//! | [`giraffe_policy`] | the networks, the rollouts, PPO, checkpoints, running a policy |
+//! | [`giraffe_bridge`] | safe exchange with a real hand |
+//!
+//! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`].
+
+pub mod cli;
+pub mod config;
+pub mod deploy;
+pub mod describe;
+pub mod episode;
+pub mod evaluate;
+pub mod list;
+pub mod plot;
+pub mod progress;
+pub mod quickstart;
+pub mod report;
+pub mod run_folder;
+pub mod serve;
+pub mod sim_driver;
+pub mod statistics;
+pub mod train;

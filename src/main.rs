@@ -1,1 +1,33 @@
-fn main() {}
+//! The program: arguments in, exit code out. 0 done, 2 a mistake that one message explains, 130 stopped by Ctrl-C.
+
+mod commands;
+
+use clap::Parser as _;
+use giraffe::cli::Cli;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// What a mistake of the user or the world ends with.
+const EXIT_MISTAKE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = match cli.verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+    match commands::run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(EXIT_MISTAKE)
+        }
+    }
+}

@@ -195,6 +195,7 @@ impl HandSim {
         sensed.begin(self.now());
         let frozen = self.step <= self.frozen_until && self.frozen_until > 0;
         sensed.write(Signal::JointPosition, self.sensor.read(frozen));
+        sensed.write(Signal::JointVelocity, &self.velocities);
         sensed.write(Signal::JointTarget, targets_rad);
     }
 }

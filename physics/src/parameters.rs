@@ -217,3 +217,59 @@ pub struct EpisodePlan {
     /// Seed of per-step noise in this episode.
     pub noise_seed: u64,
 }
+
+impl EpisodePlan {
+    /// Whether every number can be: finite, and where physics asks for it, above zero. For plans from outside.
+    ///
+    /// # Errors
+    /// Names what cannot be.
+    pub fn check(&self) -> Result<(), String> {
+        let parameters = &self.parameters;
+        let positive = |name: &str, value: f32| match value.is_finite() && value > 0.0 {
+            true => Ok(()),
+            false => Err(format!("{name} is {value}, which must be a number above zero")),
+        };
+        let at_least_zero = |name: &str, value: f32, most: f32| match (0.0..=most).contains(&value) {
+            true => Ok(()),
+            false => Err(format!("{name} is {value}, which must be a number from 0 to {most}")),
+        };
+        for joint in &parameters.joints {
+            positive("a joint's stiffness", joint.stiffness_newton_m_per_rad)?;
+            positive("a joint's torque limit", joint.effort_limit_newton_m)?;
+            at_least_zero("a joint's damping", joint.damping_newton_m_secs_per_rad, 1e3)?;
+            at_least_zero("a joint's friction loss", joint.friction_loss_newton_m, 1e3)?;
+            at_least_zero("a joint's armature", joint.armature_kg_m2, 1e3)?;
+            at_least_zero("a joint's zero offset, taken absolutely,", joint.zero_offset_rad.abs(), 1e3)?;
+        }
+        positive("hand.link_mass_scale", parameters.hand.link_mass_scale)?;
+        positive("hand.tip_size_scale", parameters.hand.tip_size_scale)?;
+        positive("object.mass_kg", parameters.object.mass_kg)?;
+        positive("object.size_scale", parameters.object.size_scale)?;
+        positive("contact.frequency_hz", parameters.contact.frequency_hz)?;
+        at_least_zero("contact.damping_ratio", parameters.contact.damping_ratio, 1e6)?;
+        at_least_zero("contact.restitution", parameters.contact.restitution, 1.0)?;
+        at_least_zero("contact.tip_friction", parameters.contact.tip_friction, 1e3)?;
+        at_least_zero("contact.link_friction", parameters.contact.link_friction, 1e3)?;
+        at_least_zero("contact.palm_friction", parameters.contact.palm_friction, 1e3)?;
+        at_least_zero("sensing.position_noise_rad", parameters.sensing.position_noise_rad, 10.0)?;
+        at_least_zero("sensing.position_resolution_rad", parameters.sensing.position_resolution_rad, 10.0)?;
+        at_least_zero("sensing.position_delay_secs", parameters.sensing.position_delay_secs, 10.0)?;
+        at_least_zero("actuation.delay_secs", parameters.actuation.delay_secs, 10.0)?;
+        let start = &self.start;
+        let loose = parameters.gravity_m_per_sec2.iter().chain(&parameters.object.center_of_mass_m);
+        let placed = start.joint_positions_rad.iter().chain(start.palm_from_object.translation.vector.iter());
+        let turned = start.palm_from_object.rotation.coords.iter();
+        if loose.chain(placed).chain(turned).chain(&self.sampled).any(|value| !value.is_finite()) {
+            return Err("gravity, the centre of mass, the start or a sampled value is not a finite number".to_owned());
+        }
+        let joint_count = parameters.joints.len();
+        let jams = self.disturbances.iter().filter_map(|timed| match timed.disturbance {
+            Disturbance::JointJam { joint, .. } => Some(joint),
+            _ => None,
+        });
+        match jams.into_iter().find(|joint| *joint >= joint_count) {
+            Some(joint) => Err(format!("a jam of joint {joint}, but there are {joint_count} joints")),
+            None => Ok(()),
+        }
+    }
+}

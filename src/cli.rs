@@ -1,0 +1,223 @@
+//! The command line: what can be typed, and what it means.
+
+use crate::list::Kind;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Train a robot hand in heavily randomized simulation, carry the policy to a real hand over ZeroMQ.
+#[derive(Debug, Parser)]
+#[command(name = "giraffe", version, after_help = "First time here? giraffe quickstart")]
+pub struct Cli {
+    /// Say more: -v for information, -vv for debugging.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train, evaluate and deploy over ZeroMQ; prints one table.
+    #[command(after_help = "Example:\n  giraffe quickstart --minutes 15 --seed 1")]
+    Quickstart(QuickstartArguments),
+    /// Train a policy, or go on training.
+    #[command(
+        after_help = "Examples:\n  giraffe train --minutes 60 --out runs/mine --set ppo.core_width=64\n  giraffe train --resume runs/mine --minutes 120"
+    )]
+    Train(TrainArguments),
+    /// Measure a policy in simulated worlds it never saw.
+    #[command(after_help = "Example:\n  giraffe evaluate runs/quickstart-1 --scenario push --episodes 200")]
+    Evaluate(EvaluateArguments),
+    /// Run a policy on a hand behind ZeroMQ.
+    #[command(
+        after_help = "Examples:\n  giraffe deploy runs/quickstart-1 --connect tcp://127.0.0.1:7401 --episodes 20\n  giraffe deploy runs/quickstart-1 --real-time --episodes 3"
+    )]
+    Deploy(DeployArguments),
+    /// Be the controller of a hand: the other end of `deploy`.
+    #[command(after_help = "Example:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401")]
+    Serve(ServeArguments),
+    /// Show a hand, its task, and what a policy reads.
+    #[command(after_help = "Example:\n  giraffe describe leap-right rotate-z")]
+    Describe(DescribeArguments),
+    /// List robots, tasks, objects, randomized parameters, scenarios, drivers.
+    #[command(after_help = "Example:\n  giraffe list parameters")]
+    List(ListArguments),
+}
+
+/// What a run is.
+#[derive(Debug, Args)]
+pub struct ConfigArguments {
+    /// A TOML file with settings; see `config.toml` in any run's folder for all of them.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One setting, such as `ppo.core_width=64`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+}
+
+/// Arguments of `quickstart`.
+#[derive(Debug, Args)]
+pub struct QuickstartArguments {
+    /// What to train.
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Wall-clock minutes of training.
+    #[arg(long, default_value_t = 15.0)]
+    pub minutes: f64,
+    /// Seed of all randomness.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Episodes of each evaluation.
+    #[arg(long, default_value_t = 200)]
+    pub episodes: usize,
+    /// Episodes over ZeroMQ, each compared bit by bit with the same one in this process.
+    #[arg(long, default_value_t = 100)]
+    pub deployed_episodes: usize,
+    /// Folder of the run [default: runs/quickstart-SEED, or the first free runs/quickstart-SEED-N].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// What learns: `cpu`, `cuda` or `cuda:N`.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// End with one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    /// What to train.
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Go on with the run in this folder, from its newest checkpoint. Its own settings hold.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "settings", "out", "seed"])]
+    pub resume: Option<PathBuf>,
+    /// Wall-clock minutes of training, earlier sessions of the run included.
+    #[arg(long, conflicts_with = "steps")]
+    pub minutes: Option<f64>,
+    /// Control steps of training, in all worlds together, earlier sessions included. Exactly repeatable.
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Seed of all randomness.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Folder of the run [default: runs/train-SEED, or the first free runs/train-SEED-N].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// What learns: `cpu`, `cuda` or `cuda:N`.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// End with one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// Folder of a run, or a policy file.
+    pub policy: PathBuf,
+    /// Number of episodes.
+    #[arg(long, default_value_t = 200)]
+    pub episodes: usize,
+    /// What happens during each episode: a name from `giraffe list scenarios`, or `all`.
+    #[arg(long, default_value = "none")]
+    pub scenario: String,
+    /// Reset the recurrent state before every step: how much does memory do?
+    #[arg(long)]
+    pub memoryless: bool,
+    /// Seed of the worlds. Never the same worlds as in training, whatever the number.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Change a setting of the run, such as `randomization.preset=none`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `deploy`.
+#[derive(Debug, Args)]
+pub struct DeployArguments {
+    /// Folder of a run, or a policy file.
+    pub policy: PathBuf,
+    /// Base endpoint of the controller.
+    #[arg(long, default_value = "tcp://127.0.0.1:7401")]
+    pub connect: String,
+    /// Number of episodes.
+    #[arg(long, default_value_t = 20)]
+    pub episodes: usize,
+    /// In real time, as on a real hand. Without it in lock-step, which only simulated controllers grant.
+    #[arg(long)]
+    pub real_time: bool,
+    /// Run every episode in this process too, with the same parameters, and compare bits. Needs giraffe's own
+    /// simulated controller, in lock-step.
+    #[arg(long, conflicts_with = "real_time")]
+    pub paired: bool,
+    /// Reset the recurrent state before every step.
+    #[arg(long)]
+    pub memoryless: bool,
+    /// With --paired: what happens during each episode, a name from `giraffe list scenarios`.
+    #[arg(long, default_value = "none", requires = "paired")]
+    pub scenario: String,
+    /// Seed of the first episode.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Change a setting of the run, such as `robot=path/to/hand`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Which hand.
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// What moves it: a name from `giraffe list drivers`.
+    #[arg(long, default_value = "sim")]
+    pub driver: String,
+    /// Base endpoint: this port and the three after it.
+    #[arg(long, default_value = "tcp://127.0.0.1:7401")]
+    pub bind: String,
+    /// Seed of a simulated hand's hidden parameters.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Arguments of `describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArguments {
+    /// A hand: a name from `giraffe list robots`, or a folder.
+    #[arg(default_value = "leap-right")]
+    pub robot: String,
+    /// A task: a name from `giraffe list tasks`.
+    #[arg(default_value = "rotate-z")]
+    pub task: String,
+    /// Other settings.
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Which kind; all without it.
+    pub kind: Option<Kind>,
+    /// Print one JSON object.
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Print Markdown.
+    #[arg(long)]
+    pub markdown: bool,
+}

@@ -1,0 +1,222 @@
+//! From what was typed to what is done.
+
+use anyhow::{Context, Result, ensure};
+use giraffe::cli::{
+    Command, DeployArguments, DescribeArguments, EvaluateArguments, ListArguments, QuickstartArguments,
+    ServeArguments, TrainArguments,
+};
+use giraffe::config::RunConfig;
+use giraffe::deploy::{DeployOptions, deploy};
+use giraffe::describe::describe;
+use giraffe::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use giraffe::list::{Style, list};
+use giraffe::progress::Display;
+use giraffe::quickstart::{QuickstartOptions, quickstart};
+use giraffe::report::score_table;
+use giraffe::serve::{ServeOptions, serve};
+use giraffe::train::{Budget, Training};
+use giraffe_randomization::{SCENARIOS, Scenario, find_scenario};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What Ctrl-C ends with, by the shell's habit: 128 + SIGINT.
+const EXIT_STOPPED: u8 = 130;
+
+/// Does what was asked for.
+pub fn run(command: Command) -> Result<ExitCode> {
+    let stop = stop_flag()?;
+    match command {
+        Command::Quickstart(arguments) => run_quickstart(&arguments, &stop),
+        Command::Train(arguments) => run_train(&arguments, &stop),
+        Command::Evaluate(arguments) => run_evaluate(&arguments, &stop),
+        Command::Deploy(arguments) => run_deploy(&arguments, &stop),
+        Command::Serve(arguments) => run_serve(&arguments, &stop),
+        Command::Describe(arguments) => run_describe(&arguments),
+        Command::List(arguments) => run_list(&arguments),
+    }
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the program at once.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(EXIT_STOPPED));
+        }
+        eprintln!("\nstopping cleanly; press Ctrl-C again to stop at once");
+    })
+    .context("listening for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn done(stop: &AtomicBool) -> ExitCode {
+    if stop.load(Ordering::Relaxed) { ExitCode::from(EXIT_STOPPED) } else { ExitCode::SUCCESS }
+}
+
+fn print_json<T: serde::Serialize>(value: &T) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value).context("writing JSON")?);
+    Ok(())
+}
+
+/// The first of `runs/NAME`, `runs/NAME-2`, `runs/NAME-3`, ... that does not exist yet.
+fn free_folder(name: &str) -> PathBuf {
+    let first = Path::new("runs").join(name);
+    let mut others = (2..).map(|n| Path::new("runs").join(format!("{name}-{n}")));
+    if first.exists() { others.find(|path| !path.exists()).unwrap_or(first) } else { first }
+}
+
+fn check_minutes(minutes: f64) -> Result<Budget> {
+    ensure!(minutes.is_finite() && minutes > 0.0, "--minutes {minutes}: expected a number above zero");
+    Ok(Budget::Minutes(minutes))
+}
+
+fn run_quickstart(arguments: &QuickstartArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
+    check_minutes(arguments.minutes)?;
+    ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
+    let mut config = RunConfig::read(arguments.config.config.as_deref(), &arguments.config.settings)?;
+    config.seed = arguments.seed;
+    let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("quickstart-{}", arguments.seed)));
+    let options = QuickstartOptions {
+        minutes: arguments.minutes,
+        episodes: arguments.episodes,
+        deployed_episodes: arguments.deployed_episodes,
+        out,
+        device: arguments.device.parse()?,
+        quiet: false,
+    };
+    if let Some(report) = quickstart(config, &options, stop)? {
+        eprintln!("\n{}\nthe run is in {}", report.table(), report.run_dir.display());
+        if arguments.json {
+            print_json(&report)?;
+        }
+    }
+    Ok(done(stop))
+}
+
+fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    let budget = match (arguments.minutes, arguments.steps) {
+        (_, Some(steps)) => Budget::Steps(steps),
+        (minutes, None) => check_minutes(minutes.unwrap_or(15.0))?,
+    };
+    let device = arguments.device.parse()?;
+    let mut training = match &arguments.resume {
+        Some(path) => Training::resume(path, device)?,
+        None => {
+            let mut config = RunConfig::read(arguments.config.config.as_deref(), &arguments.config.settings)?;
+            config.seed = arguments.seed.unwrap_or(config.seed);
+            let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("train-{}", config.seed)));
+            Training::begin(config, &out, device)?
+        }
+    };
+    let mut display = Display::new(false);
+    let report = training.run(budget, &mut display, stop)?;
+    display.finish();
+    let run_dir = report.run_dir.display();
+    eprintln!("{} control steps in {:.0} s; the run is in {run_dir}", report.control_steps, report.train_seconds);
+    if report.stopped {
+        eprintln!("stopped; go on with: giraffe train --resume {run_dir}");
+    }
+    if arguments.json {
+        print_json(&report)?;
+    }
+    Ok(done(stop))
+}
+
+fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
+    let scenarios: Vec<&'static Scenario> = match arguments.scenario.as_str() {
+        "all" => SCENARIOS.iter().collect(),
+        name => vec![find_scenario(name)?],
+    };
+    let trained = TrainedPolicy::load(&arguments.policy, &arguments.settings)?;
+    let parts = trained.parts()?;
+    let secs = episode_secs(parts.task, parts.scene.robot());
+    let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
+    for scenario in &scenarios {
+        let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.seed));
+        let results =
+            run_episodes(&trained.policy, &parts, &sampler, arguments.episodes, arguments.memoryless, stop)?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(done(stop));
+        }
+        scores.insert(scenario.name, Score::of(&results, secs));
+    }
+    if arguments.json {
+        print_json(&scores)?;
+    } else {
+        let rows: Vec<(&str, &Score)> = scenarios.iter().map(|s| (s.name, &scores[s.name])).collect();
+        print!("{}", score_table(&rows));
+    }
+    Ok(done(stop))
+}
+
+fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
+    ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
+    let trained = TrainedPolicy::load(&arguments.policy, &arguments.settings)?;
+    let parts = trained.parts()?;
+    let scenario = find_scenario(&arguments.scenario)?;
+    let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.seed));
+    let options = DeployOptions {
+        endpoint: arguments.connect.clone(),
+        episodes: arguments.episodes,
+        real_time: arguments.real_time,
+        paired: arguments.paired,
+        memoryless: arguments.memoryless,
+        seed: arguments.seed,
+    };
+    let deployment = deploy(&trained.policy, &parts, &sampler, &options, stop)?;
+    if arguments.json {
+        print_json(&deployment)?;
+        return Ok(done(stop));
+    }
+    match &deployment.score {
+        Some(score) => print!("{}", score_table(&[("deployed", score)])),
+        None => println!("nobody watched the object: no score (a tracker publishes poses on the `pose` socket)"),
+    }
+    println!(
+        "{}, {} control steps, {} joint targets altered by the envelope, {} control periods missed",
+        deployment.mode, deployment.control_steps, deployment.clipped_count, deployment.missed_tick_count
+    );
+    if let Some(paired) = deployment.paired {
+        println!("{} of {} episodes equal bit for bit to the same ones in this process", paired.equal, paired.episodes);
+    }
+    Ok(done(stop))
+}
+
+fn run_serve(arguments: &ServeArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    let config = RunConfig::read(arguments.config.config.as_deref(), &arguments.config.settings)?;
+    let options = ServeOptions {
+        endpoint: arguments.bind.clone(),
+        driver: arguments.driver.clone(),
+        seed: arguments.seed,
+    };
+    serve(&config, &options, stop)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_describe(arguments: &DescribeArguments) -> Result<ExitCode> {
+    let mut config = RunConfig::read(arguments.config.config.as_deref(), &arguments.config.settings)?;
+    config.robot.clone_from(&arguments.robot);
+    config.task.clone_from(&arguments.task);
+    let description = describe(&config)?;
+    if arguments.json {
+        print_json(&description.json)?;
+    } else {
+        print!("{}", description.text);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_list(arguments: &ListArguments) -> Result<ExitCode> {
+    let style = match (arguments.json, arguments.markdown) {
+        (true, _) => Style::Json,
+        (_, true) => Style::Markdown,
+        _ => Style::Text,
+    };
+    print!("{}", list(arguments.kind, style));
+    Ok(ExitCode::SUCCESS)
+}

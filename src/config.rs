@@ -1,0 +1,163 @@
+//! What a run is: one value, whose defaults are its documentation, saved whole with every run.
+//!
+//! Layers, later ones win: defaults, the file given with `--config`, every `--set key=value`.
+
+use anyhow::{Context, Result, bail};
+use giraffe_physics::{PhysicsSettings, SceneModel, WorldsSettings};
+use giraffe_policy::PpoConfig;
+use giraffe_randomization::{FixedRanges, RandomizationConfig, Scenario};
+use giraffe_robots::{SeedTree, Task, find_object, find_task, load_robot, nearest_name};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Everything that decides a run, but for how long it goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// Name of a built-in hand, or path to a folder with `hand.xml` and `robot.toml`.
+    pub robot: String,
+    /// Name of the object.
+    pub object: String,
+    /// Name of the task.
+    pub task: String,
+    /// The seed of all randomness.
+    pub seed: u64,
+    /// Wall-clock seconds between checkpoints.
+    pub checkpoint_secs: f64,
+    /// How many worlds, on how many threads.
+    pub worlds: WorldsSettings,
+    /// How finely time is cut.
+    pub physics: PhysicsSettings,
+    /// What varies between worlds.
+    pub randomization: RandomizationConfig,
+    /// How to learn.
+    pub ppo: PpoConfig,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            robot: "leap-right".to_owned(),
+            object: "cube-70mm".to_owned(),
+            task: "rotate-z".to_owned(),
+            seed: 1,
+            checkpoint_secs: 60.0,
+            worlds: WorldsSettings::default(),
+            physics: PhysicsSettings::default(),
+            randomization: RandomizationConfig::default(),
+            ppo: PpoConfig::default(),
+        }
+    }
+}
+
+/// The parts a run is built from.
+pub struct Parts {
+    /// Hand and object.
+    pub scene: Arc<SceneModel>,
+    /// The task.
+    pub task: &'static dyn Task,
+    /// All randomness.
+    pub seeds: SeedTree,
+}
+
+impl RunConfig {
+    /// Reads the layers.
+    ///
+    /// # Errors
+    /// When a file cannot be read, a key is unknown or a value cannot be.
+    pub fn read(file: Option<&Path>, settings: &[String]) -> Result<Self> {
+        let mut table = match file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("reading the configuration {}", path.display()))?;
+                text.parse::<toml::Table>().with_context(|| format!("the configuration {}", path.display()))?
+            }
+            None => toml::Table::new(),
+        };
+        for setting in settings {
+            apply_setting(&mut table, setting)?;
+        }
+        let known = toml::Table::try_from(Self::default()).context("writing down the default configuration")?;
+        check_keys(&table, &known, "")?;
+        let config: Self = toml::Value::Table(table).try_into().context("the configuration")?;
+        config.ppo.validate(config.worlds.world_count)?;
+        Ok(config)
+    }
+
+    /// Loads hand, object and task.
+    ///
+    /// # Errors
+    /// When one of them does not exist or cannot be read.
+    pub fn parts(&self) -> Result<Parts> {
+        if self.physics.substep_count == 0 || self.physics.solver_iteration_count == 0 {
+            bail!("physics.substep_count and physics.solver_iteration_count must be at least 1");
+        }
+        if self.worlds.world_count == 0 {
+            bail!("worlds.world_count must be at least 1");
+        }
+        let robot = Arc::new(load_robot(&self.robot)?);
+        let object = find_object(&self.object)?.clone();
+        Ok(Parts {
+            scene: Arc::new(SceneModel::new(robot, object, self.physics)),
+            task: find_task(&self.task)?,
+            seeds: SeedTree::new(self.seed),
+        })
+    }
+}
+
+impl Parts {
+    /// Draws episodes as `randomization` asks, from `seeds`, with what `scenario` lets happen during each.
+    pub fn sampler(
+        &self,
+        randomization: &RandomizationConfig,
+        scenario: &'static Scenario,
+        seeds: SeedTree,
+    ) -> FixedRanges {
+        FixedRanges::new(seeds, Arc::clone(&self.scene), self.task, &randomization.resolved()).with_scenario(scenario)
+    }
+}
+
+/// Puts `path.to.key=value` into the table. The value is TOML; a bare word is taken as text.
+fn apply_setting(table: &mut toml::Table, setting: &str) -> Result<()> {
+    let Some((key, value)) = setting.split_once('=') else {
+        bail!("--set {setting}: expected key=value, for example --set ppo.clip_ratio=0.1");
+    };
+    let value = match format!("value = {value}").parse::<toml::Table>() {
+        Ok(mut parsed) => parsed.remove("value").unwrap_or_else(|| toml::Value::String(value.to_owned())),
+        Err(_) => toml::Value::String(value.to_owned()),
+    };
+    // Parameter names have dots of their own: what follows `randomization.ranges.` is one key.
+    const RANGES: &str = "randomization.ranges.";
+    let path: Vec<&str> = match key.trim().strip_prefix(RANGES) {
+        Some(parameter) => vec!["randomization", "ranges", parameter],
+        None => key.trim().split('.').collect(),
+    };
+    let (last, parents) = path.split_last().context("an empty key")?;
+    let mut inner = table;
+    for parent in parents {
+        let entry = inner.entry((*parent).to_owned()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        inner = entry.as_table_mut().with_context(|| format!("--set {setting}: {parent} is a value, not a section"))?;
+    }
+    inner.insert((*last).to_owned(), value);
+    Ok(())
+}
+
+/// Refuses keys that no setting has, suggesting the nearest. Randomized parameters are checked by their own table.
+fn check_keys(table: &toml::Table, known: &toml::Table, prefix: &str) -> Result<()> {
+    for (key, value) in table {
+        let Some(known_value) = known.get(key) else {
+            let suggestion = nearest_name(key, known.keys().map(String::as_str))
+                .map_or_else(String::new, |near| format!("; did you mean {prefix}{near}?"));
+            let expected = known.keys().cloned().collect::<Vec<_>>().join(", ");
+            bail!("unknown setting {prefix}{key}{suggestion} (known here: {expected})");
+        };
+        if prefix == "randomization." && key == "ranges" {
+            continue;
+        }
+        if let (toml::Value::Table(inner), toml::Value::Table(known)) = (value, known_value) {
+            check_keys(inner, known, &format!("{prefix}{key}."))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Training: build the parts, then collect, learn, log and save until the budget is spent or somebody says stop.
+
+use crate::config::{Parts, RunConfig};
+use crate::plot::learning_curve;
+use crate::progress::{Display, Window};
+use crate::run_folder::{RunFolder, RunProgress};
+use anyhow::{Context, Result};
+use giraffe_physics::HandWorlds;
+use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PpoLearner};
+use giraffe_randomization::NONE;
+use giraffe_robots::{StepBatch, WorldBatch};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Budget {
+    /// After this much training, in wall-clock time, earlier sessions of the same run included.
+    Minutes(f64),
+    /// After this many control steps, in all worlds together. Exactly repeatable.
+    Steps(u64),
+}
+
+/// What a training run amounted to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainReport {
+    /// Where everything is.
+    pub run_dir: PathBuf,
+    /// Control steps done in all worlds together.
+    pub control_steps: u64,
+    /// Wall-clock seconds of training.
+    pub train_seconds: f64,
+    /// Rate of rotation over the last finished training episodes, exploration included, rad/s.
+    pub rotation_rate_rad_per_sec: f64,
+    /// 95 % interval of that rate.
+    pub ci95: [f64; 2],
+    /// Fraction of those episodes without a drop.
+    pub no_drop_fraction: f64,
+    /// 95 % interval of that fraction.
+    pub no_drop_ci95: [f64; 2],
+    /// Number of those episodes.
+    pub episodes: usize,
+    /// Whether it was stopped before its budget was spent.
+    pub stopped: bool,
+}
+
+/// One training run in progress.
+pub struct Training {
+    config: RunConfig,
+    folder: RunFolder,
+    parts: Parts,
+    worlds: HandWorlds,
+    batch: StepBatch,
+    learner: PpoLearner,
+    progress: RunProgress,
+    metrics: File,
+    window: Window,
+}
+
+impl Training {
+    /// Starts a run in a new folder.
+    ///
+    /// # Errors
+    /// When the configuration cannot be, or the folder is in use.
+    pub fn begin(config: RunConfig, out: &Path, device: DeviceChoice) -> Result<Self> {
+        let (parts, worlds, learner) = build(&config, device)?;
+        let folder = RunFolder::create(out)?;
+        let text = toml::to_string_pretty(&config).context("writing down the configuration")?;
+        folder.write("config.toml", text.as_bytes())?;
+        folder.write("schema.txt", format!("{}\n", worlds.schema()).as_bytes())?;
+        Self::assemble(config, folder, parts, worlds, learner, RunProgress::default())
+    }
+
+    /// Continues a run from its newest whole checkpoint, bit for bit.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn resume(path: &Path, device: DeviceChoice) -> Result<Self> {
+        let folder = RunFolder::open(path)?;
+        let config = RunConfig::read(Some(&folder.file("config.toml")), &[])?;
+        let (checkpoint, progress) = folder.newest_checkpoint()?;
+        let (parts, worlds, mut learner) = build(&config, device)?;
+        learner.load(&checkpoint)?;
+        let mut training = Self::assemble(config, folder, parts, worlds, learner, progress)?;
+        let saved = std::fs::read(checkpoint.join(WORLDS_FILE)).context("reading the saved worlds")?;
+        training.worlds.restore(&saved, &mut training.batch).map_err(anyhow::Error::msg)?;
+        let window = std::fs::read(checkpoint.join(WINDOW_FILE)).context("reading the latest episodes")?;
+        training.window = serde_json::from_slice(&window).context("the latest episodes")?;
+        Ok(training)
+    }
+
+    fn assemble(
+        config: RunConfig,
+        folder: RunFolder,
+        parts: Parts,
+        worlds: HandWorlds,
+        learner: PpoLearner,
+        progress: RunProgress,
+    ) -> Result<Self> {
+        let batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
+        let metrics = open_metrics(&folder.file(METRICS_FILE), progress.iteration)?;
+        Ok(Self { config, folder, parts, worlds, batch, learner, progress, metrics, window: Window::default() })
+    }
+
+    /// Trains until the budget is spent or `stop` is set; then leaves a checkpoint and a policy.
+    ///
+    /// # Errors
+    /// When learning breaks down or the disk refuses. The last checkpoint stays.
+    #[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
+    pub fn run(&mut self, budget: Budget, display: &mut Display, stop: &AtomicBool) -> Result<TrainReport> {
+        let begun = Instant::now();
+        let before = self.progress.train_seconds;
+        let mut saved_at = Instant::now();
+        while !self.spent(budget) && !stop.load(Ordering::Relaxed) {
+            let report = self.learner.iterate(&mut self.worlds, &mut self.batch)?;
+            self.progress = RunProgress {
+                iteration: report.iteration,
+                control_steps: report.control_steps,
+                train_seconds: before + begun.elapsed().as_secs_f64(),
+            };
+            self.window.extend(self.worlds.take_reports());
+            self.log(&report)?;
+            display.show(budget, &self.progress, &self.window);
+            if saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0)) {
+                self.save()?;
+                saved_at = Instant::now();
+            }
+        }
+        self.save()?;
+        learning_curve(&self.folder.file(METRICS_FILE), &self.folder.file("curve.svg"))?;
+        Ok(self.report(!self.spent(budget)))
+    }
+
+    fn spent(&self, budget: Budget) -> bool {
+        match budget {
+            Budget::Minutes(minutes) => self.progress.train_seconds >= minutes * 60.0,
+            Budget::Steps(steps) => self.progress.control_steps >= steps,
+        }
+    }
+
+    /// Writes a checkpoint, and the policy as it is.
+    fn save(&self) -> Result<()> {
+        self.folder.save_checkpoint(self.progress, |dir| {
+            self.learner.save(dir)?;
+            std::fs::write(dir.join(WORLDS_FILE), self.worlds.save())?;
+            std::fs::write(dir.join(WINDOW_FILE), serde_json::to_vec(&self.window)?)?;
+            Ok(())
+        })?;
+        let robot = self.parts.scene.robot();
+        let policy = self.learner.export(PolicyContext {
+            action_schema: self.worlds.action_schema(),
+            control_period_secs: robot.control.period_secs,
+            robot: robot.name.clone(),
+            kinematics_fingerprint: robot.kinematics_fingerprint.clone(),
+            dynamics_fingerprint: robot.dynamics_fingerprint.clone(),
+            task: self.parts.task.name().to_owned(),
+            object: self.parts.scene.object().name.to_owned(),
+            commit: option_env!("GIRAFFE_COMMIT").unwrap_or("unknown").to_owned(),
+        });
+        self.folder.write(POLICY_FILE, &policy.to_bytes())
+    }
+
+    fn log(&mut self, report: &IterationReport) -> Result<()> {
+        let score = self.window.score();
+        let row = MetricsRow {
+            train_seconds: self.progress.train_seconds,
+            rotation_rate_rad_per_sec: score.rotation_rate_rad_per_sec,
+            no_drop_fraction: score.no_drop_fraction,
+            report: report.clone(),
+        };
+        let mut line = serde_json::to_vec(&row).context("a row of metrics")?;
+        line.push(b'\n');
+        self.metrics.write_all(&line).context("writing metrics")
+    }
+
+    fn report(&self, stopped: bool) -> TrainReport {
+        let score = self.window.score();
+        TrainReport {
+            run_dir: self.folder.path().to_owned(),
+            control_steps: self.progress.control_steps,
+            train_seconds: self.progress.train_seconds,
+            rotation_rate_rad_per_sec: score.rotation_rate_rad_per_sec,
+            ci95: score.ci95,
+            no_drop_fraction: score.no_drop_fraction,
+            no_drop_ci95: score.no_drop_ci95,
+            episodes: score.episodes,
+            stopped,
+        }
+    }
+}
+
+const WORLDS_FILE: &str = "worlds.msgpack";
+const WINDOW_FILE: &str = "window.json";
+const METRICS_FILE: &str = "metrics.jsonl";
+/// The policy in a run's folder.
+pub const POLICY_FILE: &str = "policy.bin";
+
+/// One line of `metrics.jsonl`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MetricsRow {
+    /// Wall-clock seconds of training.
+    pub train_seconds: f64,
+    /// Rate of rotation over the latest training episodes, rad/s.
+    pub rotation_rate_rad_per_sec: f64,
+    /// Fraction of those without a drop.
+    pub no_drop_fraction: f64,
+    /// What the learner says.
+    #[serde(flatten)]
+    pub report: IterationReport,
+}
+
+fn build(config: &RunConfig, device: DeviceChoice) -> Result<(Parts, HandWorlds, PpoLearner)> {
+    let parts = config.parts()?;
+    let sampler = Box::new(parts.sampler(&config.randomization, &NONE, parts.seeds));
+    let worlds = HandWorlds::new(parts.scene.clone(), parts.task, sampler, config.worlds)?;
+    let learner = PpoLearner::new(
+        &config.ppo,
+        worlds.schema(),
+        worlds.action_width(),
+        worlds.world_count(),
+        parts.seeds,
+        device,
+    )?;
+    Ok((parts, worlds, learner))
+}
+
+/// Opens the metrics for appending, without the rows that came after the checkpoint being continued from.
+fn open_metrics(path: &Path, iteration: u64) -> Result<File> {
+    let kept: String = match std::fs::read_to_string(path) {
+        Ok(text) => text.lines().take(usize::try_from(iteration)?).flat_map(|line| [line, "\n"]).collect(),
+        Err(_) => String::new(),
+    };
+    std::fs::write(path, kept).with_context(|| format!("writing {}", path.display()))?;
+    OpenOptions::new().append(true).open(path).with_context(|| format!("opening {}", path.display()))
+}
