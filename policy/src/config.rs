@@ -94,8 +94,9 @@ impl PpoConfig {
     /// # Errors
     /// Names the first setting that cannot be.
     pub fn validate(&self, world_count: usize) -> Result<(), PolicyError> {
-        let refuse =
-            |field, found: &dyn ToString, expected| Err(PolicyError::Setting { field, found: found.to_string(), expected });
+        let refuse = |field, found: &dyn ToString, expected| {
+            Err(PolicyError::Setting { field, found: found.to_string(), expected })
+        };
         for (field, value) in [
             ("encoder_width", self.encoder_width),
             ("core_width", self.core_width),

@@ -61,7 +61,9 @@ impl DeviceChoice {
     pub(crate) fn open(self) -> Result<Device, PolicyError> {
         match self {
             Self::Cpu => Ok(Device::flex()),
-            Self::Cuda(index) => open_cuda(index).map_err(|reason| PolicyError::Device { device: self.to_string(), reason }),
+            Self::Cuda(index) => {
+                open_cuda(index).map_err(|reason| PolicyError::Device { device: self.to_string(), reason })
+            }
         }
     }
 }
@@ -77,7 +79,9 @@ mod tests {
 
     #[test]
     fn devices_are_named_as_users_name_them() {
-        for (text, device) in [("cpu", DeviceChoice::Cpu), ("cuda", DeviceChoice::Cuda(0)), ("cuda:3", DeviceChoice::Cuda(3))] {
+        for (text, device) in
+            [("cpu", DeviceChoice::Cpu), ("cuda", DeviceChoice::Cuda(0)), ("cuda:3", DeviceChoice::Cuda(3))]
+        {
             assert_eq!(text.parse::<DeviceChoice>().unwrap(), device);
             assert_eq!(device.to_string().parse::<DeviceChoice>().unwrap(), device);
         }

@@ -1,17 +1,67 @@
-//! The networks, the rollouts, PPO, checkpoints, and running a policy
+//! The networks, the rollouts, PPO, checkpoints, and running a policy.
+//!
+//! ```text
+//! WorldBatch ── observations, rewards, ends ──► PpoLearner::collect ──► rollout [T, W, ·]
+//!      ▲                                             │                        │
+//!      └────────────── actions + exploration ────────┘                        ▼
+//!                                  IterationReport ◄── PpoLearner::update: actor and critic
+//!
+//! PpoLearner::export ──► Policy (one file, checked by its hash) ──► PolicyRunner::act, on any machine
+//! ```
+//!
+//! | to learn about | read |
+//! | --- | --- |
+//! | settings, with their defaults | [`PpoConfig`] |
+//! | training | [`PpoLearner`], one [`IterationReport`] per iteration |
+//! | continuing a run | [`PpoLearner::save`], [`PpoLearner::load`] |
+//! | a trained policy | [`Policy`] with its [`PolicyManifest`] |
+//! | acting | [`PolicyRunner`] |
+//!
+//! ```no_run
+//! # use giraffe_policy::*; use giraffe_robots::*;
+//! # fn train(worlds: &mut dyn WorldBatch) -> Result<(), PolicyError> {
+//! let schema = worlds.schema().clone();
+//! let mut batch = StepBatch::new(worlds.world_count(), schema.critic_width());
+//! let (actions, count) = (worlds.action_width(), worlds.world_count());
+//! let config = PpoConfig::default();
+//! let mut learner = PpoLearner::new(&config, &schema, actions, count, SeedTree::new(7), DeviceChoice::Cpu)?;
+//! for _ in 0..100 {
+//!     let report = learner.iterate(worlds, &mut batch)?;
+//!     println!("{} {}", report.control_steps, report.mean_reward);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Invariants: nothing outside this crate sees a type of the tensor library; all randomness comes from the
+//! [`giraffe_robots::SeedTree`]; parameters do not depend on the number of threads; 2N iterations equal N, save,
+//! load and N more, bit for bit; a [`PolicyRunner`] gives the same bits on every processor.
+//!
+//! To add a memory: a variant of [`CoreKind`], and its sequence beside `network/lstm.rs` with its gradient test.
+
 mod activation;
 mod advantage;
+mod checkpoint;
+mod collect;
 mod config;
 mod device;
 mod error;
 mod gaussian;
+mod learner;
 mod network;
 mod normalizer;
+mod ppo;
+mod rollout;
+mod runner;
+mod threads;
+mod trainee;
 
 pub use advantage::{Experience, generalized_advantages};
+pub use checkpoint::{Policy, PolicyContext, PolicyManifest};
 pub use config::{CoreKind, PpoConfig};
 pub use device::DeviceChoice;
 pub use error::PolicyError;
 pub use gaussian::{entropy, kl, log_prob};
+pub use learner::{IterationReport, PpoLearner};
 pub use network::NetworkShape;
 pub use normalizer::{Normalizer, RunningMoments};
+pub use runner::PolicyRunner;

@@ -50,8 +50,7 @@ impl RunningMoments {
         for column in 0..self.mean.len() {
             let difference = other.mean[column] - self.mean[column];
             self.mean[column] += difference * other.count / total;
-            self.spread[column] +=
-                other.spread[column] + difference * difference * self.count * other.count / total;
+            self.spread[column] += other.spread[column] + difference * difference * self.count * other.count / total;
         }
         self.count = total;
     }
@@ -110,7 +109,8 @@ mod tests {
 
     #[test]
     fn moments_in_pieces_equal_moments_at_once() {
-        let rows: Vec<f32> = (0..60).map(|i| ((i * 37) % 17) as f32 * if i % 2 == 0 { 1.0 } else { 100.0 } + 1e3).collect();
+        let rows: Vec<f32> =
+            (0..60).map(|i| ((i * 37) % 17) as f32 * if i % 2 == 0 { 1.0 } else { 100.0 } + 1e3).collect();
         let mut at_once = RunningMoments::new(2);
         at_once.add_rows(&rows);
         let mut in_pieces = RunningMoments::new(2);

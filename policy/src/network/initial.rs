@@ -23,7 +23,10 @@ pub(super) fn orthogonal(rows: usize, columns: usize, gain: f32, rng: &mut Strea
         }
     }
     let at = |row: usize, column: usize| if rows < columns { vectors[row][column] } else { vectors[column][row] };
-    (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| at(r, c) as f32 * gain).collect()
+    (0..rows)
+        .flat_map(|row| (0..columns).map(move |column| (row, column)))
+        .map(|(r, c)| at(r, c) as f32 * gain)
+        .collect()
 }
 
 /// Zero, but 1 for the forget gates: memory lasts until learned otherwise (Jozefowicz et al. 2015).

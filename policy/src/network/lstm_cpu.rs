@@ -170,12 +170,13 @@ fn backward_group(start: Start<'_>, past: Past<'_>, first_row: usize, x_gradient
     let mut dc = vec![0.0; row_count * width];
     let product = Product { m: row_count, n: width, k: 4 * width };
     for step in (0..x_gradient.len()).rev() {
-        let at_step = |sequence, step: usize| start.rows(&slice_from(sequence, step * step_width)[..step_width], first_row, row_count);
+        let at_step = |sequence, step: usize| start.rows(step_rows(sequence, step, step_width), first_row, row_count);
         let gates = &past.gates[4 * (step * step_width + first_row * width)..][..4 * row_count * width];
         let keep = start.keep_of(step, first_row, row_count);
         let gradient = at_step(past.gradient, step);
         dh.iter_mut().zip(gradient).for_each(|(dh, gradient)| *dh += gradient);
-        let c_before = if step == 0 { start.rows(start.c0, first_row, row_count) } else { at_step(past.cells, step - 1) };
+        let c_before =
+            if step == 0 { start.rows(start.c0, first_row, row_count) } else { at_step(past.cells, step - 1) };
         slope_pass(gates, at_step(past.cells, step), c_before, keep, &dh, &mut dc, x_gradient[step], width);
         product.of_transposed_right(x_gradient[step], start.weight, &mut dh);
         for row in 0..row_count {
@@ -184,8 +185,9 @@ fn backward_group(start: Start<'_>, past: Past<'_>, first_row: usize, x_gradient
     }
 }
 
-fn slice_from(sequence: &[f32], first: usize) -> &[f32] {
-    &sequence[first..]
+/// One step of a sequence.
+fn step_rows(sequence: &[f32], step: usize, step_width: usize) -> &[f32] {
+    &sequence[step * step_width..][..step_width]
 }
 
 vectorized! {
@@ -237,7 +239,7 @@ fn split(sequence: &mut [f32], step_count: usize, row_count: usize, width: usize
 }
 
 fn into_vec(tensor: FlexTensor) -> Vec<f32> {
-    tensor.into_data().into_vec().expect("the networks compute in f32")
+    tensor.into_data().try_into_vec().expect("the networks compute in f32")
 }
 
 fn view(tensor: &FlexTensor) -> &[f32] {
@@ -292,8 +294,25 @@ impl Product {
         // exactly once: row-major, or the transpose of a row-major matrix.
         unsafe {
             gemm::gemm(
-                self.m, self.n, self.k, out.as_mut_ptr(), 1, self.n as isize, add, left.as_ptr(), left_cs, left_rs,
-                right.as_ptr(), right_cs, right_rs, 1.0, 1.0, false, false, false, parallelism,
+                self.m,
+                self.n,
+                self.k,
+                out.as_mut_ptr(),
+                1,
+                self.n as isize,
+                add,
+                left.as_ptr(),
+                left_cs,
+                left_rs,
+                right.as_ptr(),
+                right_cs,
+                right_rs,
+                1.0,
+                1.0,
+                false,
+                false,
+                false,
+                parallelism,
             );
         }
     }

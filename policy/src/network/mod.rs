@@ -80,7 +80,13 @@ pub(crate) struct Inference {
 
 impl Network {
     /// A network with orthogonal weights (Saxe et al. 2014), the head's times `head_gain`.
-    pub fn new(shape: NetworkShape, head_gain: f32, log_std: Option<f32>, rng: &mut StreamRng, device: &Device) -> Self {
+    pub fn new(
+        shape: NetworkShape,
+        head_gain: f32,
+        log_std: Option<f32>,
+        rng: &mut StreamRng,
+        device: &Device,
+    ) -> Self {
         let NetworkShape { input, encoder, core, output } = shape;
         let linear = |weight: Vec<f32>, bias: Vec<f32>, rows: usize, columns: usize| Linear {
             weight: matrix_param(weight, rows, columns, device),
@@ -88,7 +94,8 @@ impl Network {
         };
         let beside = |rows: usize, rng: &mut StreamRng| {
             let gates: Vec<Vec<f32>> = (0..4).map(|_| orthogonal(rows, core, 1.0, rng)).collect();
-            let row = |row: usize| gates.iter().flat_map(move |gate| gate[row * core..(row + 1) * core].iter().copied());
+            let row =
+                |row: usize| gates.iter().flat_map(move |gate| gate[row * core..(row + 1) * core].iter().copied());
             (0..rows).flat_map(row).collect::<Vec<f32>>()
         };
         Self {
@@ -117,8 +124,12 @@ impl Network {
     fn inputs(&self, sequence: Sequence<'_>, device: &Device) -> [Tensor<2>; 3] {
         let core = self.core_width();
         let step_count = sequence.keep.len() / sequence.row_count;
-        [(sequence.h0, sequence.row_count, core), (sequence.c0, sequence.row_count, core), (sequence.keep, step_count, sequence.row_count)]
-            .map(|(values, rows, columns)| upload(values, rows, columns, device))
+        [
+            (sequence.h0, sequence.row_count, core),
+            (sequence.c0, sequence.row_count, core),
+            (sequence.keep, step_count, sequence.row_count),
+        ]
+        .map(|(values, rows, columns)| upload(values, rows, columns, device))
     }
 
     fn gate_inputs(&self, sequence: Sequence<'_>, device: &Device) -> Tensor<3> {
@@ -133,12 +144,27 @@ impl Network {
         self.head.forward(hidden.reshape([step_count * row_count, core]))
     }
 
+    /// The same network without the means to learn: what [`Network::infer`] is asked of.
+    pub fn inference(&self) -> Self {
+        self.valid()
+    }
+
+    /// Logarithm of the standard deviation of actions, as numbers. Empty for a critic.
+    pub fn log_std_values(&self) -> Vec<f32> {
+        self.log_std.as_ref().map_or_else(Vec::new, |log_std| host(log_std.val().inner()))
+    }
+
+    /// Number of columns read.
+    pub fn input_width(&self) -> usize {
+        self.encoder.weight.dims()[0]
+    }
+
     /// Width of the memory.
     pub fn core_width(&self) -> usize {
         self.memory.dims()[0]
     }
 
-    /// Logarithm of the standard deviation of actions, with gradients. Empty tensor for a critic.
+    /// Logarithm of the standard deviation of actions, with gradients. For actors only.
     pub fn log_std(&self) -> Tensor<1> {
         self.log_std.as_ref().expect("only asked of an actor, which has one").val()
     }
@@ -159,7 +185,7 @@ impl Network {
 
 /// The numbers of a tensor, on the host.
 pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().into_vec().expect("the networks compute in f32")
+    tensor.into_data().try_into_vec().expect("the networks compute in f32")
 }
 
 /// A matrix on the device, without gradients.

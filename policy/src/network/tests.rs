@@ -57,11 +57,7 @@ fn run(sequence: impl Fn([Tensor<2>; 4], Tensor<3>) -> Tensor<3>) -> [Vec<f32>; 
     let hidden = sequence([weight.clone(), h0, c0, keep], x.clone());
     let gradients = (hidden.clone() * three(&p.goal, CORE, &device)).sum().backward();
     let gradient = |found: Option<Vec<f32>>| found.expect("a gradient");
-    [
-        host(hidden.inner()),
-        gradient(x.grad(&gradients).map(host)),
-        gradient(weight.grad(&gradients).map(host)),
-    ]
+    [host(hidden.inner()), gradient(x.grad(&gradients).map(host)), gradient(weight.grad(&gradients).map(host))]
 }
 
 type Flow = Autodiff<Flex>;

@@ -1,0 +1,236 @@
+//! A policy as one file that says everything about itself and shows when it is damaged.
+//!
+//! ```text
+//! "giraffe policy\n" | format u32 | manifest length u64 | manifest, JSON | number count u64 | f32 ... | SHA-256
+//! ```
+//!
+//! Numbers are little-endian; the hash is of everything before it. Reading one needs no tensor library.
+
+use crate::PolicyError;
+use crate::network::NetworkShape;
+use crate::normalizer::Normalizer;
+use giraffe_robots::{ActionSchema, ObservationSchema};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+const MAGIC: &[u8] = b"giraffe policy\n";
+const FORMAT: u32 = 1;
+const HASH_BYTES: usize = 32;
+
+/// What only the caller knows about a policy: where it was trained and for what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyContext {
+    /// What the actions mean.
+    pub action: ActionSchema,
+    /// Seconds between two actions.
+    pub control_period_secs: f64,
+    /// Name of the hand.
+    pub robot: String,
+    /// Identity of the hand's joints and limits: a policy must not move another.
+    pub kinematics_fingerprint: String,
+    /// Identity of the hand's masses and gains: another is worth a warning.
+    pub dynamics_fingerprint: String,
+    /// Name of the task.
+    pub task: String,
+    /// Name of the object.
+    pub object: String,
+    /// Commit of the program that trained it.
+    pub commit: String,
+}
+
+/// Everything about a policy but its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyManifest {
+    /// Where it was trained and for what.
+    #[serde(flatten)]
+    pub context: PolicyContext,
+    /// What actor and critic read, whole.
+    pub observation: ObservationSchema,
+    /// How the actor's columns are normalised.
+    pub normalizer: Normalizer,
+    /// Widths of the actor.
+    pub shape: NetworkShape,
+    /// Whether it forgets everything before each step.
+    pub memoryless: bool,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Control steps it was trained for.
+    pub control_steps: u64,
+    /// Version of giraffe that trained it.
+    pub giraffe_version: String,
+    /// Version of the tensor library that trained it.
+    pub burn_version: String,
+}
+
+impl PolicyManifest {
+    pub(crate) fn new(
+        context: PolicyContext,
+        observation: ObservationSchema,
+        normalizer: Normalizer,
+        shape: NetworkShape,
+        memoryless: bool,
+        (seed, control_steps): (u64, u64),
+    ) -> Self {
+        Self {
+            context,
+            observation,
+            normalizer,
+            shape,
+            memoryless,
+            seed,
+            control_steps,
+            giraffe_version: env!("CARGO_PKG_VERSION").to_owned(),
+            burn_version: "0.22.1".to_owned(),
+        }
+    }
+}
+
+/// A trained actor: a manifest and weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    manifest: PolicyManifest,
+    weights: Vec<f32>,
+}
+
+impl Policy {
+    /// `weights` in the order of [`NetworkShape::parameter_sizes`].
+    pub(crate) fn new(manifest: PolicyManifest, weights: Vec<f32>) -> Self {
+        Self { manifest, weights }
+    }
+
+    /// Everything but the weights.
+    pub fn manifest(&self) -> &PolicyManifest {
+        &self.manifest
+    }
+
+    /// The weights, in the order of [`NetworkShape::parameter_sizes`].
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// Writes the policy to `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), PolicyError> {
+        write_file(path, &self.to_bytes()?)
+    }
+
+    /// Reads a policy, checking that it is what was written.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged, or was written by a newer giraffe.
+    pub fn load(path: &Path) -> Result<Self, PolicyError> {
+        Self::from_bytes(&read_file(path)?).map_err(|reason| PolicyError::Damaged { path: path.to_owned(), reason })
+    }
+
+    /// Identity of manifest and weights: SHA-256, as hexadecimal digits.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written down.
+    pub fn fingerprint(&self) -> Result<String, PolicyError> {
+        let bytes = self.to_bytes()?;
+        Ok(bytes[bytes.len() - HASH_BYTES..].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {
+        let manifest = serde_json::to_vec(&self.manifest)
+            .map_err(|error| PolicyError::Tensors { attempted: "writing a manifest", reason: error.to_string() })?;
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(FORMAT.to_le_bytes());
+        bytes.extend((manifest.len() as u64).to_le_bytes());
+        bytes.extend(manifest);
+        bytes.extend((self.weights.len() as u64).to_le_bytes());
+        self.weights.iter().for_each(|weight| bytes.extend(weight.to_le_bytes()));
+        let hash = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&hash);
+        Ok(bytes)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let content = check_hash(bytes)?;
+        let mut rest = &content[MAGIC.len()..];
+        let format = u32::from_le_bytes(take(&mut rest, 4)?.try_into().map_err(|_| "no format")?);
+        if format != FORMAT {
+            return Err(format!("it has format {format}, this giraffe reads format {FORMAT}"));
+        }
+        let manifest_length = take_length(&mut rest)?;
+        let manifest = take(&mut rest, manifest_length)?;
+        let manifest: PolicyManifest =
+            serde_json::from_slice(manifest).map_err(|error| format!("its manifest cannot be read: {error}"))?;
+        let weight_count = take_length(&mut rest)?;
+        if rest.len() / 4 != weight_count || rest.len() % 4 != 0 {
+            return Err(format!("{weight_count} weights announced, {} bytes found", rest.len()));
+        }
+        let weights: Vec<f32> =
+            rest.chunks_exact(4).map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+        let policy = Self { manifest, weights };
+        policy.check()?;
+        Ok(policy)
+    }
+
+    /// Whether the parts fit each other.
+    fn check(&self) -> Result<(), String> {
+        let PolicyManifest { context, observation, normalizer, shape, .. } = &self.manifest;
+        let weight_count = shape.parameter_sizes().iter().map(|(_, size)| size).sum();
+        for (what, expected, found) in [
+            ("weights", weight_count, self.weights.len()),
+            ("actor columns", shape.input, observation.actor_width()),
+            ("means", shape.input, normalizer.mean.len()),
+            ("standard deviations", shape.input, normalizer.inverse_std.len()),
+            ("actions", shape.output, context.action.width()),
+        ] {
+            if expected != found {
+                return Err(format!("a network of its shape has {expected} {what}, it has {found}"));
+            }
+        }
+        let mut numbers = self.weights.iter().chain(&normalizer.mean).chain(&normalizer.inverse_std);
+        if !numbers.all(|number| number.is_finite()) {
+            return Err("a weight is not a finite number".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The content, if the hash at the end is its.
+fn check_hash(bytes: &[u8]) -> Result<&[u8], String> {
+    if !bytes.starts_with(MAGIC) {
+        return Err("it does not start as one".to_owned());
+    }
+    if bytes.len() < MAGIC.len() + HASH_BYTES {
+        return Err("it is cut short".to_owned());
+    }
+    let (content, hash) = bytes.split_at(bytes.len() - HASH_BYTES);
+    if Sha256::digest(content)[..] != *hash {
+        return Err("its content does not match its SHA-256 (cut short or altered); copy it again".to_owned());
+    }
+    Ok(content)
+}
+
+fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], String> {
+    let (taken, left) = rest.split_at_checked(count).ok_or("it is cut short")?;
+    *rest = left;
+    Ok(taken)
+}
+
+fn take_length(rest: &mut &[u8]) -> Result<usize, String> {
+    let bytes = take(rest, 8)?.try_into().map_err(|_| "it is cut short")?;
+    usize::try_from(u64::from_le_bytes(bytes)).map_err(|_| "a length does not fit this machine".to_owned())
+}
+
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), PolicyError> {
+    std::fs::write(path, bytes).map_err(|error| PolicyError::File {
+        attempted: "writing",
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, PolicyError> {
+    std::fs::read(path).map_err(|error| PolicyError::File {
+        attempted: "reading",
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
