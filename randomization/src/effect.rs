@@ -5,6 +5,7 @@
 //! table and holds each row to its word.
 
 use serde::Serialize;
+use std::fmt;
 
 /// What a parameter changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -25,42 +26,107 @@ pub enum Direction {
     Lowers,
 }
 
-/// An outcome of a short experiment with one hand and one object, all else nominal.
+/// An outcome of a short experiment with one hand and one object, all else nominal. Its definition says what is
+/// measured; `tests/bench` says how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Observable {
-    /// Speed of the object right after a push of fixed impulse, m/s.
+    /// See [`Observable::definition`], as for all of them.
     KickSpeed,
-    /// Height of the object's centre at rest on the palm, m.
+    /// Of the object on the palm.
     RestHeight,
-    /// Turn about the palm's x axis, rad, of an object that lands off balance.
-    TurnAboutX,
-    /// Turn about the palm's y axis, rad, of an object that lands off balance.
-    TurnAboutY,
-    /// How far a pushed object leans over, rad.
-    LeanWhenPushed,
-    /// How far the object slides on the palm when the palm is tilted, m.
-    SlipOnPalm,
-    /// How far the object slides on the finger links when the palm is tilted, m.
-    SlipOnLinks,
-    /// How far the object slides on the fingertips when the palm is tilted, m.
-    SlipOnTips,
-    /// How high the object rebounds when dropped on the palm, m.
-    Rebound,
-    /// How deep a landing object presses into the hand, m.
-    Dent,
-    /// Height of the fingertips' contact with an object that lies on them, m.
+    /// Of the object on the fingertips.
     HeightOnTips,
-    /// How far stretched fingers hang below their targets, rad.
+    /// Of an object at the side edge of the palm.
+    TurnAboutX,
+    /// Of an object at the front edge of the fingertips.
+    TurnAboutY,
+    /// Of the object on the palm.
+    LeanOnSlope,
+    /// Of the object.
+    SlipOnPalm,
+    /// Of the object.
+    SlipOnLinks,
+    /// Of the object.
+    SlipOnTips,
+    /// Of the object from the palm.
+    Rebound,
+    /// Of the object into the palm.
+    Dent,
+    /// Of an empty hand.
     FingerSag,
-    /// Distance between targets and true angles, rad, shortly after the targets jump.
+    /// Of an empty hand.
     StepLag,
-    /// Distance between targets and true angles, rad, long after a small jump of the targets.
+    /// Of an empty hand.
     StepResidual,
-    /// Mean true joint angle at rest for fixed targets, rad.
+    /// Of an empty hand.
     TrueAngle,
-    /// Root mean square distance between sensed and true angles at rest, rad.
+    /// Of an empty hand.
     SensedErrorAtRest,
-    /// Root mean square distance between sensed and true angles while moving, rad.
+    /// Of an empty hand.
     SensedErrorInMotion,
+}
+
+/// What an [`Observable`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ObservableDefinition {
+    /// What is measured, to follow "the".
+    pub doc: &'static str,
+    /// Unit.
+    pub unit: &'static str,
+    /// What good sensors on a bench leave uncertain in it. A parameter that moves it by less than ten times this has
+    /// no effect worth the name.
+    pub noise: f32,
+}
+
+/// A 12-bit encoder's step of 1.5 mrad, spread evenly: 1.5 / sqrt(12).
+const ANGLE_NOISE_RAD: f32 = 0.000_44;
+/// Optical motion capture.
+const PLACE_NOISE_M: f32 = 0.000_5;
+/// Two places across the 70 mm cube.
+const TURN_NOISE_RAD: f32 = PLACE_NOISE_M * std::f32::consts::SQRT_2 / 0.07;
+/// Two places 50 ms apart.
+const SPEED_NOISE_M_PER_SEC: f32 = PLACE_NOISE_M * std::f32::consts::SQRT_2 / 0.05;
+
+impl Observable {
+    /// The one definition of this observable.
+    pub fn definition(self) -> ObservableDefinition {
+        let place = |doc| ObservableDefinition { doc, unit: "m", noise: PLACE_NOISE_M };
+        let turn = |doc| ObservableDefinition { doc, unit: "rad", noise: TURN_NOISE_RAD };
+        let angle = |doc| ObservableDefinition { doc, unit: "rad", noise: ANGLE_NOISE_RAD };
+        match self {
+            Self::KickSpeed => ObservableDefinition {
+                doc: "speed of the object after a push of fixed impulse",
+                unit: "m/s",
+                noise: SPEED_NOISE_M_PER_SEC,
+            },
+            Self::RestHeight => place("height of the object's centre on the palm"),
+            Self::HeightOnTips => place("height of the object's centre on the fingertips"),
+            Self::TurnAboutX => turn("turn about x of an object let go at the side edge of the palm"),
+            Self::TurnAboutY => turn("turn about y of an object let go at the front edge of the fingertips"),
+            Self::LeanOnSlope => turn("lean of the object on a steep, rough palm"),
+            Self::SlipOnPalm => place("way of the object down the sloping palm"),
+            Self::SlipOnLinks => place("way of the object down the sloping finger links"),
+            Self::SlipOnTips => place("way of the object down the sloping fingertips"),
+            Self::Rebound => place("height to which the object rebounds when dropped on the palm"),
+            Self::Dent => place("depth at which the object lies in the palm just after it landed"),
+            Self::FingerSag => angle("distance of the joints from their targets at rest"),
+            Self::StepLag => angle("distance of the joints from their targets right after these jump"),
+            Self::StepResidual => angle("distance of the joints from their targets long after a small jump of these"),
+            Self::TrueAngle => angle("mean true joint angle at rest for fixed targets"),
+            Self::SensedErrorAtRest => angle("distance of sensed from true joint angles at rest"),
+            Self::SensedErrorInMotion => angle("distance of sensed from true joint angles in motion"),
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    /// `raises the speed of ...`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.direction {
+            Direction::Raises => "raises",
+            Direction::Lowers => "lowers",
+        };
+        write!(f, "{verb} the {}", self.observable.definition().doc)
+    }
 }

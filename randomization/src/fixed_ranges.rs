@@ -140,8 +140,8 @@ mod tests {
         let named = sampler.parameters();
         assert_eq!(named.len(), PARAMETERS.len());
         for (column, row) in columns(&sampler, 500).iter().zip(&sampler.rows) {
-            let limits = row.parameter.column_limits();
-            assert!(column.iter().all(|value| limits.contains(*value)), "{}", row.parameter.name);
+            let (range, limits) = (row.distribution.support(row.parameter.bounds), row.parameter.column_limits());
+            assert!(column.iter().all(|value| range.contains(*value)), "{}", row.parameter.name);
             let name = |named: &NamedLimits| named.name == row.parameter.name && named.limits == limits;
             assert_eq!(named.iter().filter(|named| name(named)).count(), 1);
         }
@@ -233,7 +233,7 @@ mod tests {
             if matches!(row.parameter.apply, Apply::Joint(_, JointDraw::Independent)) {
                 continue; // its column is a mean over joints
             }
-            let Limits { lower, upper } = row.parameter.column_limits();
+            let Limits { lower, upper } = row.distribution.support(row.parameter.bounds);
             let place = |value: f32| match row.distribution {
                 Distribution::LogUniform { .. } => f64::from((value / lower).ln() / (upper / lower).ln()),
                 _ => f64::from((value - lower) / (upper - lower)),

@@ -36,7 +36,7 @@ mod table;
 mod test_scene;
 
 pub use distribution::Distribution;
-pub use effect::{Direction, Effect, Observable};
+pub use effect::{Direction, Effect, Observable, ObservableDefinition};
 pub use error::RandomizationError;
 pub use fixed_ranges::FixedRanges;
 pub use parameter::{Apply, Change, JointDraw, Meaning, RandomizedParameter};

@@ -25,7 +25,7 @@ pub struct RandomizedParameter {
     pub nominal: f32,
     /// Physically sensible values; never crossed, whatever is asked.
     pub bounds: Limits,
-    /// The range when switched on without one. Also the scale of the critic's column: its ends are -1 and 1.
+    /// The range when switched on without one. Also the scale of the critic's column.
     pub usual: Distribution,
     /// Where the usual range comes from.
     pub source: &'static str,
@@ -163,10 +163,11 @@ impl RandomizedParameter {
         }
     }
 
-    /// The values that the critic's column maps to -1 and 1: the ends of the usual range, whatever range is asked
-    /// for, so that a column means the same number in every run.
+    /// The values that the critic's column maps to -1 and 1: the ends of the usual range, widened to hold the nominal
+    /// value, whatever range is asked for, so that a column means the same number in every run.
     pub fn column_limits(&self) -> Limits {
-        self.usual.support(self.bounds)
+        let Limits { lower, upper } = self.usual.support(self.bounds);
+        Limits { lower: lower.min(self.nominal), upper: upper.max(self.nominal) }
     }
 
     pub(crate) fn change(&self, value: f32) -> Change {

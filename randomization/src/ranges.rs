@@ -262,14 +262,19 @@ mod tests {
     }
 
     #[test]
-    fn the_narrow_ranges_lie_inside_the_wide_ones() {
+    fn the_narrow_ranges_reach_a_quarter_as_far_from_nominal_as_the_wide_ones() {
         let (narrow, wide) = (Preset::Narrow.ranges(), Preset::Wide.ranges());
         for row in PARAMETERS {
-            let inner = narrow.get(row.name).unwrap().support(row.bounds);
-            let outer = wide.get(row.name).unwrap().support(row.bounds);
-            assert!(outer.contains(inner.lower) && outer.contains(inner.upper), "{}", row.name);
-            assert!(inner.contains(row.nominal), "{}", row.name);
-            assert!(inner.upper - inner.lower < 0.5 * (outer.upper - outer.lower), "{}", row.name);
+            let inner = narrow.get(row.name).unwrap();
+            let outer = wide.get(row.name).unwrap();
+            let reach = |value: f32| match outer {
+                Distribution::LogUniform { .. } => (value / row.nominal).ln(),
+                _ => value - row.nominal,
+            };
+            let (inner, outer) = (inner.support(row.bounds), outer.support(row.bounds));
+            for (near, far) in [(inner.lower, outer.lower), (inner.upper, outer.upper)] {
+                assert!((reach(near) - 0.25 * reach(far)).abs() < 1e-5, "{}: {near} and {far}", row.name);
+            }
         }
     }
 

@@ -74,7 +74,17 @@ pub fn scenario_rows() -> Vec<ScenarioRow> {
 
 /// The table of parameters.
 pub fn parameter_table(format: TableFormat) -> String {
-    let header = ["name", "unit", "meaning", "nominal", "bounds", "usual range", "what it is", "source of the range"];
+    let header = [
+        "name",
+        "unit",
+        "meaning",
+        "nominal",
+        "bounds",
+        "usual range",
+        "what it is",
+        "more of it",
+        "source of the range",
+    ];
     let rows = parameter_rows().into_iter().map(|row| {
         vec![
             row.name.to_owned(),
@@ -84,6 +94,7 @@ pub fn parameter_table(format: TableFormat) -> String {
             format!("{} to {}", row.bounds.lower, row.bounds.upper),
             range(row.usual),
             row.doc.to_owned(),
+            row.effect.to_string(),
             row.source.to_owned(),
         ]
     });

@@ -93,7 +93,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         bounds: between(0.5, 50.0),
         usual: log_uniform(2.5, 10.0),
         source: "own choice: half and twice the nominal one; no published range, engines differ more than this",
-        effect: lowers(Observable::Dent),
+        effect: raises(Observable::Dent),
         apply: Apply::World(|world, change| change.to(&mut world.contact.damping_ratio)),
     },
 ];

@@ -64,7 +64,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         bounds: between(-0.03, 0.03),
         usual: uniform(-0.005, 0.005),
         source: COM_SOURCE,
-        effect: raises(Observable::LeanWhenPushed),
+        effect: raises(Observable::LeanOnSlope),
         apply: Apply::World(|world, change| change.to(&mut world.object.center_of_mass_m[2])),
     },
 ];
