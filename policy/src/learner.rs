@@ -400,3 +400,10 @@ impl PpoLearner {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/toy/mod.rs"]
+mod toy;
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,9 @@
 //! operations and differentiated by the tensor library.
 
 use super::*;
-use burn::backend::{Autodiff, Flex};
+use burn::backend::{Dispatch, Flex};
 use giraffe_robots::{SeedTree, Stream};
-use lstm::{composed_backward, composed_forward};
+use lstm::{LstmBackend, composed_backward, composed_forward};
 
 const STEPS: usize = 7;
 const ROWS: usize = 70;
@@ -60,8 +60,6 @@ fn run(sequence: impl Fn([Tensor<2>; 4], Tensor<3>) -> Tensor<3>) -> [Vec<f32>; 
     [host(hidden.inner()), gradient(x.grad(&gradients).map(host)), gradient(weight.grad(&gradients).map(host))]
 }
 
-type Flow = Autodiff<Flex>;
-
 #[test]
 fn states_and_gradients_agree_with_the_composed_version() {
     let by_hand = run(|[weight, h0, c0, keep], x| lstm_sequence(x, weight, h0, c0, keep));
@@ -75,7 +73,6 @@ fn states_and_gradients_agree_with_the_composed_version() {
 
 /// The composed forward pass, differentiated step by step by the library.
 fn composed_by_library(x: Tensor<3>, weight: Tensor<2>, h0: Tensor<2>, c0: Tensor<2>, keep: Tensor<2>) -> Tensor<3> {
-    use burn::backend::Dispatch;
     let (hidden, _, _) = composed_forward::<Dispatch>(
         x.into_dispatch(),
         weight.into_dispatch(),
@@ -84,4 +81,61 @@ fn composed_by_library(x: Tensor<3>, weight: Tensor<2>, h0: Tensor<2>, c0: Tenso
         keep.into_dispatch(),
     );
     Tensor::from_dispatch(hidden)
+}
+
+#[test]
+fn the_portable_gradients_agree_with_those_on_the_processor() {
+    let p = problem();
+    let primitive = |values: &[f32], shape: &[usize]| {
+        burn::backend::flex::FlexTensor::from_data(TensorData::new(values.to_vec(), shape.to_vec()))
+    };
+    let matrix = |values: &[f32], rows, columns| primitive(values, &[rows, columns]);
+    let sequence = |values: &[f32], width| primitive(values, &[STEPS, ROWS, width]);
+    let start = || {
+        (
+            matrix(&p.weight, CORE, 4 * CORE),
+            matrix(&p.h0, ROWS, CORE),
+            matrix(&p.c0, ROWS, CORE),
+            matrix(&p.keep, STEPS, ROWS),
+        )
+    };
+    let (weight, h0, c0, keep) = start();
+    let (hidden, gates, cells) = Flex::lstm_forward(sequence(&p.x, 4 * CORE), weight, h0, c0, keep);
+    let numbers = |tensor: burn::backend::flex::FlexTensor| tensor.into_data().try_into_vec::<f32>().unwrap();
+    let gradient = || sequence(&p.goal, CORE);
+    let past = || (hidden.clone(), gates.clone(), cells.clone());
+    let ((a, b, c), (weight, h0, c0, keep)) = (past(), start());
+    let native = Flex::lstm_backward(gradient(), a, b, c, weight, h0, c0, keep);
+    let ((a, b, c), (weight, h0, c0, keep)) = (past(), start());
+    let portable = composed_backward::<Flex>(gradient(), a, b, c, weight, h0, c0, keep);
+    for (native, portable) in [(native.0, portable.0), (native.1, portable.1)] {
+        let difference = greatest_difference(&numbers(native), &numbers(portable));
+        assert!(difference < 2e-5, "{difference}");
+    }
+}
+
+#[test]
+fn rows_do_not_see_each_other_nor_how_many_there_are() {
+    let device = Device::flex();
+    let shape = NetworkShape { input: 9, encoder: 33, core: 20, output: 3 };
+    let mut rng = SeedTree::new(5).stream(Stream::Weights, 0, 0);
+    let network = Network::new(shape, 1.0, None, &mut rng, &device);
+    let mut observations = vec![0.0; 3 * 150 * 9];
+    crate::gaussian::fill_standard_normal(&mut rng, &mut observations);
+    let run = |worlds: std::ops::Range<usize>| {
+        let worlds: Vec<usize> = worlds.collect();
+        let observations = crate::rollout::gather_worlds(&observations, 150, 9, 9, &worlds);
+        let zero = vec![0.0; worlds.len() * 20];
+        let keep = vec![1.0; 3 * worlds.len()];
+        let sequence =
+            Sequence { observations: &observations, h0: &zero, c0: &zero, keep: &keep, row_count: worlds.len() };
+        (network.infer(sequence, &device).output, worlds.len())
+    };
+    let (all, _) = run(0..150);
+    let (some, count) = run(40..107);
+    for step in 0..3 {
+        let expected = &all[(step * 150 + 40) * 3..][..count * 3];
+        let difference = greatest_difference(&some[step * count * 3..][..count * 3], expected);
+        assert!(difference < 1e-6, "{difference}");
+    }
 }
