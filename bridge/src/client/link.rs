@@ -138,11 +138,8 @@ impl Link {
 
     /// Takes in whatever comes until `deadline`, so that nothing old piles up.
     pub(super) fn pause_until(&mut self, deadline: Nanos) -> Result<(), HandError> {
-        loop {
-            match (deadline.0 - self.now().0) / 1_000_000 {
-                left_ms @ 1.. => self.pause(left_ms.min(WAIT_MS))?,
-                _ => break,
-            }
+        while let left_ms @ 1.. = (deadline.0 - self.now().0) / 1_000_000 {
+            self.pause(left_ms.min(WAIT_MS))?;
         }
         // Polling knows only whole milliseconds.
         self.clock.sleep_until(deadline);

@@ -345,7 +345,7 @@ impl BridgeClient {
         self.link.request_until(attempted, body, deadline)
     }
 
-    fn to_wire(&self, targets_rad: &[f32]) -> Result<Vec<f32>, HandError> {
+    fn in_wire_order(&self, targets_rad: &[f32]) -> Result<Vec<f32>, HandError> {
         let mut wire = vec![0.0; self.places.len()];
         if targets_rad.len() != wire.len() {
             let detail = format!("{} targets for {} joints", targets_rad.len(), wire.len());
@@ -361,7 +361,7 @@ impl BridgeClient {
         Ok(wire)
     }
 
-    fn from_wire(&self, wire: &[f32]) -> Vec<f32> {
+    fn in_own_order(&self, wire: &[f32]) -> Vec<f32> {
         self.places.iter().map(|&place| wire[place]).collect()
     }
 
@@ -437,9 +437,9 @@ impl BridgeClient {
     fn write(&self, sensed: &mut SignalFrame) {
         let Some(state) = &self.link.state else { return };
         sensed.begin(Nanos(state.body.t_meas));
-        sensed.write(Signal::JointPosition, &self.from_wire(&state.body.q));
-        sensed.write(Signal::JointVelocity, &self.from_wire(&state.body.dq));
-        sensed.write(Signal::JointTarget, &self.from_wire(&state.body.q_target));
+        sensed.write(Signal::JointPosition, &self.in_own_order(&state.body.q));
+        sensed.write(Signal::JointVelocity, &self.in_own_order(&state.body.dq));
+        sensed.write(Signal::JointTarget, &self.in_own_order(&state.body.q_target));
         if let Some(pose) = &self.link.pose
             && pose.body.valid
             && !pose.body.truth
@@ -464,7 +464,7 @@ impl Hand for BridgeClient {
     }
 
     fn exchange(&mut self, targets_rad: &[f32], sensed: &mut SignalFrame) -> Result<Commanded, HandError> {
-        let wire = self.to_wire(targets_rad)?;
+        let wire = self.in_wire_order(targets_rad)?;
         let missed_tick_count = if self.link.lockstep {
             self.exchange_lockstep(wire)?;
             0
@@ -474,7 +474,7 @@ impl Hand for BridgeClient {
         self.check_following()?;
         self.write(sensed);
         let (applied_rad, clip, applied_seq) = match &self.link.state {
-            Some(state) => (self.from_wire(&state.body.q_target), state.body.clip, state.body.cmd_seq),
+            Some(state) => (self.in_own_order(&state.body.q_target), state.body.clip, state.body.cmd_seq),
             None => (Vec::new(), 0, 0),
         };
         let rearmed = std::mem::take(&mut self.rearmed);
