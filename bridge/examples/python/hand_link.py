@@ -68,6 +68,7 @@ class Controller:
         # The hand.
         self.mode, self.fault, self.why, self.entered_ns = "off", 0, "never armed", time.monotonic_ns()
         self.held_by_silence, self.frozen = False, True
+        self.last_pose = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]
         self.episode = self.tick = self.turns = self.overruns = 0
         self.set_envelope(np.zeros(len(plant.joints), np.float32))
         self.sense(0)
@@ -105,9 +106,11 @@ class Controller:
 
     def pose_message(self):
         position, quaternion = self.plant.pose()
+        valid = bool(np.all(np.isfinite(position)) and np.all(np.isfinite(quaternion)))
+        self.last_pose = (position.tolist(), quaternion.tolist()) if valid else self.last_pose
         return {**self.head("pose", "pose"), "episode": self.episode, "tick": self.tick, "t_meas": self.t_meas,
-                "object": self.plant.object, "frame": "palm", "p": position.tolist(), "q_xyzw": quaternion.tolist(),
-                "valid": True, "truth": True}
+                "object": self.plant.object, "frame": "palm", "p": self.last_pose[0],
+                "q_xyzw": self.last_pose[1], "valid": valid, "truth": True}
 
     def publish(self, refused=None, pose=True):
         self.send(self.state, self.state_message(refused))

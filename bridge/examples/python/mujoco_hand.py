@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """A hand in MuJoCo behind hand-link v1: the nearest thing to a real hand that a policy can be tried on.
 
 The kinematics are those of `hand.xml`; everything else is another simulator's: capsule fingertips, MuJoCo's soft
@@ -65,11 +64,15 @@ class MujocoHand:
 
     def __init__(self, hand_xml=HAND, seed=0, nominal=False, redraw=False):
         self.xml, self.seed, self.nominal, self.redraw = pathlib.Path(hand_xml), seed, nominal, redraw
+        if self.xml.is_dir():
+            self.xml = self.xml / "hand.xml"
         with open(self.xml.with_name("robot.toml"), "rb") as file:
             self.settings = tomllib.load(file)
         self.name = self.xml.resolve().parent.name
         self.period_secs = float(self.settings["control"]["period_secs"])
         self.band_rad = float(self.settings["safety"]["tracking_band_rad"])
+        # By default MuJoCo writes a file into the working folder.
+        mujoco.set_mju_user_warning(lambda text: print(f"mujoco_hand: {text}", file=sys.stderr))
         self.build(np.random.default_rng([seed, 0]))
         self.describe()
         self.start_episode(b"")
@@ -88,6 +91,7 @@ class MujocoHand:
             name: rng.uniform(*span, count if name in PER_JOINT else 3 if name in PER_AXIS else None)
             for name, span in RANGES.items()}
         spec.option.timestep, spec.option.integrator = TIMESTEP_SECS, mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+        spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET  # a world that explodes is to be seen
         self.add_cube(spec)
         if self.hidden:
             self.hide_geometry(spec)
@@ -296,8 +300,8 @@ def arguments():
                         "and the episode's seed")
     parser.add_argument("--lockstep", action="store_true", help="time passes on commands only, with or without a "
                         "session; refuse policies that do not want that")
-    parser.add_argument("--hand", type=pathlib.Path, default=HAND, help="hand.xml, with robot.toml next to it "
-                        "(default: leap-right of this repository)")
+    parser.add_argument("--hand", type=pathlib.Path, default=HAND, help="a hand's folder or its hand.xml, "
+                        "with robot.toml next to it (default: leap-right of this repository)")
     parser.add_argument("--reveal", action="store_true", help="print the hidden properties as JSON and leave")
     return parser.parse_args()
 

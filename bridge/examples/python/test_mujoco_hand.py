@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """A minimal policy side of hand-link v1, and what a controller must withstand. Run it: python test_mujoco_hand.py"""
 
 import copy
@@ -14,6 +13,7 @@ import msgpack
 import numpy as np
 import zmq
 
+from hand_link import Controller
 from hand_wire import Envelope, desc_hash, encode, sockets
 from mujoco_hand import MujocoHand
 
@@ -301,6 +301,18 @@ class Alone(unittest.TestCase):
             if np.linalg.norm(position - start) > 0.1 or position[2] < 0:
                 dropped.append(seed)
         self.assertLessEqual(len(dropped), 1, dropped)
+
+    def test_a_world_that_explodes_is_a_fault_and_publishes_finite_numbers(self):
+        with tempfile.TemporaryDirectory() as folder:
+            controller = Controller(MujocoHand(), f"ipc://{folder}/hand", lockstep_only=True)
+            before = controller.pose_message()
+            controller.plant.data.qpos[:] = np.nan
+            controller.move(0.05)
+            state, pose = controller.state_message(), controller.pose_message()
+            self.assertEqual((state["mode"], state["fault"]), ("fault", 1 << 17))
+            self.assertTrue(np.all(np.isfinite(state["q"] + state["q_target"])))
+            self.assertEqual((pose["valid"], pose["p"]), (False, before["p"]))
+            controller.close()
 
     def test_a_reset_takes_a_seed_or_any_map_and_nothing_else(self):
         hand = MujocoHand(seed=1)
