@@ -3,7 +3,9 @@
 mod campaign;
 mod core_faults;
 mod envelope;
+mod golden;
 mod hand;
 mod handshake;
+mod link;
 mod watchdog;
 mod wire;
