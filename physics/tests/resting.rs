@@ -104,3 +104,17 @@ fn a_timed_tilt_starts_and_ends_when_it_says() {
     }
     assert_eq!(tilted, (5..15).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_push_adds_its_momentum_from_the_very_first_step_on() {
+    for step in [0, 3] {
+        let (scene, mut sim) = on_the_plate(|plan| {
+            plan.parameters.contact.palm_friction = 0.0;
+            let push = Disturbance::ObjectImpulse { newton_secs: [0.0108, 0.0, 0.0] };
+            plan.disturbances = vec![TimedDisturbance { step, disturbance: push }];
+        });
+        support::hold(&mut sim, &mut support::frame(&scene), &[0.0], step as usize + 1);
+        let speed = sim.truth().read(Signal::ObjectLinearVelocity).expect("written")[0];
+        assert!((speed - 0.1).abs() < 5e-3, "0.0108 N s on 0.108 kg at step {step} gave {speed} m/s");
+    }
+}

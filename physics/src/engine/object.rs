@@ -31,7 +31,10 @@ pub(super) fn insert(
         .restitution(parameters.contact.restitution)
         .restitution_combine_rule(CoefficientCombineRule::Max)
         .collision_groups(groups::of_object());
-    physics.insert(body, collider).0
+    let handle = physics.insert(body, collider).0;
+    // Otherwise the mass is unknown until the first step, and a push before it would do nothing.
+    physics.bodies[handle].recompute_mass_properties_from_colliders(&physics.colliders);
+    handle
 }
 
 /// Principal moments of a solid of even density about its centre, kg m2.

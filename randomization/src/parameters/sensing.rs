@@ -12,7 +12,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         meaning: Meaning::Replace,
         nominal: 0.0,
         bounds: between(0.0, 0.5),
-        usual: uniform(0.0, 0.04),
+        usual: uniform(0.03, 0.04),
         source: "MuJoCo Playground LEAP: +-0.05 rad; HORA: 0.02; in-hand-rotation-mjlab: +-0.01",
         effect: raises(Observable::SensedErrorAtRest),
         apply: Apply::World(|world, change| change.to(&mut world.sensing.position_noise_rad)),
