@@ -62,6 +62,7 @@ macro_rules! vectorized {
 pub(crate) use vectorized;
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)] // The expected numbers are exact.
 mod tests {
     use super::*;
 

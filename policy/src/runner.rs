@@ -110,7 +110,7 @@ impl PolicyRunner {
         self.gates.copy_from_slice(&weights.gates_bias);
         add_product(&self.encoded, &weights.gates, &mut self.gates);
         add_product(&self.h, &weights.memory, &mut self.gates);
-        advance(&self.gates, &mut self.c, &mut self.h);
+        advance(&mut self.gates, &mut self.c, &mut self.h);
         actions.copy_from_slice(&weights.head_bias);
         add_product(&self.h, &weights.head, actions);
         Ok(())
@@ -176,15 +176,20 @@ vectorized! {
 }
 
 vectorized! {
-    /// One step of the memory: gates i, f, g, o side by side.
-    fn advance(gates: &[f32], c: &mut [f32], h: &mut [f32]) {
+    /// One step of the memory: gates i, f, g, o side by side, changed in place.
+    fn advance(gates: &mut [f32], c: &mut [f32], h: &mut [f32]) {
         let width = c.len();
-        let (i, rest) = gates.split_at(width);
-        let (f, rest) = rest.split_at(width);
-        let (g, o) = rest.split_at(width);
-        for ((((i, f), g), o), (c, h)) in i.iter().zip(f).zip(g).zip(o).zip(c.iter_mut().zip(h)) {
-            *c = sigmoid(*f) * *c + sigmoid(*i) * tanh(*g);
-            *h = sigmoid(*o) * tanh(*c);
+        let (input_and_forget, rest) = gates.split_at_mut(2 * width);
+        let (candidate, output) = rest.split_at_mut(width);
+        input_and_forget.iter_mut().for_each(|x| *x = sigmoid(*x));
+        candidate.iter_mut().for_each(|x| *x = tanh(*x));
+        output.iter_mut().for_each(|x| *x = sigmoid(*x));
+        let (i, f) = input_and_forget.split_at(width);
+        for (((c, i), f), g) in c.iter_mut().zip(i).zip(f).zip(&*candidate) {
+            *c = f * *c + i * g;
+        }
+        for ((h, c), o) in h.iter_mut().zip(&*c).zip(&*output) {
+            *h = o * tanh(*c);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Learning as a whole: it solves what needs memory, and nothing about it depends on threads or interruptions.
 
+#![allow(clippy::unwrap_used)]
+
 mod toy;
 
 use giraffe_policy::{

@@ -146,17 +146,21 @@ fn forward_group(
 vectorized! {
     /// Applies the gates' functions in place, advances `c` and writes `h`.
     fn gate_pass(gates: &mut [f32], c: &mut [f32], h: &mut [f32], width: usize) {
-        for ((gates, c), h) in gates.chunks_exact_mut(4 * width).zip(c.chunks_exact_mut(width)).zip(h.chunks_exact_mut(width)) {
-            let (i, rest) = gates.split_at_mut(width);
-            let (f, rest) = rest.split_at_mut(width);
-            let (g, o) = rest.split_at_mut(width);
-            for (((((i, f), g), o), c), h) in i.iter_mut().zip(f).zip(g).zip(o).zip(c).zip(h) {
-                *i = sigmoid(*i);
-                *f = sigmoid(*f);
-                *g = tanh(*g);
-                *o = sigmoid(*o);
-                *c = *f * *c + *i * *g;
-                *h = *o * tanh(*c);
+        for (row, gates) in gates.chunks_exact_mut(4 * width).enumerate() {
+            // One simple loop per function: a single one over all six slices is not vectorised.
+            let (input_and_forget, rest) = gates.split_at_mut(2 * width);
+            let (candidate, output) = rest.split_at_mut(width);
+            input_and_forget.iter_mut().for_each(|x| *x = sigmoid(*x));
+            candidate.iter_mut().for_each(|x| *x = tanh(*x));
+            output.iter_mut().for_each(|x| *x = sigmoid(*x));
+            let (i, f) = input_and_forget.split_at(width);
+            let c = &mut c[row * width..][..width];
+            for (((c, i), f), g) in c.iter_mut().zip(i).zip(f).zip(&*candidate) {
+                *c = f * *c + i * g;
+            }
+            let h = &mut h[row * width..][..width];
+            for ((h, c), o) in h.iter_mut().zip(&*c).zip(&*output) {
+                *h = o * tanh(*c);
             }
         }
     }

@@ -82,9 +82,9 @@ impl WorldBatch for CueWorlds {
     }
 
     fn step(&mut self, actions: &[f32], out: &mut StepBatch) {
-        for index in 0..self.worlds.len() {
+        for (index, action) in actions.iter().enumerate() {
             let world = &mut self.worlds[index];
-            let miss = actions[index].clamp(-2.0, 2.0) - world.cue;
+            let miss = action.clamp(-2.0, 2.0) - world.cue;
             let is_rewarded = world.step > 0;
             out.rewards[index] = if is_rewarded { self.reward_scale * (0.64 - miss * miss) } else { 0.0 };
             world.step += 1;
