@@ -1,0 +1,31 @@
+//! A hand in another simulator, in another language, in another process: nothing is shared but the protocol.
+
+use crate::support::{Controller, TinyPolicy, run_in};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+#[test]
+fn a_policy_moves_a_hand_in_mujoco_behind_a_controller_in_python() {
+    const PACKAGES: &str = "import zmq, msgpack, mujoco, numpy, tomllib";
+    let python = Command::new("python3").args(["-c", PACKAGES]).stderr(Stdio::null()).status();
+    if !python.is_ok_and(|status| status.success()) {
+        println!("skipped: python3 with the packages of bridge/examples/python/requirements.txt is not here");
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridge/examples/python/mujoco_hand.py");
+    let controller = Controller::start(|endpoint| {
+        let mut command = Command::new("python3");
+        command.arg(&script).args(["--seed", "3", "--lockstep", "--bind", endpoint]);
+        command
+    });
+    let tiny = TinyPolicy::shared();
+    let arguments = ["deploy", "run", "--connect", &controller.endpoint, "--episodes", "1", "--json"];
+    let deployed = run_in(tiny.home(), &arguments).json();
+    assert_eq!(deployed["mode"], "lock-step");
+    assert_eq!(deployed["clipped_count"], 0, "two envelopes of the same description differ: {deployed}");
+    assert!(deployed["control_steps"].as_u64().unwrap() > 0, "{deployed}");
+    assert_eq!(deployed["episodes"], 1, "the object is tracked, so there is a score: {deployed}");
+    // The same comparison that finds giraffe's own controller equal must find another simulator different.
+    let paired = run_in(tiny.home(), &[&arguments[..], &["--paired"]].concat()).json();
+    assert_eq!(paired["paired"], serde_json::json!({ "episodes": 1, "equal": 0 }));
+}

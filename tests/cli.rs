@@ -1,0 +1,281 @@
+//! The program as a user meets it: mistakes are answered with one message that names what to do, and exit code 2.
+
+use crate::support::{Controller, Finished, Process, TINY, TinyPolicy, giraffe, run_in};
+use clap::{CommandFactory as _, Parser as _};
+use giraffe::cli::Cli;
+use giraffe::quickstart::free_ports;
+use std::net::TcpListener;
+use std::path::Path;
+
+/// Runs something that must be refused, with a message that has all of `parts` and leaves nothing behind.
+fn refused(arguments: &[&str], parts: &[&str]) -> Finished {
+    let folder = tempfile::tempdir().unwrap();
+    let finished = refused_in(folder.path(), arguments, parts);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{arguments:?} was refused, but left {left:?}");
+    finished
+}
+
+fn refused_in(folder: &Path, arguments: &[&str], parts: &[&str]) -> Finished {
+    let finished = run_in(folder, arguments);
+    assert_eq!(finished.code, Some(2), "{arguments:?}: {finished:#?}");
+    let messages: Vec<&str> = finished.stderr.lines().filter(|line| line.starts_with("error:")).collect();
+    assert_eq!(messages.len(), 1, "{arguments:?}: expected one message: {finished:#?}");
+    for part in parts {
+        assert!(messages[0].contains(part), "{arguments:?}: `{part}` is not in `{}`", messages[0]);
+    }
+    let is_internal = ["panicked", "RUST_BACKTRACE", "unwrap", "Stack backtrace"];
+    assert!(is_internal.iter().all(|word| !finished.stderr.contains(word)), "{arguments:?}: {finished:#?}");
+    assert_eq!(finished.stdout, "", "{arguments:?} was refused, but prints results");
+    finished
+}
+
+#[test]
+fn a_misspelled_name_is_answered_with_the_nearest_one() {
+    for (setting, meant) in [
+        ("robot=leap-rihgt", "leap-right"),
+        ("task=rotate-zz", "rotate-z"),
+        ("object=cube-70m", "cube-70mm"),
+        ("ppo.core_widht=32", "ppo.core_width"),
+        ("world.world_count=2", "worlds"),
+        ("randomization.prest=wide", "randomization.preset"),
+        ("randomization.ranges.object.mas=1.0", "object.mass"),
+    ] {
+        let wanted = setting.split('=').next().unwrap();
+        let named = wanted.rsplit('.').next().unwrap();
+        let finished = refused(&["train", "--steps", "64", "--set", setting], &["did you mean", meant]);
+        assert!(finished.stderr.contains(named) || setting.contains(named), "{finished:#?}");
+    }
+    refused(&["describe", "leap-rihgt"], &["did you mean", "leap-right"]);
+    refused(&["describe", "leap-right", "rotate_z"], &["did you mean", "rotate-z"]);
+    refused(&["serve", "--driver", "scriptd"], &["did you mean", "scripted"]);
+    refused(&["evaluate", "anything", "--scenario", "pussh"], &["did you mean", "push"]);
+}
+
+#[test]
+fn a_name_like_no_other_is_answered_with_all_there_are() {
+    refused(&["describe", "piano"], &["piano", "leap-right"]);
+    refused(&["serve", "--driver", "piano"], &["piano", "sim", "scripted"]);
+    refused(&["evaluate", "anything", "--scenario", "piano"], &["piano", "giraffe list scenarios"]);
+    refused(&["train", "--steps", "64", "--set", "randomization.ranges.zzz=1.0"], &["zzz", "giraffe list parameters"]);
+}
+
+#[test]
+fn a_range_that_cannot_be_is_refused_with_what_is_allowed() {
+    let range = |value: &str| format!("randomization.ranges.object.mass={value}");
+    for (value, parts) in [
+        ("{ uniform = { min = 0.5, max = 50.0 } }", ["object.mass", "allowed is"]),
+        ("0.0", ["object.mass", "allowed is"]),
+        ("{ uniform = { min = 1.5, max = 0.5 } }", ["object.mass", "min is above max"]),
+        ("{ log_uniform = { min = 0.0, max = 0.5 } }", ["object.mass", "above zero"]),
+        ("{ uniform = { min = nan, max = 0.5 } }", ["object.mass", "finite"]),
+        ("{ gaussian = { min = 1.0, max = 1.2 } }", ["gaussian", "log_uniform"]),
+        ("heavy", ["heavy", "uniform"]),
+    ] {
+        refused(&["train", "--steps", "64", "--set", &range(value)], &parts);
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_refused() {
+    let train = |setting: &str, parts: &[&str]| refused(&["train", "--steps", "64", "--set", setting], parts);
+    train("ppo.core_width", &["expected key=value", "ppo.clip_ratio=0.1"]);
+    train("ppo.core_width=wide", &["wide"]);
+    train("ppo.core_width=0", &["ppo.core_width", "at least 1"]);
+    train("ppo.discount=1.5", &["ppo.discount", "between 0 and 1"]);
+    train("ppo=3", &["ppo"]);
+    train("worlds.world_count=0", &["world_count"]);
+    train("physics.substep_count=0", &["physics.substep_count", "at least 1"]);
+    refused(&["train", "--minutes", "0"], &["--minutes 0", "above zero"]);
+    refused(&["train", "--minutes", "nan"], &["--minutes"]);
+    refused(&["evaluate", "anything", "--episodes", "0"], &["--episodes 0", "at least one"]);
+    refused(&["train", "--device", "gpu"], &["gpu", "cuda:N"]);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_refused_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    file("broken.toml", "seed = = 1");
+    file("misspelled.toml", "[ppo]\nlearning_rat = 1e-3\n");
+    file("binary.toml", "\u{0}\u{1}");
+    for (name, part) in [
+        ("none.toml", "none.toml"),
+        ("broken.toml", "broken.toml"),
+        ("misspelled.toml", "ppo.learning_rate"),
+        ("binary.toml", "binary.toml"),
+        (".", "configuration"),
+    ] {
+        refused_in(folder.path(), &["train", "--steps", "64", "--config", name], &[part]);
+    }
+}
+
+#[test]
+fn a_policy_that_is_not_there_is_refused_with_what_was_expected() {
+    refused(&["evaluate", "runs/nothing"], &["runs/nothing", "policy"]);
+    refused(&["deploy", "runs/nothing"], &["runs/nothing", "policy"]);
+    refused(&["evaluate", "."], &["policy.bin"]);
+    refused(&["train", "--resume", "runs/nothing"], &["runs/nothing", "config.toml"]);
+}
+
+#[test]
+fn a_damaged_policy_is_refused_wherever_the_damage_is() {
+    let tiny = TinyPolicy::shared();
+    let whole = std::fs::read(tiny.run().join("policy.bin")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.bin");
+    let mut try_bytes = |bytes: &[u8]| {
+        std::fs::write(&policy, bytes).unwrap();
+        refused_in(folder.path(), &["evaluate", "policy.bin", "--episodes", "1"], &["policy.bin"]);
+    };
+    for length in [0, 1, 7, 64, whole.len() / 2, whole.len() - 1] {
+        try_bytes(&whole[..length]);
+    }
+    for part in 0..16 {
+        let mut bytes = whole.clone();
+        bytes[part * (whole.len() - 1) / 15] ^= 0x10;
+        try_bytes(&bytes);
+    }
+    try_bytes(&[&whole[..], b"more"].concat());
+    try_bytes(b"not a policy at all, but long enough to have a header and some more");
+}
+
+#[test]
+fn a_folder_in_use_is_not_written_into() {
+    let tiny = TinyPolicy::shared();
+    let before = std::fs::read(tiny.run().join("policy.bin")).unwrap();
+    let arguments = [&["train", "--steps", "64", "--out", "run"], &TINY[..]].concat();
+    refused_in(tiny.home(), &arguments, &["run is not empty", "--resume run"]);
+    assert_eq!(std::fs::read(tiny.run().join("policy.bin")).unwrap(), before);
+}
+
+#[test]
+fn a_port_in_use_is_refused_with_advice() {
+    let port = free_ports(4).unwrap();
+    for offset in [0, 2] {
+        let _held = TcpListener::bind(("127.0.0.1", port + offset)).unwrap();
+        refused(&["serve", "--bind", &format!("tcp://127.0.0.1:{port}")], &["in use", "another"]);
+    }
+}
+
+#[test]
+fn an_endpoint_that_others_could_reach_or_nobody_is_refused() {
+    refused(&["serve", "--bind", "tcp://0.0.0.0:7401"], &["0.0.0.0", "loopback"]);
+    refused(&["serve", "--bind", "tcp://127.0.0.1:0"], &["four ports"]);
+    refused(&["serve", "--bind", "nonsense"], &["nonsense", "tcp://HOST:PORT"]);
+    let tiny = TinyPolicy::shared();
+    refused_in(tiny.home(), &["deploy", "run", "--connect", "tcp://0.0.0.0:7401"], &["0.0.0.0"]);
+    refused_in(tiny.home(), &["deploy", "run", "--connect", "nonsense"], &["tcp://HOST:PORT"]);
+}
+
+#[test]
+fn a_controller_that_does_not_answer_is_given_up_within_seconds() {
+    let tiny = TinyPolicy::shared();
+    let port = free_ports(4).unwrap();
+    let endpoint = format!("tcp://127.0.0.1:{port}");
+    let arguments = ["deploy", "run", "--episodes", "1", "--connect", &endpoint];
+    let finished = refused_in(tiny.home(), &arguments, &[&endpoint, "no answer", "giraffe serve"]);
+    assert!(finished.secs < 6.0, "{} s", finished.secs);
+    // Somebody listens there, but speaks another protocol.
+    let _other = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let finished = refused_in(tiny.home(), &arguments, &[&endpoint, "no answer"]);
+    assert!(finished.secs < 6.0, "{} s", finished.secs);
+}
+
+#[test]
+fn a_policy_for_another_hand_is_refused_with_the_first_difference() {
+    let tiny = TinyPolicy::shared();
+    let hand = tiny.home().join("other-hand");
+    std::fs::create_dir_all(&hand).unwrap();
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("robots/descriptions/leap-right");
+    let xml = std::fs::read_to_string(built_in.join("hand.xml")).unwrap();
+    let limit = xml.split("range=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let narrower: Vec<String> =
+        limit.split_whitespace().map(|bound| (0.9 * bound.parse::<f64>().unwrap()).to_string()).collect();
+    let other = xml.replacen(&format!("range=\"{limit}\""), &format!("range=\"{}\"", narrower.join(" ")), 1);
+    std::fs::write(hand.join("hand.xml"), other).unwrap();
+    std::fs::copy(built_in.join("robot.toml"), hand.join("robot.toml")).unwrap();
+    let robot = format!("robot={}", hand.display());
+    refused_in(tiny.home(), &["evaluate", "run", "--episodes", "1", "--set", &robot], &["this policy was made for"]);
+}
+
+#[test]
+fn every_subcommand_explains_itself_with_an_example_that_works() {
+    let mut command = Cli::command();
+    command.build();
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        let name = subcommand.get_name();
+        let finished = run_in(Path::new("."), &[name, "--help"]);
+        assert_eq!(finished.code, Some(0), "{finished:#?}");
+        assert!(finished.stdout.contains("Example") && finished.stdout.contains("Usage"), "{finished:#?}");
+        let examples: Vec<&str> =
+            finished.stdout.lines().map(str::trim).filter(|line| line.starts_with("giraffe ")).collect();
+        assert!(!examples.is_empty(), "{name} has no example");
+        for example in examples {
+            let parsed = Cli::try_parse_from(example.split_whitespace());
+            assert!(parsed.is_ok(), "the example `{example}` of {name}: {}", parsed.unwrap_err());
+        }
+    }
+    assert_eq!(run_in(Path::new("."), &["--version"]).code, Some(0));
+    let finished = run_in(Path::new("."), &[]);
+    assert!(finished.code == Some(2) && finished.stderr.contains("quickstart"), "{finished:#?}");
+}
+
+#[test]
+fn lists_and_descriptions_can_be_read_by_programs_and_by_people() {
+    let everything = run_in(Path::new("."), &["list", "--json"]).json();
+    for kind in ["robots", "tasks", "objects", "parameters", "scenarios", "drivers"] {
+        let rows = everything[kind].as_array().unwrap_or_else(|| panic!("no {kind}"));
+        assert!(!rows.is_empty());
+        let alone = run_in(Path::new("."), &["list", kind, "--json"]).json();
+        assert_eq!(alone[kind], everything[kind]);
+        for style in [&["list", kind][..], &["list", kind, "--markdown"]] {
+            let text = run_in(Path::new("."), style).stdout;
+            assert!(rows.iter().all(|row| text.contains(row["name"].as_str().unwrap())), "{text}");
+        }
+    }
+    let hand = run_in(Path::new("."), &["describe", "--json"]).json();
+    assert_eq!(hand["robot"]["name"], "leap-right");
+    assert_eq!(hand["robot"]["joints"].as_array().unwrap().len(), 16);
+    assert!(run_in(Path::new("."), &["describe"]).stdout.contains("joint_position"));
+}
+
+#[test]
+fn an_evaluation_repeats_itself_and_reports_every_scenario() {
+    let tiny = TinyPolicy::shared();
+    let evaluate = |more: &[&str]| run_in(tiny.home(), &[&["evaluate", "run", "--json", "--episodes", "2"], more].concat());
+    let scores = evaluate(&["--scenario", "all"]).json();
+    for scenario in giraffe_randomization::SCENARIOS {
+        let score = &scores[scenario.name];
+        assert_eq!(score["episodes"], 2, "{scores}");
+        assert!(score["rotation_rate_rad_per_sec"].as_f64().unwrap().is_finite());
+        assert!((0.0..=1.0).contains(&score["no_drop_fraction"].as_f64().unwrap()));
+    }
+    let again = evaluate(&[]).json();
+    assert_eq!(again["none"], scores["none"], "the same seed gives the same worlds and the same bits");
+    assert_ne!(evaluate(&["--seed", "2"]).json()["none"], again["none"]);
+    assert_ne!(evaluate(&["--memoryless"]).json()["none"], again["none"], "the policy does not use its memory");
+}
+
+#[test]
+fn training_that_is_interrupted_stops_cleanly_and_says_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [&["train", "--minutes", "5", "--out", "run"], &TINY[..]].concat();
+    let process = Process::start(&mut giraffe(arguments), folder.path());
+    while !folder.path().join("run/policy.bin").is_file() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    process.signal("INT");
+    let finished = process.finish();
+    assert_eq!(finished.code, Some(130), "{finished:#?}");
+    assert!(finished.stderr.contains("giraffe train --resume run"), "{finished:#?}");
+    let scores = run_in(folder.path(), &["evaluate", "run", "--episodes", "1", "--json"]).json();
+    assert_eq!(scores["none"]["episodes"], 1);
+}
+
+#[test]
+fn a_controller_that_is_interrupted_ends_within_a_second() {
+    let (code, secs) = Controller::simulated().end("INT");
+    assert_eq!(code, Some(0));
+    assert!(secs < 1.0, "{secs} s");
+}

@@ -1,0 +1,76 @@
+//! Deploying to a simulated hand, through the real server, sockets and envelope: what a policy does here is what it
+//! does in its own process, bit for bit.
+
+use crate::support::{Controller, Process, TinyPolicy, giraffe, run_in};
+use serde_json::Value;
+use std::time::Duration;
+
+fn deploy(tiny: &TinyPolicy, controller: &Controller, more: &[&str]) -> Value {
+    let arguments = [&["deploy", "run", "--connect", &controller.endpoint, "--json"], more].concat();
+    run_in(tiny.home(), &arguments).json()
+}
+
+#[test]
+fn an_episode_over_the_wire_equals_the_same_episode_in_this_process() {
+    let (tiny, controller) = (TinyPolicy::shared(), Controller::simulated());
+    for scenario in ["none", "push", "amnesia"] {
+        let deployed = deploy(&tiny, &controller, &["--paired", "--episodes", "2", "--scenario", scenario]);
+        assert_eq!(deployed["paired"]["episodes"], 2, "{scenario}: {deployed}");
+        assert_eq!(deployed["paired"]["equal"], 2, "{scenario}: {deployed}");
+        assert_eq!(deployed["clipped_count"], 0, "the decoder and the envelope differ: {deployed}");
+        assert_eq!(deployed["missed_tick_count"], 0, "{deployed}");
+        assert_eq!(deployed["mode"], "lock-step");
+    }
+}
+
+#[test]
+fn the_score_over_the_wire_is_the_score_of_an_evaluation() {
+    let (tiny, controller) = (TinyPolicy::shared(), Controller::simulated());
+    let deployed = deploy(&tiny, &controller, &["--paired", "--episodes", "3", "--seed", "9"]);
+    let evaluated = run_in(tiny.home(), &["evaluate", "run", "--episodes", "3", "--seed", "9", "--json"]).json();
+    for number in ["rotation_rate_rad_per_sec", "ci95", "no_drop_fraction", "episodes"] {
+        assert_eq!(deployed[number], evaluated["none"][number], "{number}");
+    }
+}
+
+#[test]
+fn a_hand_with_parameters_that_nobody_told_can_be_moved_too() {
+    let (tiny, controller) = (TinyPolicy::shared(), Controller::simulated());
+    let first = deploy(&tiny, &controller, &["--episodes", "1", "--seed", "4"]);
+    assert!(first["control_steps"].as_u64().unwrap() > 0 && first["paired"].is_null(), "{first}");
+    assert_eq!(first, deploy(&tiny, &controller, &["--episodes", "1", "--seed", "4"]), "hidden, but the same");
+    assert_ne!(first, deploy(&tiny, &controller, &["--episodes", "1", "--seed", "5"]));
+}
+
+#[test]
+fn a_controller_that_dies_ends_the_deployment_with_a_message() {
+    let (tiny, controller) = (TinyPolicy::shared(), Controller::simulated());
+    let arguments = ["deploy", "run", "--episodes", "100000", "--connect", &controller.endpoint];
+    let mut process = Process::start(&mut giraffe(arguments), tiny.home());
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(process.is_running(), "{:#?}", process.finish());
+    let begun = crate::support::now();
+    controller.end("KILL");
+    let finished = process.finish();
+    assert_eq!(finished.code, Some(2), "{finished:#?}");
+    assert!(finished.stderr.contains("no answer") && !finished.stderr.contains("panicked"), "{finished:#?}");
+    assert!(begun.elapsed() < Duration::from_secs(6));
+}
+
+#[test]
+fn a_second_policy_waits_its_turn_and_the_hand_survives_a_policy_that_dies() {
+    let (tiny, controller) = (TinyPolicy::shared(), Controller::simulated());
+    let arguments = ["deploy", "run", "--episodes", "100000", "--connect", &controller.endpoint];
+    let process = Process::start(&mut giraffe(arguments), tiny.home());
+    std::thread::sleep(Duration::from_millis(500));
+    let second = run_in(tiny.home(), &["deploy", "run", "--episodes", "1", "--connect", &controller.endpoint]);
+    assert_eq!(second.code, Some(2), "two policies move one hand: {second:#?}");
+    process.signal("KILL");
+    process.finish();
+    let deadline = crate::support::now() + Duration::from_secs(10);
+    let mut third = run_in(tiny.home(), &["deploy", "run", "--episodes", "1", "--connect", &controller.endpoint]);
+    while third.code != Some(0) && crate::support::now() < deadline {
+        third = run_in(tiny.home(), &["deploy", "run", "--episodes", "1", "--connect", &controller.endpoint]);
+    }
+    assert_eq!(third.code, Some(0), "the hand is lost with the policy that had it: {third:#?}");
+}

@@ -1,0 +1,203 @@
+//! Running the program as a user does: its own process, its own folder, and never for longer than a test may take.
+
+use giraffe::quickstart::free_ports;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A run that learns nothing useful in a second or two, but goes through everything.
+pub const TINY: [&str; 10] = [
+    "--set",
+    "worlds.world_count=4",
+    "--set",
+    "ppo.core_width=16",
+    "--set",
+    "ppo.encoder_width=16",
+    "--set",
+    "ppo.horizon_steps=16",
+    "--set",
+    "checkpoint_secs=0",
+];
+/// Control steps of one iteration of such a run: worlds times horizon.
+pub const TINY_ITERATION_STEPS: u64 = 64;
+
+/// After this long a program that should have ended is ended, and the test fails.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// The clock, for limits on how long something may take.
+#[allow(clippy::disallowed_methods, reason = "a test may read the clock")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// What a process left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    pub secs: f64,
+}
+
+impl Finished {
+    /// The JSON object on standard output of a command that went well.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("not JSON: {error}\n{}", self.stdout))
+    }
+}
+
+/// A process in the background, ended when dropped.
+pub struct Process {
+    child: Child,
+    begun: Instant,
+    output: TempDir,
+}
+
+impl Process {
+    /// Starts `program` in `folder`. What it prints goes to files, so that it never waits for a reader.
+    pub fn start(program: &mut Command, folder: &Path) -> Self {
+        let output = tempfile::tempdir().unwrap();
+        let file = |name: &str| File::create(output.path().join(name)).unwrap();
+        program.current_dir(folder).stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
+        Self { child: program.spawn().unwrap(), begun: now(), output }
+    }
+
+    /// Sends a signal, by the name that `kill` knows.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "sending {name}");
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits until it ends.
+    pub fn finish(mut self) -> Finished {
+        while self.is_running() {
+            assert!(self.begun.elapsed() < LIMIT, "still running after {LIMIT:?}: {}", self.printed("stderr"));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Finished {
+            code: self.child.wait().unwrap().code(),
+            stdout: self.printed("stdout"),
+            stderr: self.printed("stderr"),
+            secs: self.begun.elapsed().as_secs_f64(),
+        }
+    }
+
+    fn printed(&self, name: &str) -> String {
+        std::fs::read_to_string(self.output.path().join(name)).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `giraffe` with these arguments, not started yet.
+pub fn giraffe<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_giraffe"));
+    command.args(arguments);
+    command
+}
+
+/// Runs `giraffe` to its end, in `folder`.
+pub fn run_in(folder: &Path, arguments: &[&str]) -> Finished {
+    Process::start(&mut giraffe(arguments), folder).finish()
+}
+
+/// Trains a tiny policy in `folder`/`name`, up to `iterations`.
+pub fn train(folder: &Path, name: &str, iterations: u64, more: &[&str]) -> PathBuf {
+    let steps = (iterations * TINY_ITERATION_STEPS).to_string();
+    let arguments = [&["train", "--out", name, "--steps", &steps], &TINY[..], more].concat();
+    let finished = run_in(folder, &arguments);
+    assert_eq!(finished.code, Some(0), "{finished:#?}");
+    folder.join(name)
+}
+
+/// The folder of a run with a tiny policy, shared by the tests that run at the same time and removed after the last.
+pub struct TinyPolicy(TempDir);
+
+impl TinyPolicy {
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<TinyPolicy>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let home = tempfile::tempdir().unwrap();
+            train(home.path(), "run", 8, &[]);
+            let policy = Arc::new(Self(home));
+            *shared = Arc::downgrade(&policy);
+            policy
+        })
+    }
+
+    /// The folder above, to run commands in.
+    pub fn home(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The folder of the run.
+    pub fn run(&self) -> PathBuf {
+        self.0.path().join("run")
+    }
+}
+
+/// A controller on free ports of this machine, ended when dropped.
+pub struct Controller {
+    child: Child,
+    /// Kept open: a controller that prints must not fail.
+    _stdout: BufReader<ChildStdout>,
+    pub endpoint: String,
+}
+
+impl Controller {
+    /// Starts what `command` makes for an endpoint and waits until it says that it listens.
+    pub fn start(command: impl Fn(&str) -> Command) -> Self {
+        // Somebody else may take a port between its being found free and its being bound.
+        for _ in 0..5 {
+            let endpoint = format!("tcp://127.0.0.1:{}", free_ports(4).unwrap());
+            let mut child = command(&endpoint).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+            let mut stdout = BufReader::new(child.stdout.take().unwrap());
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            if line.starts_with("listening") {
+                return Self { child, _stdout: stdout, endpoint };
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        panic!("the controller never listened");
+    }
+
+    /// giraffe's own simulated hand.
+    pub fn simulated() -> Self {
+        Self::start(|endpoint| giraffe(["serve", "--driver", "sim", "--seed", "3", "--bind", endpoint]))
+    }
+
+    /// Ends it with a signal and says how: its exit code, and after how many seconds.
+    pub fn end(mut self, signal: &str) -> (Option<i32>, f64) {
+        let begun = now();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "sending {signal}");
+        let status = self.child.wait().unwrap();
+        (status.code(), begun.elapsed().as_secs_f64())
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

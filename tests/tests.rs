@@ -1,0 +1,12 @@
+//! What holds between the parts: the rules of the repository, the tables, the program as a user meets it.
+//!
+//! One binary with modules, since the tensor library and the engine are slow to link.
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
+mod abroad;
+mod catalogue;
+mod cli;
+mod rehearsal;
+mod resume;
+mod support;
+mod tidy;
