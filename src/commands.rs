@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use giraffe::cli::{
-    Command, DeployArguments, DescribeArguments, EvaluateArguments, ListArguments, QuickstartArguments,
-    ServeArguments, TrainArguments,
+    Command, DeployArguments, DescribeArguments, EvaluateArguments, ListArguments, QuickstartArguments, ServeArguments,
+    TrainArguments,
 };
 use giraffe::config::RunConfig;
 use giraffe::deploy::{DeployOptions, deploy};
@@ -129,7 +129,7 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
 fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<ExitCode> {
     ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
     let scenarios: Vec<&'static Scenario> = match arguments.scenario.as_str() {
-        "all" => SCENARIOS.iter().collect(),
+        "all" => SCENARIOS.to_vec(),
         name => vec![find_scenario(name)?],
     };
     let trained = TrainedPolicy::load(&arguments.policy, &arguments.settings)?;
@@ -138,8 +138,7 @@ fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<Exit
     let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
     for scenario in &scenarios {
         let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.seed));
-        let results =
-            run_episodes(&trained.policy, &parts, &sampler, arguments.episodes, arguments.memoryless, stop)?;
+        let results = run_episodes(&trained.policy, &parts, &sampler, arguments.episodes, arguments.memoryless, stop)?;
         if stop.load(Ordering::Relaxed) {
             return Ok(done(stop));
         }
@@ -189,11 +188,8 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
 
 fn run_serve(arguments: &ServeArguments, stop: &AtomicBool) -> Result<ExitCode> {
     let config = RunConfig::read(arguments.config.config.as_deref(), &arguments.config.settings)?;
-    let options = ServeOptions {
-        endpoint: arguments.bind.clone(),
-        driver: arguments.driver.clone(),
-        seed: arguments.seed,
-    };
+    let options =
+        ServeOptions { endpoint: arguments.bind.clone(), driver: arguments.driver.clone(), seed: arguments.seed };
     serve(&config, &options, stop)?;
     Ok(ExitCode::SUCCESS)
 }

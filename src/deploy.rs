@@ -5,7 +5,8 @@ use crate::episode::{EpisodeResult, Pilot, WatchedHand};
 use crate::evaluate::{Score, episode_secs};
 use crate::sim_driver::EpisodeRequest;
 use anyhow::{Context, Result, bail};
-use giraffe_bridge::{BridgeClient, ClientConfig, MonotonicClock, PolicyIdentity};
+use giraffe_bridge::message::{PolicyIdentity, REHEARSAL};
+use giraffe_bridge::{BridgeClient, ClientConfig, MonotonicClock};
 use giraffe_physics::{Disturbance, EpisodePlan, EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
@@ -102,7 +103,7 @@ pub fn deploy(
     stop: &Arc<AtomicBool>,
 ) -> Result<Deployment> {
     let mut hand = connect(policy, parts, options, stop)?;
-    let simulated = hand.client.terms().grants.iter().any(|grant| grant == giraffe_bridge::REHEARSAL);
+    let simulated = hand.client.terms().grants.iter().any(|grant| grant == REHEARSAL);
     if options.paired && !simulated {
         bail!("--paired needs a simulated controller that grants rehearsals; {} does not", options.endpoint);
     }
@@ -131,15 +132,10 @@ pub fn deploy(
     Ok(summary(&results, paired, episode_secs(parts.task, parts.scene.robot()), options.real_time))
 }
 
-fn connect(
-    policy: &Policy,
-    parts: &Parts,
-    options: &DeployOptions,
-    stop: &Arc<AtomicBool>,
-) -> Result<BridgedHand> {
+fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<AtomicBool>) -> Result<BridgedHand> {
     let manifest = policy.manifest();
     let mut config = ClientConfig::new(&options.endpoint, parts.scene.robot());
-    config.policy = PolicyIdentity { name: manifest.task.clone(), hash: policy.hash() };
+    config.policy = PolicyIdentity { name: manifest.context.task.clone(), hash: policy.fingerprint()? };
     config.lockstep = !options.real_time;
     let client = BridgeClient::connect(config, Arc::new(MonotonicClock::start()), Arc::clone(stop))?;
     for note in &client.terms().notes {

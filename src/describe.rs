@@ -68,7 +68,8 @@ fn robot_text(robot: &RobotModel) -> String {
         "home",
         "device"
     );
-    let _ = writeln!(text, "{:<22}{:>9}{:>9}{:>11}{:>9}{:>11}{:>9}", "", "rad", "rad", "N m/rad", "N m s", "N m", "rad");
+    let _ =
+        writeln!(text, "{:<22}{:>9}{:>9}{:>11}{:>9}{:>11}{:>9}", "", "rad", "rad", "N m/rad", "N m s", "N m", "rad");
     for (joint, home) in robot.joints.iter().zip(&robot.home_rad) {
         let _ = writeln!(
             text,

@@ -74,16 +74,16 @@ impl<'p> Pilot<'p> {
     /// A pilot for `task`, with encoder and decoder rebuilt from what the policy was trained with.
     pub fn new(policy: &'p Policy, task: &'static dyn Task, memoryless: bool) -> Self {
         let manifest = policy.manifest();
-        let joint_count = manifest.action_schema.width();
+        let joint_count = manifest.context.action.width();
         Self {
             runner: PolicyRunner::new(policy),
-            encoder: ObservationEncoder::new(&manifest.observation_schema),
-            decoder: ActionDecoder::new(&manifest.action_schema),
+            encoder: ObservationEncoder::new(&manifest.observation),
+            decoder: ActionDecoder::new(&manifest.context.action),
             task,
             step_count: task.episode_step_count(),
             memoryless,
             sensed: SignalFrame::new(SignalLayout { joint_count, parameter_count: 0 }),
-            observation: vec![0.0; manifest.observation_schema.actor_width()],
+            observation: vec![0.0; manifest.observation.actor_width()],
             actions: vec![0.0; joint_count],
             targets: vec![0.0; joint_count],
             policy: std::marker::PhantomData,
@@ -128,7 +128,7 @@ impl<'p> Pilot<'p> {
     /// One control period. Returns where the object is afterwards, if somebody knows.
     fn step(&mut self, hand: &mut dyn WatchedHand, result: &mut EpisodeResult) -> Result<Option<ObjectPose>> {
         self.encoder.encode_actor(&self.sensed, &mut self.observation)?;
-        self.runner.act(&self.observation, &mut self.actions);
+        self.runner.act(&self.observation, &mut self.actions)?;
         let read = |signal: Signal| self.sensed.read(signal).with_context(|| format!("{} is missing", signal.name()));
         let (previous, positions) = (read(Signal::JointTarget)?, read(Signal::JointPosition)?);
         self.decoder.decode(&self.actions, previous, positions, &mut self.targets);

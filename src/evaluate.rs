@@ -77,10 +77,10 @@ impl TrainedPolicy {
         let policy = Policy::load(&file)?;
         let mut config = RunConfig::read(config_file.as_deref(), settings)?;
         let manifest = policy.manifest();
-        config.task.clone_from(&manifest.task);
-        config.object.clone_from(&manifest.object);
+        config.task.clone_from(&manifest.context.task);
+        config.object.clone_from(&manifest.context.object);
         if config_file.is_none() && !settings.iter().any(|setting| setting.starts_with("robot=")) {
-            config.robot.clone_from(&manifest.robot);
+            config.robot.clone_from(&manifest.context.robot);
         }
         Ok(Self { policy, config })
     }
@@ -102,33 +102,33 @@ impl TrainedPolicy {
 /// Names the first difference.
 pub fn check_fit(policy: &Policy, robot: &RobotModel) -> Result<()> {
     let manifest = policy.manifest();
-    if manifest.kinematics_fingerprint != robot.kinematics_fingerprint {
-        let trained: Vec<&str> = manifest.action_schema.joints().iter().map(|joint| joint.name.as_str()).collect();
+    if manifest.context.kinematics_fingerprint != robot.kinematics_fingerprint {
+        let trained: Vec<&str> = manifest.context.action.joints().iter().map(|joint| joint.name.as_str()).collect();
         let here: Vec<&str> = robot.joints.iter().map(|joint| joint.name.as_str()).collect();
         let difference = kinematic_difference(policy, robot)
             .unwrap_or_else(|| "an axis, a zero or the geometry of a link differs".to_owned());
         bail!(
             "this policy was made for {} ({} joints, kinematics {}), the hand here is {} ({} joints, kinematics {}): {}",
-            manifest.robot,
+            manifest.context.robot,
             trained.len(),
-            manifest.kinematics_fingerprint,
+            manifest.context.kinematics_fingerprint,
             robot.name,
             here.len(),
             robot.kinematics_fingerprint,
             difference
         );
     }
-    if manifest.dynamics_fingerprint != robot.dynamics_fingerprint {
+    if manifest.context.dynamics_fingerprint != robot.dynamics_fingerprint {
         tracing::warn!(
             "{} has other masses, gains or shapes than the hand this policy was trained on; it may do worse",
             robot.name
         );
     }
-    let period = robot.control.period_secs;
-    if (manifest.control_period_secs / period - 1.0).abs() > 0.01 {
+    let period = f64::from(robot.control.period_secs);
+    if (manifest.context.control_period_secs / period - 1.0).abs() > 0.01 {
         bail!(
             "this policy acts every {} s, {} is driven every {period} s; train one for this period",
-            manifest.control_period_secs,
+            manifest.context.control_period_secs,
             robot.name
         );
     }
@@ -136,7 +136,7 @@ pub fn check_fit(policy: &Policy, robot: &RobotModel) -> Result<()> {
 }
 
 fn kinematic_difference(policy: &Policy, robot: &RobotModel) -> Option<String> {
-    let trained = policy.manifest().action_schema.joints();
+    let trained = policy.manifest().context.action.joints();
     for (index, joint) in trained.iter().enumerate() {
         let Some(here) = robot.joints.iter().find(|here| here.name == joint.name) else {
             return Some(format!("joint {} is missing here", joint.name));
@@ -189,4 +189,3 @@ pub fn run_episodes(
 pub fn episode_secs(task: &dyn Task, robot: &RobotModel) -> f64 {
     f64::from(task.episode_step_count()) * f64::from(robot.control.period_secs)
 }
-

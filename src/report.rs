@@ -9,10 +9,7 @@ pub fn score_table(rows: &[(&str, &Score)]) -> String {
         format!("{:<22}{:>26}{:>26}{:>10}\n", "", "rotation rate, rad/s", "episodes without a drop", "episodes");
     for (name, score) in rows {
         let rate = match score.ci95[0].is_finite() {
-            true => format!(
-                "{:.3} [{:.3}, {:.3}]",
-                score.rotation_rate_rad_per_sec, score.ci95[0], score.ci95[1]
-            ),
+            true => format!("{:.3} [{:.3}, {:.3}]", score.rotation_rate_rad_per_sec, score.ci95[0], score.ci95[1]),
             false => format!("{:.3} [one episode]", score.rotation_rate_rad_per_sec),
         };
         let kept = format!(

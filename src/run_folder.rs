@@ -45,7 +45,8 @@ impl RunFolder {
                 path.display()
             );
         }
-        fs::create_dir_all(path.join("checkpoints")).with_context(|| format!("making the folder {}", path.display()))?;
+        fs::create_dir_all(path.join("checkpoints"))
+            .with_context(|| format!("making the folder {}", path.display()))?;
         Ok(Self { path: path.to_owned() })
     }
 
@@ -70,15 +71,27 @@ impl RunFolder {
         self.path.join(name)
     }
 
-    /// Writes a small text file so that it is either the old or the new one, never half.
+    /// Writes a file so that it is either the old or the new one, never half: `write` is given a path beside it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn replace(&self, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        let path = self.file(name);
+        let partial = self.file(&format!(".{name}.partial"));
+        let attempt = || -> Result<()> {
+            write(&partial)?;
+            File::open(&partial)?.sync_all()?;
+            Ok(fs::rename(&partial, &path)?)
+        };
+        attempt().with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// [`RunFolder::replace`] with bytes at hand.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.file(name);
-        let partial = self.file(&format!(".{name}.partial"));
-        fs::write(&partial, bytes).and_then(|()| File::open(&partial)?.sync_all()).and_then(|()| fs::rename(&partial, &path))
-            .with_context(|| format!("writing {}", path.display()))
+        self.replace(name, |partial| Ok(fs::write(partial, bytes)?))
     }
 
     /// Writes a checkpoint: `fill` puts the learner's and the worlds' files into the folder it is given.
@@ -223,7 +236,8 @@ mod tests {
     #[test]
     fn a_checkpoint_that_was_cut_short_is_not_seen() {
         let (_home, run) = run_with_checkpoints(&[1]);
-        let failed = run.save_checkpoint(RunProgress { iteration: 2, ..RunProgress::default() }, |_| bail!("disk full"));
+        let failed =
+            run.save_checkpoint(RunProgress { iteration: 2, ..RunProgress::default() }, |_| bail!("disk full"));
         assert!(format!("{:#}", failed.expect_err("full")).contains("disk full"));
         assert_eq!(run.newest_checkpoint().expect("the older one").1.iteration, 1);
     }

@@ -152,8 +152,8 @@ impl Training {
         })?;
         let robot = self.parts.scene.robot();
         let policy = self.learner.export(PolicyContext {
-            action_schema: self.worlds.action_schema(),
-            control_period_secs: robot.control.period_secs,
+            action: self.worlds.action_schema(),
+            control_period_secs: f64::from(robot.control.period_secs),
             robot: robot.name.clone(),
             kinematics_fingerprint: robot.kinematics_fingerprint.clone(),
             dynamics_fingerprint: robot.dynamics_fingerprint.clone(),
@@ -161,7 +161,7 @@ impl Training {
             object: self.parts.scene.object().name.to_owned(),
             commit: option_env!("GIRAFFE_COMMIT").unwrap_or("unknown").to_owned(),
         });
-        self.folder.write(POLICY_FILE, &policy.to_bytes())
+        self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))
     }
 
     fn log(&mut self, report: &IterationReport) -> Result<()> {
