@@ -14,10 +14,11 @@ import numpy as np
 import zmq
 
 from hand_link import Controller
-from hand_wire import Envelope, desc_hash, encode, sockets
+from hand_wire import Envelope, decode, desc_hash, encode, sockets
 from mujoco_hand import MujocoHand
 
 FOLDER = pathlib.Path(__file__).resolve().parent
+GOLDEN = FOLDER.parents[1] / "golden/messages.txt"
 
 
 class Policy:
@@ -280,6 +281,17 @@ class Live(unittest.TestCase):
 
 
 class Alone(unittest.TestCase):
+    @unittest.skipUnless(GOLDEN.exists(), "golden bytes are not here")
+    def test_messages_are_byte_for_byte_those_of_the_rust_side(self):
+        lines = [line.split() for line in GOLDEN.read_text().splitlines() if line and not line.startswith("#")]
+        self.assertGreater(len(lines), 15)
+        for name, data in lines:
+            message = decode(bytes.fromhex(data))
+            if name in ("hello", "welcome"):  # their rates are double floats there
+                self.assertEqual(message["robot"]["desc_hash"], desc_hash(message["robot"]))
+            else:
+                self.assertEqual(encode(message).hex(), data, name)
+
     def test_the_envelope_bounds_every_target(self):
         limits = {"j": {"lower": -1.0, "upper": 1.0, "velocity": 3.0, "acceleration": 60.0}}
         envelope, random = Envelope(limits, ["j"], 0.05, 0.5), np.random.default_rng(1)
