@@ -38,7 +38,8 @@ fn every_robot_turns_every_object_in_every_task_with_finite_observations_and_rew
                 let sign = if step % 2 == 0 { 1.0 } else { -1.0 };
                 worlds.step(&vec![sign; 2 * worlds.action_width()], &mut batch);
             }
-            let [first, second] = [0, 1].map(|world| &batch.observations[world * worlds.schema().critic_width()..][..8]);
+            let [first, second] =
+                [0, 1].map(|world| &batch.observations[world * worlds.schema().critic_width()..][..8]);
             assert!(preset == Preset::None || first != second, "two worlds are the same");
         }
     }

@@ -124,7 +124,7 @@ fn a_damaged_policy_is_refused_wherever_the_damage_is() {
     let whole = std::fs::read(tiny.run().join("policy.bin")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let policy = folder.path().join("policy.bin");
-    let mut try_bytes = |bytes: &[u8]| {
+    let try_bytes = |bytes: &[u8]| {
         std::fs::write(&policy, bytes).unwrap();
         refused_in(folder.path(), &["evaluate", "policy.bin", "--episodes", "1"], &["policy.bin"]);
     };
@@ -243,7 +243,8 @@ fn lists_and_descriptions_can_be_read_by_programs_and_by_people() {
 #[test]
 fn an_evaluation_repeats_itself_and_reports_every_scenario() {
     let tiny = TinyPolicy::shared();
-    let evaluate = |more: &[&str]| run_in(tiny.home(), &[&["evaluate", "run", "--json", "--episodes", "2"], more].concat());
+    let evaluate =
+        |more: &[&str]| run_in(tiny.home(), &[&["evaluate", "run", "--json", "--episodes", "2"], more].concat());
     let scores = evaluate(&["--scenario", "all"]).json();
     for scenario in giraffe_randomization::SCENARIOS {
         let score = &scores[scenario.name];

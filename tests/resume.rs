@@ -46,7 +46,8 @@ fn checkpoints(run: &Path) -> Vec<PathBuf> {
 /// Starts a run and kills it without warning when it has come to the `iteration`-th checkpoint or a little further.
 fn killed(folder: &Path, name: &str, iteration: u64) -> PathBuf {
     let run = folder.join(name);
-    let arguments = [&["train", "--out", name, "--steps", &steps(ITERATIONS)], &TINY[..]].concat();
+    let steps = steps(ITERATIONS);
+    let arguments = [&["train", "--out", name, "--steps", &steps], &TINY[..]].concat();
     let mut process = Process::start(&mut giraffe(arguments), folder);
     let reached = || {
         let newest = checkpoints(&run).pop()?;

@@ -35,7 +35,8 @@ fn burn_is_named_only_in_the_policy_crate() {
 #[test]
 fn zeromq_is_named_only_in_its_transport() {
     hold(&SourceFile::example("bridge/src/server.rs", "let context = zmq::Context::new();"), |file| {
-        let reason = "the ZeroMQ crate is named only in bridge/src/transport/zeromq.rs; judgement does no input or output";
+        let reason =
+            "the ZeroMQ crate is named only in bridge/src/transport/zeromq.rs; judgement does no input or output";
         named_outside(file, "bridge/src/transport/zeromq.rs", |word| word == "zmq", reason)
     });
 }
@@ -123,8 +124,11 @@ const BANNED: &[(&str, &str)] = &[
 ];
 
 /// Where one of them is right, and why.
-const ALLOWED: &[(&str, &str, &str)] =
-    &[("bridge/src/clock.rs", "Instant::now", "the one place that reads the clock, for everyone who is handed a Clock")];
+const ALLOWED: &[(&str, &str, &str)] = &[(
+    "bridge/src/clock.rs",
+    "Instant::now",
+    "the one place that reads the clock, for everyone who is handed a Clock",
+)];
 
 #[test]
 fn libraries_never_read_the_clock_the_environment_or_a_generator_of_their_own() {
@@ -136,12 +140,14 @@ fn libraries_never_read_the_clock_the_environment_or_a_generator_of_their_own() 
             return Problems::new();
         }
         let code = code(&file.text);
-        let banned = BANNED.iter().filter(|(call, _)| {
-            !ALLOWED.iter().any(|(path, allowed, _)| file.path == *path && allowed == call)
-        });
+        let banned = BANNED
+            .iter()
+            .filter(|(call, _)| !ALLOWED.iter().any(|(path, allowed, _)| file.path == *path && allowed == call));
         let found = banned.flat_map(|(call, instead)| {
             let lines = code.lines().enumerate().filter(|(_, line)| line.contains(call));
-            lines.map(|(index, _)| format!("{}:{}: {call} in a library: {instead}", file.path, index + 1)).collect::<Vec<_>>()
+            lines
+                .map(|(index, _)| format!("{}:{}: {call} in a library: {instead}", file.path, index + 1))
+                .collect::<Vec<_>>()
         });
         found.collect()
     });
@@ -183,7 +189,8 @@ fn what_a_policy_reads_and_says_is_encoded_and_decoded_by_one_implementation() {
         }
         let interprets = identifiers(&code).find(|(_, word)| *word == "Encoding");
         if let Some((line, _)) = interprets.filter(|_| !is_test) {
-            problems.push(format!("{}:{line}: only robots/ interprets an Encoding; call ObservationEncoder", file.path));
+            problems
+                .push(format!("{}:{line}: only robots/ interprets an Encoding; call ObservationEncoder", file.path));
         }
         problems
     });

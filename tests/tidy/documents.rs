@@ -114,10 +114,8 @@ fn shell_words(line: &str) -> Vec<String> {
 fn refused(arguments: &[String]) -> Option<String> {
     let typed = std::iter::once("giraffe").chain(arguments.iter().map(String::as_str));
     let error = Cli::try_parse_from(typed).err()?;
-    let shows_something = matches!(
-        error.kind(),
-        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion
-    );
+    let shows_something =
+        matches!(error.kind(), clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion);
     (!shows_something).then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 

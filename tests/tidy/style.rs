@@ -114,6 +114,10 @@ fn lines_end_cleanly() {
         let text_kind = [".rs", ".md", ".toml", ".py", ".xml"].iter().any(|ending| file.path.ends_with(ending));
         let trailing = file.text.lines().any(|line| line.ends_with(' ') || line.ends_with('\t'));
         let unfinished = !file.text.is_empty() && !file.text.ends_with('\n');
-        problem_if(text_kind && (trailing || unfinished), file, "blanks at the end of a line, or no end of the last line")
+        problem_if(
+            text_kind && (trailing || unfinished),
+            file,
+            "blanks at the end of a line, or no end of the last line",
+        )
     });
 }
