@@ -125,7 +125,16 @@ pub fn deploy(
             let mut sim = HandSim::new(Arc::clone(&parts.scene), plan);
             let expected = twin.fly(&mut sim, stop)?;
             paired.episodes += 1;
-            paired.equal += usize::from(same_bits(&expected.trace, &result.trace));
+            let difference = first_difference(&expected.trace, &result.trace);
+            paired.equal += usize::from(difference.is_none());
+            if let Some(at) = difference {
+                let per_step = expected.trace.len() / (expected.step_count.max(1) as usize);
+                tracing::warn!(
+                    "episode {index} differs from the same one in this process at step {}, number {} of the step's {per_step}",
+                    at / per_step,
+                    at % per_step
+                );
+            }
         }
         results.push(result);
     }
@@ -155,8 +164,10 @@ fn begin_episode(hand: &mut BridgedHand, seed: u64, plan: Option<&EpisodePlan>) 
     Ok(())
 }
 
-fn same_bits(expected: &[f32], found: &[f32]) -> bool {
-    expected.len() == found.len() && expected.iter().zip(found).all(|(a, b)| a.to_bits() == b.to_bits())
+/// The first place where two traces differ in a bit or in length.
+fn first_difference(expected: &[f32], found: &[f32]) -> Option<usize> {
+    let differing = expected.iter().zip(found).position(|(a, b)| a.to_bits() != b.to_bits());
+    differing.or_else(|| (expected.len() != found.len()).then_some(expected.len().min(found.len())))
 }
 
 fn summary(results: &[EpisodeResult], paired: Option<Paired>, duration_secs: f64, real_time: bool) -> Deployment {
