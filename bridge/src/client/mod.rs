@@ -112,8 +112,12 @@ impl BridgeClient {
         if self.config.lockstep {
             needs.push(LOCKSTEP.to_owned());
         }
-        let mut wants = needs.clone();
-        wants.push(OBJECT_POSE.to_owned());
+        // Wanted even where not needed: a simulated hand then starts each episode anew, in real time too.
+        let wants = if self.config.lockstep {
+            vec![REHEARSAL.to_owned(), OBJECT_POSE.to_owned(), LOCKSTEP.to_owned()]
+        } else {
+            vec![REHEARSAL.to_owned(), OBJECT_POSE.to_owned()]
+        };
         let robot = &self.config.robot;
         let policy_hz = 1.0 / f64::from(robot.control.period_secs);
         let (policy, software) = (self.config.policy.clone(), self.config.software.clone());
@@ -460,6 +464,8 @@ impl Hand for BridgeClient {
         self.link.receive();
         self.link.check_link("observing")?;
         self.write(sensed);
+        // Who observes begins anew, with fresh recurrent state: the arming before it is no news to them.
+        self.rearmed = false;
         Ok(())
     }
 

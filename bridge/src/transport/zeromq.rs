@@ -119,12 +119,12 @@ impl ServerSockets {
 
     /// Publishes a state. Never waits: slow readers lose messages.
     pub fn publish_state(&self, bytes: &[u8]) {
-        let _ = self.state.send(bytes, DONTWAIT);
+        publish(&self.state, bytes);
     }
 
     /// Publishes a pose. Never waits.
     pub fn publish_pose(&self, bytes: &[u8]) {
-        let _ = self.pose.send(bytes, DONTWAIT);
+        publish(&self.pose, bytes);
     }
 
     /// Gives messages already published a moment to leave.
@@ -147,6 +147,13 @@ pub struct ClientSockets {
     cmd: Socket,
     state: Socket,
     pose: Socket,
+}
+
+/// Sends without waiting. ZeroMQ looks at most once a millisecond whether readers have made room in their queues again,
+/// unless it is asked; a fast lock-step would otherwise lose every message after the eighth, in silence.
+fn publish(socket: &zmq::Socket, bytes: &[u8]) {
+    let _ = socket.get_events();
+    let _ = socket.send(bytes, DONTWAIT);
 }
 
 impl ClientSockets {
@@ -188,7 +195,9 @@ impl ClientSockets {
 
     /// Sends a command; false if nobody is connected or two are waiting already.
     pub fn command(&self, bytes: &[u8]) -> bool {
+        // ZeroMQ looks at most once a millisecond whether there is room in the queue again, unless it is asked.
         self.cmd.send(bytes, DONTWAIT).is_ok()
+            || (self.cmd.get_events().is_ok() && self.cmd.send(bytes, DONTWAIT).is_ok())
     }
 
     /// The next state.
