@@ -3,8 +3,8 @@
 use crate::PolicyError;
 use crate::gaussian::{fill_standard_normal, log_prob};
 use crate::learner::PpoLearner;
-use crate::network::Sequence;
-use crate::rollout::Rollout;
+use crate::network::{Network, Sequence};
+use crate::rollout::{Rollout, gather_worlds};
 use giraffe_robots::{EpisodeEnd, StepBatch, Stream, WorldBatch};
 
 const BAD_WORLDS: &str =
@@ -69,17 +69,12 @@ impl PpoLearner {
     }
 
     /// Mean actions `[W, A]`; advances the actor's state.
-    fn act(&mut self, network: &crate::network::Network, normalized: &[f32], keep: &[f32]) -> Vec<f32> {
+    fn act(&mut self, network: &Network, normalized: &[f32], keep: &[f32]) -> Vec<f32> {
         let width = self.schema.critic_width();
         let read = self.schema.actor_width();
-        let rows = crate::rollout::gather_worlds(normalized, 1, width, read, &[0]);
-        let sequence = Sequence {
-            observations: &rows,
-            h0: &self.actor_state.h,
-            c0: &self.actor_state.c,
-            keep,
-            row_count: self.world_count,
-        };
+        let rows: Vec<usize> = (0..self.world_count).collect();
+        let observations = gather_worlds(normalized, self.world_count, width, read, &rows);
+        let sequence = Sequence { observations, state: self.actor_state.clone(), keep: keep.to_vec() };
         let result = self.threads.all.install(|| network.infer(sequence, &self.device));
         self.actor_state.h = result.hidden;
         self.actor_state.c = result.cells;

@@ -73,6 +73,42 @@ fn open_cuda(_index: usize) -> Result<Device, String> {
     Err("this build cannot; build with `--features cuda`, or use cpu".to_owned())
 }
 
+/// Asks the driver before the tensor library does, which would panic without one; then computes something small,
+/// since compiling at run time may fail too.
+#[cfg(feature = "cuda")]
+fn open_cuda(index: usize) -> Result<Device, String> {
+    use burn::tensor::Tensor;
+    use cudarc::driver::result::{device, init};
+
+    // SAFETY: only loads the libraries and forgets them again.
+    let (driver, compiler) =
+        unsafe { (cudarc::driver::sys::is_culib_present(), cudarc::nvrtc::sys::is_culib_present()) };
+    if !driver {
+        return Err("libcuda is not installed; install NVIDIA's driver, or use cpu".to_owned());
+    }
+    if !compiler {
+        return Err("libnvrtc is not installed; install the CUDA toolkit (version 12 or later), or use cpu".to_owned());
+    }
+    let failed = |error: cudarc::driver::DriverError| format!("the driver does not answer ({error}); see `nvidia-smi`");
+    init().map_err(failed)?;
+    let count = usize::try_from(device::get_count().map_err(failed)?).unwrap_or(0);
+    if index >= count {
+        return Err(format!("this machine has {count} such devices, counted from 0"));
+    }
+    let two = std::panic::catch_unwind(|| {
+        let device = Device::cuda(index);
+        let ones = Tensor::<1>::ones([2], &device);
+        (device, ones.sum().into_scalar::<f32>())
+    });
+    match two {
+        Ok((device, sum)) if (sum - 2.0).abs() < 1e-6 => Ok(device),
+        Ok((_, sum)) => Err(format!("1 + 1 gave {sum}")),
+        Err(_) => Err("it failed to compile and run a first kernel (see above); NVRTC needs the CUDA headers under \
+            $CUDA_PATH/include or /usr/local/cuda/include"
+            .to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -199,13 +199,10 @@ impl PpoLearner {
     /// the end, it runs one step further from the state it had there.
     fn evaluate(&mut self, rollout: &mut Rollout) {
         let network = self.critic.network.inference();
-        let start = &rollout.critic_start;
         let sequence = Sequence {
-            observations: &rollout.observations,
-            h0: &start.h,
-            c0: &start.c,
-            keep: &rollout.keep,
-            row_count: self.world_count,
+            observations: rollout.observations.clone(),
+            state: rollout.critic_start.clone(),
+            keep: rollout.keep.clone(),
         };
         let run = self.threads.all.install(|| network.infer(sequence, &self.device));
         let sample_count = rollout.rewards.len();
@@ -220,7 +217,7 @@ impl PpoLearner {
         let timeout_values = self.values_after(&network, &run, rollout);
         let mut observations = vec![0.0; self.observations.len()];
         self.normalizer.apply_rows(&self.observations, &mut observations);
-        let bootstrap_values = self.values_of(&network, &observations, &self.critic_state);
+        let bootstrap_values = self.values_of(&network, observations, self.critic_state.clone());
         rollout.values = run.output;
         rollout.judge(&timeout_values, &bootstrap_values, &self.config);
     }
@@ -232,14 +229,13 @@ impl PpoLearner {
         }
         let rows = rollout.timeout_indices.iter().copied();
         let state = RecurrentState::gather(&run.hidden, &run.cells, self.config.core_width, rows);
-        self.values_of(network, &rollout.timeout_observations, &state)
+        self.values_of(network, rollout.timeout_observations.clone(), state)
     }
 
-    fn values_of(&self, network: &Network, observations: &[f32], state: &RecurrentState) -> Vec<f32> {
+    fn values_of(&self, network: &Network, observations: Vec<f32>, state: RecurrentState) -> Vec<f32> {
         let row_count = observations.len() / self.schema.critic_width();
         let keep = vec![if self.config.memoryless { 0.0 } else { 1.0 }; row_count];
-        let sequence = Sequence { observations, h0: &state.h, c0: &state.c, keep: &keep, row_count };
-        self.threads.all.install(|| network.infer(sequence, &self.device)).output
+        self.threads.all.install(|| network.infer(Sequence { observations, state, keep }, &self.device)).output
     }
 
     fn report(&self, rollout: &Rollout, actor: &ActorReport, critic: &CriticReport) -> IterationReport {

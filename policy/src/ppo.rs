@@ -5,7 +5,7 @@
 use crate::config::PpoConfig;
 use crate::gaussian::{HALF_LN_TWO_PI, kl};
 use crate::network::{Sequence, host, upload};
-use crate::rollout::{Rollout, gather_worlds};
+use crate::rollout::{RecurrentState, Rollout, gather_worlds};
 use crate::trainee::{NotFinite, Trainee};
 use burn::tensor::{Device, Tensor};
 
@@ -92,9 +92,8 @@ impl Update<'_> {
     pub fn train_critic(self, mut critic: Trainee) -> Result<(Trainee, CriticReport), NotFinite> {
         let mut report = CriticReport::default();
         for worlds in self.minibatches.iter().flatten() {
-            let sequence = self.sequence(worlds, self.column_count());
-            let [h0, c0] = self.start(worlds, false);
-            let values = critic.network.forward(sequence.view(&h0, &c0, worlds.len()), self.device);
+            let sequence = self.sequence(worlds, self.column_count(), &self.rollout.critic_start);
+            let values = critic.network.forward(sequence, self.device);
             let loss = (values - self.column(&self.rollout.returns, worlds)).square().mean();
             report.loss.add(finite(loss.clone())?);
             let (next, norm) =
@@ -107,12 +106,11 @@ impl Update<'_> {
 
     fn actor_loss(self, actor: &Trainee, worlds: &[usize]) -> ActorStep {
         let rollout = self.rollout;
-        let sequence = self.sequence(worlds, actor.network.input_width());
-        let [h0, c0] = self.start(worlds, true);
-        let mean = actor.network.forward(sequence.view(&h0, &c0, worlds.len()), self.device);
+        let sequence = self.sequence(worlds, actor.network.input_width(), &rollout.actor_start);
+        let mean = actor.network.forward(sequence, self.device);
         let [sample_count, action_width] = mean.dims();
         let actions = gather_worlds(&rollout.actions, rollout.world_count, action_width, action_width, worlds);
-        let actions = upload(&actions, sample_count, action_width, self.device);
+        let actions = upload(actions, sample_count, action_width, self.device);
 
         let log_std = actor.network.log_std();
         let log_std_sum = log_std.clone().sum().reshape([1, 1]);
@@ -159,24 +157,21 @@ impl Update<'_> {
         self.rollout.observations.len() / self.rollout.rewards.len()
     }
 
-    fn sequence(self, worlds: &[usize], take: usize) -> OwnedSequence {
+    /// What a network reads in some worlds: its first `take` columns.
+    fn sequence(self, worlds: &[usize], take: usize, start: &RecurrentState) -> Sequence {
         let rollout = self.rollout;
-        OwnedSequence {
+        Sequence {
             observations: gather_worlds(&rollout.observations, rollout.world_count, self.column_count(), take, worlds),
+            state: start.rows(worlds.iter().copied()),
             keep: gather_worlds(&rollout.keep, rollout.world_count, 1, 1, worlds),
         }
-    }
-
-    fn start(self, worlds: &[usize], actor: bool) -> [Vec<f32>; 2] {
-        let state = if actor { &self.rollout.actor_start } else { &self.rollout.critic_start };
-        let state = state.rows(worlds.iter().copied());
-        [state.h, state.c]
     }
 
     /// One number per sample, `[T W, 1]`.
     fn column(self, source: &[f32], worlds: &[usize]) -> Tensor<2> {
         let values = gather_worlds(source, self.rollout.world_count, 1, 1, worlds);
-        upload(&values, values.len(), 1, self.device)
+        let sample_count = values.len();
+        upload(values, sample_count, 1, self.device)
     }
 }
 
@@ -184,17 +179,6 @@ struct ActorStep {
     loss: Tensor<1>,
     ratio: Tensor<2>,
     mean: Tensor<2>,
-}
-
-struct OwnedSequence {
-    observations: Vec<f32>,
-    keep: Vec<f32>,
-}
-
-impl OwnedSequence {
-    fn view<'a>(&'a self, h0: &'a [f32], c0: &'a [f32], row_count: usize) -> Sequence<'a> {
-        Sequence { observations: &self.observations, h0, c0, keep: &self.keep, row_count }
-    }
 }
 
 fn finite(loss: Tensor<1>) -> Result<f32, NotFinite> {

@@ -28,17 +28,12 @@ fn value_by_steps(learner: &PpoLearner, rollout: &Rollout, world: usize, step: u
     let width = learner.schema.critic_width();
     for now in 0..=step {
         let index = now * 6 + world;
-        let sequence = Sequence {
-            observations: &rollout.observations[index * width..][..width],
-            h0: &state.h,
-            c0: &state.c,
-            keep: &rollout.keep[index..=index],
-            row_count: 1,
-        };
+        let observations = rollout.observations[index * width..][..width].to_vec();
+        let sequence = Sequence { observations, state, keep: vec![rollout.keep[index]] };
         let run = network.infer(sequence, &learner.device);
-        (state.h, state.c) = (run.hidden, run.cells);
+        state = RecurrentState::gather(&run.hidden, &run.cells, learner.config.core_width, 0..1);
     }
-    learner.values_of(&network, instead, &state)[0]
+    learner.values_of(&network, instead.to_vec(), state)[0]
 }
 
 #[test]
@@ -55,7 +50,7 @@ fn a_time_out_is_worth_what_the_critic_thinks_before_the_reset() {
         assert!((rollout.returns[index] - expected).abs() < 1e-5, "{} instead of {expected}", rollout.returns[index]);
         // The observation after the reset, or the state forgotten, would give another value.
         let forgotten = RecurrentState::zero(1, learner.config.core_width);
-        let other = learner.values_of(&learner.critic.network.inference(), before_reset, &forgotten)[0];
+        let other = learner.values_of(&learner.critic.network.inference(), before_reset.to_vec(), forgotten)[0];
         assert!((other - future).abs() > 1e-4, "{other} {future}");
     }
 }
@@ -99,13 +94,13 @@ fn a_runner_acts_as_the_actor_does() {
         crate::gaussian::fill_standard_normal(&mut rng, &mut observation);
         let mut normalized = [0.0; 2];
         learner.normalizer.apply(&observation, &mut normalized);
-        let sequence = Sequence { observations: &normalized, h0: &state.h, c0: &state.c, keep: &[1.0], row_count: 1 };
+        let sequence = Sequence { observations: normalized.to_vec(), state, keep: vec![1.0] };
         let run = network.infer(sequence, &learner.device);
         let mut action = [0.0];
         runner.act(&observation, &mut action).expect("an action");
         assert!((action[0] - run.output[0]).abs() < 1e-5, "step {step}: {} {}", action[0], run.output[0]);
         greatest = greatest.max(action[0].abs());
-        (state.h, state.c) = (run.hidden, run.cells);
+        state = RecurrentState::gather(&run.hidden, &run.cells, learner.config.core_width, 0..1);
     }
     assert!(greatest > 1e-3, "actions are all but zero");
     assert_eq!(rollout.actions.len(), 72);

@@ -56,12 +56,12 @@ impl LstmBackend for Flex {
     ) -> (FlexTensor, FlexTensor) {
         let [step_count, row_count, width] = [0, 1, 2].map(|axis| hidden.shape()[axis]);
         let gate_width = 4 * width;
-        let [hidden_gradient, hidden, gates, cells] =
-            [hidden_gradient, hidden, gates, cells].map(|tensor| tensor.to_contiguous());
+        let [hidden_gradient, hidden, cells] = [hidden_gradient, hidden, cells].map(|tensor| tensor.to_contiguous());
         let [weight, h0, c0, keep] = [weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
         let start = Start { h0: view(&h0), c0: view(&c0), keep: view(&keep), weight: view(&weight), row_count, width };
-        let past = Past { gradient: view(&hidden_gradient), gates: view(&gates), cells: view(&cells) };
-        let mut x_gradient = vec![0.0; step_count * row_count * gate_width];
+        let past = Past { gradient: view(&hidden_gradient), cells: view(&cells) };
+        // The gates turn into their gradients in place.
+        let mut x_gradient = into_vec(gates);
         let mut groups = split(&mut x_gradient, step_count, row_count, gate_width);
         groups.par_iter_mut().enumerate().for_each(|(index, group)| {
             backward_group(start, past, index * GROUP_ROWS, group);
@@ -114,7 +114,6 @@ impl Start<'_> {
 #[derive(Clone, Copy)]
 struct Past<'a> {
     gradient: &'a [f32],
-    gates: &'a [f32],
     cells: &'a [f32],
 }
 
@@ -166,6 +165,7 @@ vectorized! {
     }
 }
 
+/// On entry `x_gradient` holds the gates.
 fn backward_group(start: Start<'_>, past: Past<'_>, first_row: usize, x_gradient: &mut [&mut [f32]]) {
     let width = start.width;
     let row_count = x_gradient[0].len() / (4 * width);
@@ -175,13 +175,12 @@ fn backward_group(start: Start<'_>, past: Past<'_>, first_row: usize, x_gradient
     let product = Product { m: row_count, n: width, k: 4 * width };
     for step in (0..x_gradient.len()).rev() {
         let at_step = |sequence, step: usize| start.rows(step_rows(sequence, step, step_width), first_row, row_count);
-        let gates = &past.gates[4 * (step * step_width + first_row * width)..][..4 * row_count * width];
         let keep = start.keep_of(step, first_row, row_count);
         let gradient = at_step(past.gradient, step);
         dh.iter_mut().zip(gradient).for_each(|(dh, gradient)| *dh += gradient);
         let c_before =
             if step == 0 { start.rows(start.c0, first_row, row_count) } else { at_step(past.cells, step - 1) };
-        slope_pass(gates, at_step(past.cells, step), c_before, keep, &dh, &mut dc, x_gradient[step], width);
+        slope_pass(at_step(past.cells, step), c_before, keep, &dh, &mut dc, x_gradient[step]);
         product.of_transposed_right(x_gradient[step], start.weight, &mut dh);
         for row in 0..row_count {
             dh[row * width..][..width].iter_mut().for_each(|dh| *dh *= keep[row]);
@@ -195,36 +194,33 @@ fn step_rows(sequence: &[f32], step: usize, step_width: usize) -> &[f32] {
 }
 
 vectorized! {
-    /// From the gradients of h and c to those of z, written to `dz`; `dc` becomes that of the cell before.
-    #[allow(clippy::too_many_arguments)]
+    /// Turns gates i, f, g, o into the gradients of what they are functions of, from the gradients of h and c;
+    /// `dc` becomes that of the cell before.
     fn slope_pass(
-        gates: &[f32],
         cells: &[f32],
         c_before: &[f32],
         keep: &[f32],
         dh: &[f32],
         dc: &mut [f32],
-        dz: &mut [f32],
-        width: usize,
+        gates: &mut [f32],
     ) {
+        let width = cells.len() / keep.len();
         for (row, &keep) in keep.iter().enumerate() {
             let columns = row * width..(row + 1) * width;
-            let gates = &gates[4 * row * width..][..4 * width];
-            let (i, f, g, o) = (&gates[..width], &gates[width..2 * width], &gates[2 * width..3 * width], &gates[3 * width..]);
-            let dz = &mut dz[4 * row * width..][..4 * width];
-            let (dz_i, rest) = dz.split_at_mut(width);
-            let (dz_f, rest) = rest.split_at_mut(width);
-            let (dz_g, dz_o) = rest.split_at_mut(width);
+            let (i, rest) = gates[4 * row * width..][..4 * width].split_at_mut(width);
+            let (f, rest) = rest.split_at_mut(width);
+            let (g, o) = rest.split_at_mut(width);
             let (cells, c_before) = (&cells[columns.clone()], &c_before[columns.clone()]);
             let (dh, dc) = (&dh[columns.clone()], &mut dc[columns]);
             for j in 0..width {
                 let tanh_c = tanh(cells[j]);
                 let d_cell = dc[j] + dh[j] * o[j] * (1.0 - tanh_c * tanh_c);
-                dz_i[j] = d_cell * g[j] * (i[j] - i[j] * i[j]);
-                dz_f[j] = d_cell * keep * c_before[j] * (f[j] - f[j] * f[j]);
-                dz_g[j] = d_cell * i[j] * (1.0 - g[j] * g[j]);
-                dz_o[j] = dh[j] * tanh_c * (o[j] - o[j] * o[j]);
-                dc[j] = d_cell * f[j] * keep;
+                let (i_now, f_now, g_now, o_now) = (i[j], f[j], g[j], o[j]);
+                i[j] = d_cell * g_now * (i_now - i_now * i_now);
+                f[j] = d_cell * keep * c_before[j] * (f_now - f_now * f_now);
+                g[j] = d_cell * i_now * (1.0 - g_now * g_now);
+                o[j] = dh[j] * tanh_c * (o_now - o_now * o_now);
+                dc[j] = d_cell * f_now * keep;
             }
         }
     }

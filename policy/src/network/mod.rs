@@ -5,6 +5,7 @@ mod lstm;
 mod lstm_cpu;
 
 use crate::config::PpoConfig;
+use crate::rollout::RecurrentState;
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::relu;
@@ -59,15 +60,13 @@ pub(crate) struct Network {
     log_std: Option<Param<Tensor<1>>>,
 }
 
-/// What a network runs over: T steps of B worlds. `observations` `[T, B, input]`, `h0` and `c0` `[B, core]`,
-/// `keep` `[T, B]`: 0 where an episode ended before the step, else 1.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sequence<'a> {
-    pub observations: &'a [f32],
-    pub h0: &'a [f32],
-    pub c0: &'a [f32],
-    pub keep: &'a [f32],
-    pub row_count: usize,
+/// What a network runs over: T steps of B worlds. `observations` `[T, B, input]`, `state` of B worlds, `keep`
+/// `[T, B]`: 0 where an episode ended before the step, else 1.
+#[derive(Debug, Clone)]
+pub(crate) struct Sequence {
+    pub observations: Vec<f32>,
+    pub state: RecurrentState,
+    pub keep: Vec<f32>,
 }
 
 /// Results on the host: `output` `[T, B, output]`, `hidden` and `cells` `[T, B, core]`.
@@ -108,35 +107,29 @@ impl Network {
     }
 
     /// Outputs `[T B, output]`, with gradients.
-    pub fn forward(&self, sequence: Sequence<'_>, device: &Device) -> Tensor<2> {
-        let [h0, c0, keep] = self.inputs(sequence, device);
-        let hidden = lstm_sequence(self.gate_inputs(sequence, device), self.memory.val(), h0, c0, keep);
-        self.head_of(hidden)
+    pub fn forward(&self, sequence: Sequence, device: &Device) -> Tensor<2> {
+        let (x, [h0, c0, keep]) = self.inputs(sequence, device);
+        self.head_of(lstm_sequence(x, self.memory.val(), h0, c0, keep))
     }
 
     /// Outputs and states, without gradients.
-    pub fn infer(&self, sequence: Sequence<'_>, device: &Device) -> Inference {
-        let [h0, c0, keep] = self.inputs(sequence, device);
-        let (hidden, cells) = lstm_states(self.gate_inputs(sequence, device), self.memory.val(), h0, c0, keep);
+    pub fn infer(&self, sequence: Sequence, device: &Device) -> Inference {
+        let (x, [h0, c0, keep]) = self.inputs(sequence, device);
+        let (hidden, cells) = lstm_states(x, self.memory.val(), h0, c0, keep);
         Inference { output: host(self.head_of(hidden.clone())), hidden: host(hidden), cells: host(cells) }
     }
 
-    fn inputs(&self, sequence: Sequence<'_>, device: &Device) -> [Tensor<2>; 3] {
-        let core = self.core_width();
-        let step_count = sequence.keep.len() / sequence.row_count;
-        [
-            (sequence.h0, sequence.row_count, core),
-            (sequence.c0, sequence.row_count, core),
-            (sequence.keep, step_count, sequence.row_count),
-        ]
-        .map(|(values, rows, columns)| upload(values, rows, columns, device))
-    }
-
-    fn gate_inputs(&self, sequence: Sequence<'_>, device: &Device) -> Tensor<3> {
-        let row_count = sequence.keep.len();
-        let observations = upload(sequence.observations, row_count, sequence.observations.len() / row_count, device);
+    /// What the memory is fed: inputs of the gates `[T, B, 4 core]`, h and c to start from, and what is kept.
+    fn inputs(&self, sequence: Sequence, device: &Device) -> (Tensor<3>, [Tensor<2>; 3]) {
+        let Sequence { observations, state, keep } = sequence;
+        let (core, sample_count) = (self.core_width(), keep.len());
+        let row_count = state.h.len() / core;
+        let step_count = sample_count / row_count;
+        let observations = upload(observations, sample_count, self.input_width(), device);
         let gates = self.gates.forward(relu(self.encoder.forward(observations)));
-        gates.reshape([row_count / sequence.row_count, sequence.row_count, 4 * self.core_width()])
+        let h0 = upload(state.h, row_count, core, device);
+        let c0 = upload(state.c, row_count, core, device);
+        (gates.reshape([step_count, row_count, 4 * core]), [h0, c0, upload(keep, step_count, row_count, device)])
     }
 
     fn head_of(&self, hidden: Tensor<3>) -> Tensor<2> {
@@ -189,8 +182,8 @@ pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 /// A matrix on the device, without gradients.
-pub(crate) fn upload(values: &[f32], rows: usize, columns: usize, device: &Device) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [rows, columns]), device)
+pub(crate) fn upload(values: Vec<f32>, rows: usize, columns: usize, device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values, [rows, columns]), device)
 }
 
 fn matrix_param(values: Vec<f32>, rows: usize, columns: usize, device: &Device) -> Param<Tensor<2>> {

@@ -51,8 +51,8 @@ fn run(sequence: impl Fn([Tensor<2>; 4], Tensor<3>) -> Tensor<3>) -> [Vec<f32>; 
     let device = Device::flex().autodiff();
     let p = problem();
     let x = three(&p.x, 4 * CORE, &device).require_grad();
-    let weight = upload(&p.weight, CORE, 4 * CORE, &device).require_grad();
-    let others = [(&p.h0, ROWS, CORE), (&p.c0, ROWS, CORE), (&p.keep, STEPS, ROWS)];
+    let weight = upload(p.weight, CORE, 4 * CORE, &device).require_grad();
+    let others = [(p.h0, ROWS, CORE), (p.c0, ROWS, CORE), (p.keep, STEPS, ROWS)];
     let [h0, c0, keep] = others.map(|(values, rows, columns)| upload(values, rows, columns, &device));
     let hidden = sequence([weight.clone(), h0, c0, keep], x.clone());
     let gradients = (hidden.clone() * three(&p.goal, CORE, &device)).sum().backward();
@@ -125,10 +125,8 @@ fn rows_do_not_see_each_other_nor_how_many_there_are() {
     let run = |worlds: std::ops::Range<usize>| {
         let worlds: Vec<usize> = worlds.collect();
         let observations = crate::rollout::gather_worlds(&observations, 150, 9, 9, &worlds);
-        let zero = vec![0.0; worlds.len() * 20];
         let keep = vec![1.0; 3 * worlds.len()];
-        let sequence =
-            Sequence { observations: &observations, h0: &zero, c0: &zero, keep: &keep, row_count: worlds.len() };
+        let sequence = Sequence { observations, state: RecurrentState::zero(worlds.len(), 20), keep };
         (network.infer(sequence, &device).output, worlds.len())
     };
     let (all, _) = run(0..150);
