@@ -170,7 +170,7 @@ fn sense_something(rig: &mut Rig, rng: &mut StreamRng) {
 fn live(life: u64) -> u64 {
     let mut rng = SeedTree::new(20_261_123).stream(Stream::Toy, 0, life);
     let mut robot = small_hand();
-    robot.safety.hold = if life % 2 == 0 { HoldAt::LastTarget } else { HoldAt::Measured };
+    robot.safety.hold = if life.is_multiple_of(2) { HoldAt::LastTarget } else { HoldAt::Measured };
     let rehearsal = rng.random_range(0..2) == 0;
     let mut rig = Rig::new(ControllerSpec { rehearsal, ..ControllerSpec::of(&robot) });
     let mut judge = Judge {

@@ -1,5 +1,7 @@
 //! What must hold of the link between a policy and a hand, whoever is at either end.
 
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test may panic, and exact bits are what is tested")]
+
 mod campaign;
 mod core_faults;
 mod envelope;
