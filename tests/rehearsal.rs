@@ -45,7 +45,7 @@ fn a_hand_with_parameters_that_nobody_told_can_be_moved_too() {
 #[test]
 fn a_controller_that_dies_ends_the_deployment_with_a_message() {
     let (tiny, controller) = (TinyPolicy::shared(), Controller::simulated());
-    let arguments = ["deploy", "run", "--episodes", "100000", "--connect", &controller.endpoint];
+    let arguments = ["deploy", "run", "--real-time", "--episodes", "100000", "--connect", &controller.endpoint];
     let mut process = Process::start(&mut giraffe(arguments), tiny.home());
     std::thread::sleep(Duration::from_millis(500));
     assert!(process.is_running(), "{:#?}", process.finish());

@@ -3,9 +3,8 @@
 use giraffe::quickstart::free_ports;
 use serde_json::Value;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -155,29 +154,28 @@ impl TinyPolicy {
 
 /// A controller on free ports of this machine, ended when dropped.
 pub struct Controller {
-    child: Child,
-    /// Kept open: a controller that prints must not fail.
-    _stdout: BufReader<ChildStdout>,
+    process: Process,
     pub endpoint: String,
 }
 
 impl Controller {
     /// Starts what `command` makes for an endpoint and waits until it says that it listens.
     pub fn start(command: impl Fn(&str) -> Command) -> Self {
+        let mut said = String::new();
         // Somebody else may take a port between its being found free and its being bound.
         for _ in 0..5 {
             let endpoint = format!("tcp://127.0.0.1:{}", free_ports(4).unwrap());
-            let mut child = command(&endpoint).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-            let mut stdout = BufReader::new(child.stdout.take().unwrap());
-            let mut line = String::new();
-            stdout.read_line(&mut line).unwrap();
-            if line.starts_with("listening") {
-                return Self { child, _stdout: stdout, endpoint };
+            let mut process = Process::start(&mut command(&endpoint), Path::new("."));
+            while process.is_running() {
+                assert!(process.begun.elapsed() < LIMIT, "it does not listen: {}", process.printed("stderr"));
+                if process.printed("stdout").starts_with("listening") {
+                    return Self { process, endpoint };
+                }
+                std::thread::sleep(Duration::from_millis(2));
             }
-            let _ = child.kill();
-            let _ = child.wait();
+            said = process.printed("stderr");
         }
-        panic!("the controller never listened");
+        panic!("the controller never listened: {said}");
     }
 
     /// giraffe's own simulated hand.
@@ -186,18 +184,9 @@ impl Controller {
     }
 
     /// Ends it with a signal and says how: its exit code, and after how many seconds.
-    pub fn end(mut self, signal: &str) -> (Option<i32>, f64) {
+    pub fn end(self, signal: &str) -> (Option<i32>, f64) {
         let begun = now();
-        let sent = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "sending {signal}");
-        let status = self.child.wait().unwrap();
-        (status.code(), begun.elapsed().as_secs_f64())
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.signal(signal);
+        (self.process.finish().code, begun.elapsed().as_secs_f64())
     }
 }
