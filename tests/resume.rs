@@ -5,8 +5,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Long enough that episodes end on the way: 60 iterations of 16 steps are more than two episodes in each world.
-const ITERATIONS: u64 = 60;
+/// Long enough that episodes end on the way: 30 iterations of 16 steps are more than an episode of 400 in each world.
+const ITERATIONS: u64 = 30;
 
 /// What must be the same in two runs: the policy, and every number learned on the way. Only wall-clock times differ.
 fn outcome(run: &Path) -> (Vec<u8>, Vec<Value>) {
@@ -66,9 +66,9 @@ fn killed(folder: &Path, name: &str, iteration: u64) -> PathBuf {
 fn a_killed_run_continues_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let whole = train(folder.path(), "whole", ITERATIONS, &[]);
-    // Twice, in the first episode and in the second.
-    let run = killed(folder.path(), "killed", 5);
-    for (iterations, is_last) in [(40, false), (ITERATIONS, true)] {
+    // Gone on with twice, in the first episode of most worlds and in the second.
+    let run = killed(folder.path(), "killed", 4);
+    for (iterations, is_last) in [(18, false), (ITERATIONS, true)] {
         let finished = run_in(folder.path(), &["train", "--resume", "killed", "--steps", &steps(iterations)]);
         assert_eq!(finished.code, Some(0), "{finished:#?}");
         assert!(!finished.stderr.contains("damaged"), "{finished:#?}");
