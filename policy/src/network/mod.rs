@@ -34,7 +34,7 @@ impl NetworkShape {
         Self { input, encoder: config.encoder_width, core: config.core_width, output }
     }
 
-    /// Names and sizes of the parameters, in the order of [`Network::parameters`]. Matrices are row-major, one row
+    /// Names and sizes of the parameters, in the order of [`crate::Policy::weights`]. Matrices are row-major, one row
     /// per input; gates i, f, g, o side by side.
     pub fn parameter_sizes(&self) -> [(&'static str, usize); 7] {
         [
