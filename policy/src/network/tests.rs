@@ -46,9 +46,9 @@ fn greatest_difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs() / (1.0 + b.abs())).fold(0.0, f32::max)
 }
 
-/// Runs `sequence` and returns hidden states and the gradients of x and weight.
-fn run(sequence: impl Fn([Tensor<2>; 4], Tensor<3>) -> Tensor<3>) -> [Vec<f32>; 3] {
-    let device = Device::flex().autodiff();
+/// Runs `sequence` on a device and returns hidden states and the gradients of x and weight.
+fn run(device: Device, sequence: impl Fn([Tensor<2>; 4], Tensor<3>) -> Tensor<3>) -> [Vec<f32>; 3] {
+    let device = device.autodiff();
     let p = problem();
     let x = three(&p.x, 4 * CORE, &device).require_grad();
     let weight = upload(p.weight, CORE, 4 * CORE, &device).require_grad();
@@ -62,8 +62,8 @@ fn run(sequence: impl Fn([Tensor<2>; 4], Tensor<3>) -> Tensor<3>) -> [Vec<f32>; 
 
 #[test]
 fn states_and_gradients_agree_with_the_composed_version() {
-    let by_hand = run(|[weight, h0, c0, keep], x| lstm_sequence(x, weight, h0, c0, keep));
-    let composed = run(|[weight, h0, c0, keep], x| composed_by_library(x, weight, h0, c0, keep));
+    let by_hand = run(Device::flex(), |[weight, h0, c0, keep], x| lstm_sequence(x, weight, h0, c0, keep));
+    let composed = run(Device::flex(), |[weight, h0, c0, keep], x| composed_by_library(x, weight, h0, c0, keep));
     for (what, (a, b)) in ["hidden", "x gradient", "weight gradient"].iter().zip(by_hand.iter().zip(&composed)) {
         let difference = greatest_difference(a, b);
         assert!(difference < 2e-5, "{what}: {difference}");
@@ -135,5 +135,18 @@ fn rows_do_not_see_each_other_nor_how_many_there_are() {
         let expected = &all[(step * 150 + 40) * 3..][..count * 3];
         let difference = greatest_difference(&some[step * count * 3..][..count * 3], expected);
         assert!(difference < 1e-6, "{difference}");
+    }
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+#[ignore = "needs a CUDA device"]
+fn states_and_gradients_on_a_graphics_processor_agree_with_those_on_the_processor() {
+    let device = crate::DeviceChoice::Cuda(0).open().unwrap();
+    let there = run(device, |[weight, h0, c0, keep], x| lstm_sequence(x, weight, h0, c0, keep));
+    let here = run(Device::flex(), |[weight, h0, c0, keep], x| lstm_sequence(x, weight, h0, c0, keep));
+    for (there, here) in there.iter().zip(&here) {
+        let difference = greatest_difference(there, here);
+        assert!(difference < 1e-3, "{difference}");
     }
 }
