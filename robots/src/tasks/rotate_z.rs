@@ -30,6 +30,8 @@ const MAX_RAD_PER_STEP: f32 = 0.06;
 const TRACKING_BAND_RAD: f32 = 0.4;
 /// Rates of turn beyond this earn nothing more, rad/s.
 const RATE_CLIP_RAD_PER_SEC: f32 = 0.5;
+/// Within this of its home, horizontally, m, the object may wander freely.
+const FREE_DRIFT_M: f32 = 0.025;
 /// Control steps of an episode: 20 s at 20 Hz.
 const EPISODE_STEPS: u32 = 400;
 /// Joint angles start this far from home, rad (uniform).
@@ -135,10 +137,16 @@ impl Task for RotateZ {
             ("posture", -0.02 * posture),
             ("target_change", -0.5 * haste),
             ("joint_speed", -0.0005 * squares(read(Signal::JointVelocity)).min(1e4)),
-            ("drop", -5.0 * dropped),
+            ("drift", -10.0 * (drift_m(robot, &progress.previous) - FREE_DRIFT_M).max(0.0)),
+            ("drop", -20.0 * dropped),
         ];
         RewardTerms(terms.into_iter().map(|(name, value)| (name, REWARD_SCALE * value)).collect())
     }
+}
+
+/// Horizontal distance of the object from its home, m.
+fn drift_m(robot: &RobotModel, pose: &ObjectPose) -> f32 {
+    (pose.position_m - robot.palm_from_object_home.translation.vector).xy().norm()
 }
 
 /// How far the object turned about the vertical between two poses, rad in (-pi, pi]: the twist of the
