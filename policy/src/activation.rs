@@ -62,7 +62,7 @@ macro_rules! vectorized {
 pub(crate) use vectorized;
 
 #[cfg(test)]
-#[allow(clippy::float_cmp)] // The expected numbers are exact.
+#[allow(clippy::float_cmp, reason = "the expected numbers are exact")]
 mod tests {
     use super::*;
 

@@ -41,7 +41,7 @@ pub fn generalized_advantages(experience: Experience<'_>, discount: f32, lambda:
 }
 
 #[cfg(test)]
-#[allow(clippy::float_cmp)] // The expected numbers are exact.
+#[allow(clippy::float_cmp, reason = "the expected numbers are exact")]
 mod tests {
     use super::*;
     use EpisodeEnd::{Running, Terminated, TimedOut};

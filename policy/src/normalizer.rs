@@ -104,7 +104,7 @@ impl Normalizer {
 }
 
 #[cfg(test)]
-#[allow(clippy::float_cmp)] // The expected numbers are exact.
+#[allow(clippy::float_cmp, reason = "the expected numbers are exact")]
 mod tests {
     use super::*;
 

@@ -47,7 +47,7 @@ pub trait LstmBackend: Backend {
     }
 
     /// Gradients of `x` and `weight` from the gradient of the hidden states: back-propagation through time.
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
     fn lstm_backward(
         hidden_gradient: FloatTensor<Self>,
         hidden: FloatTensor<Self>,
@@ -219,7 +219,7 @@ fn tanh_slope_times<B: Backend>(a: FloatTensor<B>, by: FloatTensor<B>) -> FloatT
     B::float_sub(by.clone(), B::float_mul(B::float_mul(a.clone(), a), by))
 }
 
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
 pub(super) fn composed_backward<B: Backend>(
     hidden_gradient: FloatTensor<B>,
     hidden: FloatTensor<B>,

@@ -276,7 +276,7 @@ impl Product {
     }
 
     /// Strides are given as [from column to column, from row to row].
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, reason = "as the product it wraps")]
     fn run(
         self,
         left: &[f32],
