@@ -80,9 +80,27 @@ impl RunConfig {
         }
         let known = toml::Table::try_from(Self::default()).context("writing down the default configuration")?;
         check_keys(&table, &known, "")?;
-        let config: Self = toml::Value::Table(table).try_into().context("the configuration")?;
+        let config: Self = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+            // One line: the parser puts the place of a mistake on a line of its own.
+            anyhow::anyhow!("the configuration: {}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
+        })?;
+        config.check_counts()?;
         config.ppo.validate(config.worlds.world_count)?;
         Ok(config)
+    }
+
+    fn check_counts(&self) -> Result<()> {
+        for (name, count) in [
+            ("physics.substep_count", self.physics.substep_count as usize),
+            ("physics.solver_iteration_count", self.physics.solver_iteration_count as usize),
+            ("physics.inner_iteration_count", self.physics.inner_iteration_count as usize),
+            ("worlds.world_count", self.worlds.world_count),
+        ] {
+            if count == 0 {
+                bail!("{name} = 0: expected at least 1");
+            }
+        }
+        Ok(())
     }
 
     /// Loads hand, object and task.
@@ -90,12 +108,6 @@ impl RunConfig {
     /// # Errors
     /// When one of them does not exist or cannot be read.
     pub fn parts(&self) -> Result<Parts> {
-        if self.physics.substep_count == 0 || self.physics.solver_iteration_count == 0 {
-            bail!("physics.substep_count and physics.solver_iteration_count must be at least 1");
-        }
-        if self.worlds.world_count == 0 {
-            bail!("worlds.world_count must be at least 1");
-        }
         let robot = Arc::new(load_robot(&self.robot)?);
         let object = find_object(&self.object)?.clone();
         Ok(Parts {

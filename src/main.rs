@@ -4,6 +4,7 @@ mod commands;
 
 use clap::Parser as _;
 use giraffe::cli::Cli;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .without_time()
         .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     match commands::run(cli.command) {
         Ok(code) => code,

@@ -83,7 +83,7 @@ impl Display {
             }
             Budget::Steps(steps) => (
                 progress.control_steps as f64 / steps as f64,
-                steps.saturating_sub(progress.control_steps) as f64 / rate.max(1e-9),
+                steps.saturating_sub(progress.control_steps) as f64 / rate,
             ),
         };
         let score = window.score();
@@ -99,7 +99,7 @@ impl Display {
         let text = format!(
             "{:.2} M steps, {rate:.0} steps/s | {seen} | {} left",
             progress.control_steps as f64 * 1e-6,
-            duration(left_secs.max(0.0))
+            duration(left_secs)
         );
         match &self.bar {
             Some(bar) => {
@@ -128,7 +128,10 @@ impl Display {
 }
 
 fn duration(secs: f64) -> String {
-    let secs = if secs.is_finite() { secs.min(1e7) as u64 } else { return "unknown".to_owned() };
+    if !secs.is_finite() {
+        return "unknown time".to_owned();
+    }
+    let secs = secs.clamp(0.0, 1e7) as u64;
     match secs {
         0..60 => format!("{secs} s"),
         60..3600 => format!("{} min {:02} s", secs / 60, secs % 60),

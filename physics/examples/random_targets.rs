@@ -1,6 +1,6 @@
 //! Drives a hand with random targets and prints speed, drops and object motion.
 //!
-//! `cargo run --release -p giraffe-physics --example random_targets -- [substeps] [iterations]`
+//! `cargo run --release -p giraffe-physics --example random_targets -- [substeps] [iterations] [sweeps]`
 
 use giraffe_physics::{EpisodePlan, HandSim, PhysicsSettings, SceneModel, WorldParameters};
 use giraffe_robots::{Hand, OBJECTS, SeedTree, Signal, SignalFrame, SignalLayout, Stream, load_robot, tasks::TASKS};
@@ -10,7 +10,11 @@ use std::sync::Arc;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut number = |default| arguments.next().map_or(Ok(default), |text| text.parse());
-    let settings = PhysicsSettings { substep_count: number(2)?, solver_iteration_count: number(1)? };
+    let settings = PhysicsSettings {
+        substep_count: number(2)?,
+        solver_iteration_count: number(1)?,
+        inner_iteration_count: number(16)?,
+    };
     let robot = Arc::new(load_robot("leap-right")?);
     let scene = Arc::new(SceneModel::new(Arc::clone(&robot), OBJECTS[0].clone(), settings));
     let seeds = SeedTree::new(1);

@@ -17,14 +17,17 @@ pub struct SceneModel {
 pub struct PhysicsSettings {
     /// Physics steps per control step.
     pub substep_count: u32,
-    /// Solver iterations per physics step.
+    /// Solver iterations per physics step: each integrates a part of it.
     pub solver_iteration_count: u32,
+    /// Sweeps over all contacts and joints within one solver iteration. Cheap, and what friction needs: with one sweep
+    /// a policy learns to turn the object by friction that the solver failed to apply.
+    pub inner_iteration_count: u32,
 }
 
 impl Default for PhysicsSettings {
-    /// 25 ms steps with one iteration: joints within 3.7 mrad rms of a reference at 0.5 ms.
+    /// 25 ms steps of one iteration with 16 sweeps: a policy turns the cube as fast as with twenty times finer steps.
     fn default() -> Self {
-        Self { substep_count: 2, solver_iteration_count: 1 }
+        Self { substep_count: 2, solver_iteration_count: 1, inner_iteration_count: 16 }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 #[test]
 fn the_object_falls_freely_until_it_meets_the_hand() {
-    let scene = support::scene_with(PhysicsSettings { substep_count: 50, solver_iteration_count: 1 });
+    let scene = support::scene_with(PhysicsSettings { substep_count: 50, ..PhysicsSettings::default() });
     let mut plan = support::plan(&scene);
     plan.start.palm_from_object.translation.z = 1.0;
     let mut sim = HandSim::new(Arc::clone(&scene), plan);

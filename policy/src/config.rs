@@ -63,9 +63,9 @@ pub struct PpoConfig {
 impl Default for PpoConfig {
     fn default() -> Self {
         Self {
-            encoder_width: 128,
+            encoder_width: 64,
             core: CoreKind::Lstm,
-            core_width: 128,
+            core_width: 64,
             memoryless: false,
             horizon_steps: 32,
             epoch_count: 4,

@@ -111,6 +111,7 @@ fn integration_parameters(scene: &SceneModel, parameters: &WorldParameters) -> I
         static_contact_softness: softness,
         length_unit: LENGTH_UNIT_M,
         num_solver_iterations: scene.settings().solver_iteration_count as usize,
+        num_internal_pgs_iterations: scene.settings().inner_iteration_count as usize,
         max_ccd_substeps: 0,
         normalized_contact_recycle_distance: CONTACT_RECYCLE_DISTANCE,
         friction_model: FrictionModel::Coulomb,
