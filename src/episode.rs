@@ -56,7 +56,7 @@ impl EpisodeResult {
 }
 
 /// A policy with everything it needs to run one hand.
-pub struct Pilot<'p> {
+pub struct Pilot {
     runner: PolicyRunner,
     encoder: ObservationEncoder,
     decoder: ActionDecoder,
@@ -67,12 +67,11 @@ pub struct Pilot<'p> {
     observation: Vec<f32>,
     actions: Vec<f32>,
     targets: Vec<f32>,
-    policy: std::marker::PhantomData<&'p Policy>,
 }
 
-impl<'p> Pilot<'p> {
+impl Pilot {
     /// A pilot for `task`, with encoder and decoder rebuilt from what the policy was trained with.
-    pub fn new(policy: &'p Policy, task: &'static dyn Task, memoryless: bool) -> Self {
+    pub fn new(policy: &Policy, task: &'static dyn Task, memoryless: bool) -> Self {
         let manifest = policy.manifest();
         let joint_count = manifest.context.action.width();
         Self {
@@ -86,7 +85,6 @@ impl<'p> Pilot<'p> {
             observation: vec![0.0; manifest.observation.actor_width()],
             actions: vec![0.0; joint_count],
             targets: vec![0.0; joint_count],
-            policy: std::marker::PhantomData,
         }
     }
 
