@@ -50,6 +50,8 @@ pub struct Progress {
     pub previous: ObjectPose,
     /// Net rotation about the task's axis before any drop, rad.
     pub rotation_rad: f64,
+    /// Rotation about the task's axis in the last step, rad.
+    pub turned_rad: f32,
     /// Control steps so far.
     pub step_count: u32,
     /// Whether the object was dropped.
@@ -65,6 +67,7 @@ impl Progress {
             start: pose,
             previous: pose,
             rotation_rad: 0.0,
+            turned_rad: 0.0,
             step_count: 0,
             dropped: false,
             previous_targets_rad: Vec::new(),

@@ -30,6 +30,9 @@ const MAX_RAD_PER_STEP: f32 = 0.06;
 const TRACKING_BAND_RAD: f32 = 0.4;
 /// Rates of turn beyond this earn nothing more, rad/s.
 const RATE_CLIP_RAD_PER_SEC: f32 = 0.5;
+/// Turning back costs in full up to this, rad/s. With the same clip both ways a policy learns to turn slowly and snap
+/// back fast, and is paid for going nowhere.
+const BACKWARD_CLIP_RAD_PER_SEC: f32 = 4.0;
 /// Within this of its home, horizontally, m, the object may wander freely.
 const FREE_DRIFT_M: f32 = 0.025;
 /// Control steps of an episode: 20 s at 20 Hz.
@@ -112,10 +115,12 @@ impl Task for RotateZ {
         if far || pose.position_m.z < PALM_HEIGHT_M {
             progress.dropped = true;
         }
+        progress.turned_rad = 0.0;
         if progress.dropped {
             return Outcome::Dropped;
         }
-        progress.rotation_rad += f64::from(twist_about_z_rad(&progress.previous, pose));
+        progress.turned_rad = twist_about_z_rad(&progress.previous, pose);
+        progress.rotation_rad += f64::from(progress.turned_rad);
         progress.previous = *pose;
         Outcome::Running
     }
@@ -123,7 +128,7 @@ impl Task for RotateZ {
     fn rewards(&self, robot: &RobotModel, progress: &Progress, outcome: Outcome, truth: &SignalFrame) -> RewardTerms {
         let read = |signal| truth.read(signal).unwrap_or(&[]);
         let squares = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>();
-        let rate = read(Signal::ObjectAngularVelocity).get(2).copied().unwrap_or(0.0);
+        let rate = progress.turned_rad / robot.control.period_secs;
         let sliding = squares(read(Signal::ObjectLinearVelocity)).sqrt();
         let targets = read(Signal::JointTarget);
         let posture: f32 =
@@ -132,7 +137,7 @@ impl Task for RotateZ {
             targets.iter().zip(&progress.previous_targets_rad).map(|(now, then)| (now - then).powi(2)).sum();
         let dropped = if outcome == Outcome::Dropped { 1.0 } else { 0.0 };
         let terms = [
-            ("rotation", 1.25 * rate.clamp(-RATE_CLIP_RAD_PER_SEC, RATE_CLIP_RAD_PER_SEC)),
+            ("rotation", 1.25 * rate.clamp(-BACKWARD_CLIP_RAD_PER_SEC, RATE_CLIP_RAD_PER_SEC)),
             ("sliding", -0.3 * sliding.min(10.0)),
             ("posture", -0.02 * posture),
             ("target_change", -0.5 * haste),
