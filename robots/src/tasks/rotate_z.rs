@@ -207,4 +207,23 @@ mod tests {
         let mut progress = Progress::new(pose(0.1, 0.03, 0.0));
         assert_eq!(RotateZ.advance(&mut progress, &pose(0.1, -0.04, 0.0)), Outcome::Dropped);
     }
+
+    #[test]
+    fn turning_slowly_and_snapping_back_is_not_paid() {
+        let robot = crate::load_robot("leap-right").expect("the built-in hand");
+        let truth = SignalFrame::new(crate::SignalLayout { joint_count: 16, parameter_count: 0 });
+        let paid = |yaws_rad: &[f32]| -> f32 {
+            let mut progress = Progress::new(pose(0.1, 0.05, 0.0));
+            let step = |yaw_rad: &f32| {
+                let outcome = RotateZ.advance(&mut progress, &pose(0.1, 0.05, *yaw_rad));
+                RotateZ.rewards(&robot, &progress, outcome, &truth).total()
+            };
+            yaws_rad.iter().map(step).sum()
+        };
+        // 0.4 rad/s forward for seven steps, then all the way back in one, at 2.8 rad/s.
+        let rocking: Vec<f32> = (1..=80).map(|step| 0.02 * (step % 8) as f32).collect();
+        let turning: Vec<f32> = (1..=80).map(|step| 0.02 * step as f32).collect();
+        assert!(paid(&turning) > 3.0, "{}", paid(&turning));
+        assert!(paid(&rocking) < 1e-3, "{}", paid(&rocking));
+    }
 }
