@@ -11,6 +11,7 @@ use crate::seed::StreamRng;
 use crate::signal::Signal;
 use nalgebra::{Isometry3, Quaternion, UnitQuaternion, Vector3};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 
 /// One task. Rows of [`crate::tasks::TASKS`].
 pub trait Task: Send + Sync {
@@ -50,8 +51,8 @@ pub struct Progress {
     pub previous: ObjectPose,
     /// Net rotation about the task's axis before any drop, rad.
     pub rotation_rad: f64,
-    /// Rotation about the task's axis in the last step, rad.
-    pub turned_rad: f32,
+    /// Rotation about the task's axis in each of the latest steps, rad; oldest first, as many as the task asks for.
+    pub recent_turns_rad: VecDeque<f32>,
     /// Control steps so far.
     pub step_count: u32,
     /// Whether the object was dropped.
@@ -67,7 +68,7 @@ impl Progress {
             start: pose,
             previous: pose,
             rotation_rad: 0.0,
-            turned_rad: 0.0,
+            recent_turns_rad: VecDeque::new(),
             step_count: 0,
             dropped: false,
             previous_targets_rad: Vec::new(),
