@@ -26,6 +26,7 @@ pub fn scene() -> Arc<SceneModel> {
             body("tip", Some(1), Region::Tip),
         ],
         joints: vec![joint("root", 1), joint("end", 2)],
+        couplings: Vec::new(),
         fingertips: Vec::new(),
         contact_excludes: Vec::new(),
         control: ControlSpec { period_secs: 0.05 },

@@ -123,6 +123,7 @@ fn assemble(name: &str, hand: HandFile, settings: Settings) -> RobotModel {
         home_rad: in_file.iter().map(|index| home_in_file[*index]).collect(),
         joints: in_file.iter().zip(rows).map(|(index, row)| joint(&hinges[*index], row)).collect(),
         bodies,
+        couplings: Vec::new(),
         fingertips,
         contact_excludes,
         control: settings.control.into_inner(),

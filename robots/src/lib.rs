@@ -34,8 +34,8 @@ pub use description::{DescriptionError, ROBOTS, RobotEntry, load_robot};
 pub use encoder::ObservationEncoder;
 pub use frame::{Nanos, SignalFrame, SignalLayout};
 pub use model::{
-    BodyModel, ControlSpec, DeviceMapping, FingertipModel, GeomModel, GeomShape, HoldAt, JointModel, Limits, Region,
-    RobotModel, SafetySpec,
+    BodyModel, ControlSpec, DeviceMapping, FingertipModel, GeomModel, GeomShape, HoldAt, JointCoupling, JointModel,
+    Limits, Region, RobotModel, SafetySpec,
 };
 pub use names::{UnknownName, nearest_name};
 pub use object::{OBJECTS, ObjectModel, ObjectPose, find_object};

@@ -40,6 +40,8 @@ pub struct RobotModel {
     pub bodies: Vec<BodyModel>,
     /// Joints in canonical order (the order of `robot.toml`), used everywhere.
     pub joints: Vec<JointModel>,
+    /// Joints without a servo of their own, which follow another joint.
+    pub couplings: Vec<JointCoupling>,
     /// Points whose position is compared at a handshake.
     pub fingertips: Vec<FingertipModel>,
     /// Pairs of bodies (indices, smaller first) that never collide.
@@ -117,6 +119,22 @@ pub enum GeomShape {
         /// Radius.
         radius_m: f32,
     },
+    /// Cylinder along z.
+    Cylinder {
+        /// Half of its length.
+        half_length_m: f32,
+        /// Radius.
+        radius_m: f32,
+    },
+    /// Prism along z over a regular polygon, of which one corner lies on the x axis.
+    Prism {
+        /// Number of sides, 3 or more.
+        side_count: u32,
+        /// Half of its length.
+        half_length_m: f32,
+        /// Distance of the corners from the axis.
+        radius_m: f32,
+    },
 }
 
 /// Part of a hand, for friction that differs by region.
@@ -158,6 +176,22 @@ pub struct JointModel {
     pub armature_kg_m2: f32,
     /// Device id, sign and zero: for drivers only.
     pub device: DeviceMapping,
+}
+
+/// A joint that follows another one, as the last two of a finger do whose one tendon moves both.
+///
+/// `follower angle = ratio * leader angle + offset`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JointCoupling {
+    /// The joint with the servo, as an index into `RobotModel::joints`.
+    pub leader: usize,
+    /// The joint that follows.
+    pub follower: usize,
+    /// Angle of the follower per angle of the leader.
+    pub ratio: f32,
+    /// Angle of the follower where the leader stands at zero, rad.
+    pub offset_rad: f32,
 }
 
 /// How a joint is wired.
@@ -225,6 +259,11 @@ impl RobotModel {
     /// Number of joints.
     pub fn joint_count(&self) -> usize {
         self.joints.len()
+    }
+
+    /// The joints with a servo of their own, as indices: all that follow no other.
+    pub fn actuated_joints(&self) -> Vec<usize> {
+        (0..self.joints.len()).filter(|joint| self.couplings.iter().all(|c| c.follower != *joint)).collect()
     }
 
     /// Pose of every body in the palm frame, for joint angles in canonical order.

@@ -57,6 +57,7 @@ pub fn small_hand() -> RobotModel {
             joint("finger_bend", 2, [0.0, 1.0, 0.2], -0.3, 2.0),
             joint("thumb_bend", 3, [1.0, 0.3, 0.0], -0.5, 1.5),
         ],
+        couplings: Vec::new(),
         fingertips: vec![
             FingertipModel { name: "finger".to_owned(), body: 2, point_m: Point3::new(0.05, 0.0, 0.0) },
             FingertipModel { name: "thumb".to_owned(), body: 3, point_m: Point3::new(0.0, 0.06, 0.01) },

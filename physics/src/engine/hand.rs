@@ -3,10 +3,10 @@
 //! The palm does not move, so the fingers are independent chains. As one multibody they would share one dense
 //! mass matrix and cost five times as much; so each chain gets a fixed root at the palm's pose.
 
-use super::{convert, groups};
+use super::{convert, groups, shape};
 use crate::parameters::{JointParameters, WorldParameters};
 use crate::scene::SceneModel;
-use giraffe_robots::{BodyModel, GeomModel, GeomShape, JointModel, Region, RobotModel};
+use giraffe_robots::{BodyModel, GeomModel, JointModel, Region, RobotModel};
 use nalgebra::{Isometry3, UnitQuaternion, Vector3};
 use rapier3d::prelude::*;
 
@@ -114,33 +114,22 @@ fn insert_geoms(
     let robot: &RobotModel = scene.robot();
     let filter = groups::of_body(robot, body);
     for geom in &robot.bodies[body].geoms {
-        let collider = geom_collider(geom, parameters)
-            .position(convert::pose(&(parent_from_body * geom.body_from_geom)))
-            .collision_groups(filter);
+        let at = parent_from_body * geom.body_from_geom;
+        let collider = geom_collider(geom, parameters, &at).collision_groups(filter);
         physics.insert_collider(collider, handle);
     }
 }
 
 /// The collider of one shape. The object's own friction is zero and the rule takes the larger of the two, so a
 /// hand shape's coefficient *is* the pair's.
-fn geom_collider(geom: &GeomModel, parameters: &WorldParameters) -> ColliderBuilder {
+fn geom_collider(geom: &GeomModel, parameters: &WorldParameters, at: &Isometry3<f32>) -> ColliderBuilder {
     let scale = if geom.region == Region::Tip { parameters.hand.tip_size_scale } else { 1.0 };
-    shape(&geom.shape, scale)
+    shape::collider(&geom.shape, scale, at)
         .density(0.0)
         .friction(parameters.contact.friction(geom.region))
         .friction_combine_rule(CoefficientCombineRule::Max)
         .restitution(parameters.contact.restitution)
         .restitution_combine_rule(CoefficientCombineRule::Max)
-}
-
-pub(super) fn shape(shape: &GeomShape, scale: f32) -> ColliderBuilder {
-    match *shape {
-        GeomShape::Box { half_extents_m: [x, y, z] } => ColliderBuilder::cuboid(x * scale, y * scale, z * scale),
-        GeomShape::Capsule { half_length_m, radius_m } => {
-            ColliderBuilder::capsule_z(half_length_m * scale, radius_m * scale)
-        }
-        GeomShape::Sphere { radius_m } => ColliderBuilder::ball(radius_m * scale),
-    }
 }
 
 /// A hinge whose free axis is rapier's x, with a force-based position servo.

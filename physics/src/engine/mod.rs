@@ -7,6 +7,7 @@ mod convert;
 mod groups;
 mod hand;
 mod object;
+mod shape;
 
 use crate::parameters::WorldParameters;
 use crate::scene::SceneModel;

@@ -1,6 +1,6 @@
 //! The object: one free body of even density.
 
-use super::{convert, groups, hand};
+use super::{convert, groups, shape};
 use crate::parameters::WorldParameters;
 use crate::scene::SceneModel;
 use giraffe_robots::GeomShape;
@@ -24,7 +24,7 @@ pub(super) fn insert(
         .pose(convert::pose(palm_from_object))
         .additional_mass_properties(mass)
         .can_sleep(false);
-    let collider = hand::shape(model_shape, object.size_scale)
+    let collider = shape::collider(model_shape, object.size_scale, &Isometry3::identity())
         .density(0.0)
         .friction(0.0)
         .friction_combine_rule(CoefficientCombineRule::Max)
@@ -52,5 +52,22 @@ fn even_inertia(shape: &GeomShape, scale: f32, mass_kg: f32) -> [f32; 3] {
             let across = mass_kg * (3.0 * radius2 + length2) / 12.0;
             [across, across, 0.5 * mass_kg * radius2]
         }
+        GeomShape::Cylinder { half_length_m, radius_m } => {
+            let radius2 = (radius_m * scale).powi(2);
+            prism_inertia(mass_kg, 0.25 * radius2, half_length_m * scale)
+        }
+        GeomShape::Prism { side_count, half_length_m, radius_m } => {
+            // Mean of x^2 over a regular polygon: R^2 (2 + cos(2 pi / n)) / 12.
+            let turn = std::f32::consts::TAU / side_count as f32;
+            let radius2 = (radius_m * scale).powi(2);
+            prism_inertia(mass_kg, radius2 * (2.0 + turn.cos()) / 12.0, half_length_m * scale)
+        }
     }
+}
+
+/// Moments of a straight body along z whose cross-section has the mean square distance `mean_x2` from the y axis and
+/// as much from the x axis.
+fn prism_inertia(mass_kg: f32, mean_x2: f32, half_length_m: f32) -> [f32; 3] {
+    let across = mass_kg * (mean_x2 + half_length_m * half_length_m / 3.0);
+    [across, across, 2.0 * mass_kg * mean_x2]
 }
