@@ -1,7 +1,7 @@
 //! One simulated hand with an object, for one episode. Implements [`Hand`], as a real hand does.
 
 use crate::actuation::DelayLine;
-use crate::engine::World;
+use crate::engine::{ContactSummary, World};
 use crate::parameters::{Disturbance, EpisodePlan};
 use crate::scene::SceneModel;
 use crate::sensing::JointSensor;
@@ -96,7 +96,12 @@ impl HandSim {
 
     /// Sum of the normal forces between hand and object in the last physics step, N.
     pub fn object_contact_force_newton(&self) -> f32 {
-        self.world.object_contact_force_newton()
+        self.object_contacts().total().normal_force_newton
+    }
+
+    /// What the object touched in the last physics step: points, normal forces and penetration, by region of the hand.
+    pub fn object_contacts(&self) -> ContactSummary {
+        self.world.object_contacts()
     }
 
     /// A disturbance that acts from the next step on.

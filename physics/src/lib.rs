@@ -22,6 +22,7 @@ mod scene;
 mod sensing;
 mod worlds;
 
+pub use engine::{ContactSummary, ContactTotals};
 pub use hand_sim::HandSim;
 pub use parameters::{
     ActuationParameters, ContactParameters, Disturbance, EpisodePlan, GRAVITY_M_PER_SEC2, HandParameters,

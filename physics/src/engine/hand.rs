@@ -3,7 +3,7 @@
 //! The palm does not move, so the fingers are independent chains. As one multibody they would share one dense
 //! mass matrix and cost five times as much; so each chain gets a fixed root at the palm's pose.
 
-use super::{convert, groups, shape};
+use super::{contact, convert, groups, shape};
 use crate::parameters::{JointParameters, WorldParameters};
 use crate::scene::SceneModel;
 use giraffe_robots::{BodyModel, GeomModel, JointModel, Region, RobotModel};
@@ -20,6 +20,13 @@ impl HandJoint {
         let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
         let link = multibody.link_mut(link).expect("a link of this joint");
         link.joint.data.motors[JointAxis::AngX as usize].target_pos = target_rad;
+    }
+
+    /// Sets the largest torque of the servo, N m, from the next step on.
+    pub fn set_effort_limit(&self, joints: &mut MultibodyJointSet, newton_m: f32) {
+        let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
+        let link = multibody.link_mut(link).expect("a link of this joint");
+        link.joint.data.motors[JointAxis::AngX as usize].max_force = newton_m;
     }
 
     pub fn position(&self, joints: &MultibodyJointSet) -> f32 {
@@ -126,6 +133,7 @@ fn geom_collider(geom: &GeomModel, parameters: &WorldParameters, at: &Isometry3<
     let scale = if geom.region == Region::Tip { parameters.hand.tip_size_scale } else { 1.0 };
     shape::collider(&geom.shape, scale, at)
         .density(0.0)
+        .user_data(contact::mark(geom.region))
         .friction(parameters.contact.friction(geom.region))
         .friction_combine_rule(CoefficientCombineRule::Max)
         .restitution(parameters.contact.restitution)

@@ -3,6 +3,7 @@
 //! Everything a game engine would leave to defaults is set here on purpose: force-based motors with torque limits,
 //! the friction rule, contact softness, the length unit, no sleeping, no continuous collision detection.
 
+mod contact;
 mod convert;
 mod groups;
 mod hand;
@@ -11,6 +12,7 @@ mod shape;
 
 use crate::parameters::WorldParameters;
 use crate::scene::SceneModel;
+pub use contact::{ContactSummary, ContactTotals};
 use giraffe_robots::{EpisodeStart, ObjectPose};
 use hand::HandJoint;
 use rapier3d::prelude::*;
@@ -60,6 +62,21 @@ impl World {
         self.joints[joint].set_target(&mut self.physics.multibody_joints, target_rad);
     }
 
+    /// Sets the largest torque of one servo, N m, from the next step on.
+    pub fn set_effort_limit(&mut self, joint: usize, newton_m: f32) {
+        self.joints[joint].set_effort_limit(&mut self.physics.multibody_joints, newton_m);
+    }
+
+    /// True velocity of one joint, rad/s.
+    pub fn joint_velocity(&self, joint: usize) -> f32 {
+        self.joints[joint].velocity(&self.physics.multibody_joints)
+    }
+
+    /// True angle of one joint, rad.
+    pub fn joint_position(&self, joint: usize) -> f32 {
+        self.joints[joint].position(&self.physics.multibody_joints)
+    }
+
     /// Adds momentum to the object at its centre of mass, N s.
     pub fn push_object(&mut self, newton_secs: [f32; 3]) {
         self.physics.bodies[self.object].apply_impulse(Vector::from(newton_secs), true);
@@ -94,12 +111,9 @@ impl World {
         }
     }
 
-    /// Sum of the normal forces of the last step between the object and the hand, N.
-    pub fn object_contact_force_newton(&self) -> f32 {
-        let dt = self.physics.integration_parameters.dt;
-        let colliders = self.physics.bodies[self.object].colliders();
-        let pairs = colliders.iter().flat_map(|&handle| self.physics.narrow_phase.contact_pairs_with(handle));
-        pairs.map(|pair| pair.total_impulse_magnitude()).sum::<f32>() / dt
+    /// What the object touched in the last step, by region of the hand.
+    pub fn object_contacts(&self) -> ContactSummary {
+        contact::summarize(&self.physics, self.object)
     }
 }
 
