@@ -81,7 +81,7 @@ fn robot_text(robot: &RobotModel) -> String {
             joint.damping_newton_m_secs_per_rad,
             joint.effort_limit_newton_m,
             home,
-            joint.device.id
+            joint.device.map_or_else(|| "-".to_owned(), |device| device.id.to_string())
         );
     }
     text

@@ -73,7 +73,8 @@ impl Pilot {
     /// A pilot for `task`, with encoder and decoder rebuilt from what the policy was trained with.
     pub fn new(policy: &Policy, task: &'static dyn Task, memoryless: bool) -> Self {
         let manifest = policy.manifest();
-        let joint_count = manifest.context.action.width();
+        let action = &manifest.context.action;
+        let (action_count, joint_count) = (action.width(), action.joints().len());
         Self {
             runner: PolicyRunner::new(policy),
             encoder: ObservationEncoder::new(&manifest.observation),
@@ -81,9 +82,9 @@ impl Pilot {
             task,
             step_count: task.episode_step_count(),
             memoryless,
-            sensed: SignalFrame::new(SignalLayout { joint_count, parameter_count: 0 }),
+            sensed: SignalFrame::new(SignalLayout { joint_count, action_count, parameter_count: 0 }),
             observation: vec![0.0; manifest.observation.actor_width()],
-            actions: vec![0.0; joint_count],
+            actions: vec![0.0; action_count],
             targets: vec![0.0; joint_count],
         }
     }

@@ -37,9 +37,8 @@ impl SimDriver {
     /// # Errors
     /// When the simulated hand cannot be read.
     pub fn new(parts: Parts, hidden: FixedRanges) -> Result<Self, DriverError> {
-        let joint_count = parts.scene.robot().joint_count();
         let sim = HandSim::new(Arc::clone(&parts.scene), hidden.plan(0, 0));
-        let sensed = SignalFrame::new(SignalLayout { joint_count, parameter_count: 0 });
+        let sensed = SignalFrame::new(SignalLayout::of(parts.scene.robot(), 0));
         let mut driver = Self { parts, hidden, sim, sensed, targets: Vec::new() };
         driver.begin()?;
         Ok(driver)

@@ -55,7 +55,7 @@ impl BridgeServer {
         spec.loop_period_secs = f64::from(driver.loop_period_secs());
         spec.rehearsal = driver.rehearsal().is_some();
         spec.object_pose = driver.has_object();
-        let layout = SignalLayout { joint_count: spec.robot.joint_count(), parameter_count: 0 };
+        let layout = SignalLayout::of(&spec.robot, 0);
         let core = ServerCore::new(spec, clock.now())?;
         let sockets = ServerSockets::bind(&Endpoints::parse(endpoint)?)?;
         Ok(Self { core, driver, sockets, clock, frame: SignalFrame::new(layout), exit, ended: false })

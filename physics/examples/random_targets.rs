@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             noise_seed: episode,
         };
         let mut sim = HandSim::new(Arc::clone(&scene), plan);
-        let mut sensed = SignalFrame::new(SignalLayout { joint_count: robot.joint_count(), parameter_count: 0 });
+        let mut sensed = SignalFrame::new(SignalLayout::of(&robot, 0));
         sim.observe(&mut sensed)?;
         let start = sim.object_pose();
         for _ in 0..400 {

@@ -40,7 +40,7 @@ impl HandSim {
         let joint_count = robot.joint_count();
         assert_eq!(plan.parameters.joints.len(), joint_count, "parameters of every joint");
         let start = &plan.start.joint_positions_rad;
-        let layout = SignalLayout { joint_count, parameter_count: plan.sampled.len() };
+        let layout = SignalLayout::of(robot, plan.sampled.len());
         let parameters = &plan.parameters;
         let mut sim = Self {
             world: World::build(&scene, parameters, &plan.start),

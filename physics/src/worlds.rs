@@ -134,7 +134,7 @@ impl WorldBatch for HandWorlds {
     }
 
     fn action_width(&self) -> usize {
-        self.shared.scene.robot().joint_count()
+        self.shared.scene.robot().actuated_joints().len()
     }
 
     fn world_count(&self) -> usize {
@@ -201,7 +201,7 @@ impl WorldBatch for HandWorlds {
         if saved.worlds.len() != self.worlds.len() {
             return Err(format!("{} worlds were saved, {} are here", saved.worlds.len(), self.worlds.len()));
         }
-        let joint_count = self.action_width();
+        let joint_count = self.shared.scene.robot().joint_count();
         let fits = |plan: &EpisodePlan| plan.parameters.joints.len() == joint_count;
         if !saved.worlds.iter().all(|world| fits(&world.plan)) {
             return Err(format!("the saved worlds have another hand; this one has {joint_count} joints"));
@@ -229,7 +229,7 @@ impl WorldBatch for HandWorlds {
 impl World {
     fn new(shared: &Shared, index: u64, episode: u64, plan: EpisodePlan) -> Self {
         let robot = shared.scene.robot();
-        let layout = SignalLayout { joint_count: robot.joint_count(), parameter_count: plan.sampled.len() };
+        let layout = SignalLayout::of(robot, plan.sampled.len());
         let sim = HandSim::new(Arc::clone(&shared.scene), plan);
         Self {
             index,

@@ -2,7 +2,7 @@
 
 use giraffe_physics::{PhysicsSettings, SceneModel, WorldParameters};
 use giraffe_robots::{
-    BodyModel, ControlSpec, DeviceMapping, GeomModel, GeomShape, HoldAt, JointModel, Limits, OBJECTS, Region,
+    BodyModel, ControlSpec, GeomModel, GeomShape, HoldAt, JointModel, Limits, OBJECTS, Region,
     RobotModel, SafetySpec, Task,
 };
 use nalgebra::{Isometry3, Point3, UnitQuaternion, Vector3};
@@ -80,6 +80,6 @@ fn joint(name: &str, body: usize) -> JointModel {
         damping_newton_m_secs_per_rad: 0.2,
         friction_loss_newton_m: 0.02,
         armature_kg_m2: 0.001,
-        device: DeviceMapping { id: 1, sign: 1.0, zero_rad: 0.0 },
+        device: None,
     }
 }

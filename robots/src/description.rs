@@ -5,19 +5,21 @@
 //! cannot: canonical joint order, servo ids, fingertips, control period, safety. To add a hand: a folder in
 //! `descriptions/` and its line in [`ROBOTS`]; or no line, and the folder's path wherever a name is asked for.
 
+mod coupling;
 mod error;
 mod fingerprint;
 mod grammar;
+mod lock;
 mod mjcf;
 mod settings;
 
 pub use error::{DescriptionError, Place};
 
-use crate::model::{FingertipModel, JointModel, Region, RobotModel};
+use crate::model::{BodyModel, FingertipModel, JointCoupling, JointModel, Region, RobotModel};
 use crate::names::UnknownName;
 use mjcf::{HandFile, Hinge};
 use nalgebra::{Isometry3, Point3};
-use settings::{JointRow, Settings};
+use settings::{JointRow, Regions, Settings};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -25,10 +27,14 @@ use std::path::Path;
 /// A built-in hand.
 #[derive(Debug, Clone, Copy)]
 pub struct RobotEntry {
-    /// Name, as in `--robot`, and of its folder.
+    /// Name, as in `--robot`.
     pub name: &'static str,
     /// One sentence.
     pub doc: &'static str,
+    /// Name of its folder. Two hands may share one.
+    pub folder: &'static str,
+    /// Whether the `locked_joints` of the folder are free.
+    unlocked: bool,
     hand_xml: &'static str,
     robot_toml: &'static str,
 }
@@ -37,6 +43,8 @@ pub struct RobotEntry {
 pub static ROBOTS: &[RobotEntry] = &[RobotEntry {
     name: "leap-right",
     doc: "LEAP hand, right (Shaw et al. 2023): four fingers, 16 servos",
+    folder: "leap-right",
+    unlocked: false,
     hand_xml: include_str!("../descriptions/leap-right/hand.xml"),
     robot_toml: include_str!("../descriptions/leap-right/robot.toml"),
 }];
@@ -50,7 +58,8 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// When there is no such hand, or when a file is missing or wrong; the message names file and line.
 pub fn load_robot(name_or_path: &str) -> Result<RobotModel, DescriptionError> {
     if let Some(entry) = ROBOTS.iter().find(|entry| entry.name == name_or_path) {
-        return read_robot(entry.name, entry.hand_xml, entry.robot_toml);
+        let source = Source { folder: entry.folder, hand_xml: entry.hand_xml, robot_toml: entry.robot_toml };
+        return read_robot(entry.name, &source, entry.unlocked);
     }
     let folder = Path::new(name_or_path);
     if !folder.is_dir() && !name_or_path.contains(std::path::MAIN_SEPARATOR) {
@@ -61,7 +70,7 @@ pub fn load_robot(name_or_path: &str) -> Result<RobotModel, DescriptionError> {
     let robot_toml = read_file(&folder.join("robot.toml"))?;
     let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     let name = absolute.file_name().map_or_else(|| name_or_path.into(), |name| name.to_string_lossy());
-    read_robot(&name, &hand_xml, &robot_toml)
+    read_robot(&name, &Source { folder: &name, hand_xml: &hand_xml, robot_toml: &robot_toml }, false)
 }
 
 fn read_file(path: &Path) -> Result<String, DescriptionError> {
@@ -75,38 +84,42 @@ fn read_file(path: &Path) -> Result<String, DescriptionError> {
     Ok(text)
 }
 
+/// The texts of a hand's two files.
+struct Source<'t> {
+    folder: &'t str,
+    hand_xml: &'t str,
+    robot_toml: &'t str,
+}
+
 /// Reads a hand from the texts of its two files.
-fn read_robot(name: &str, hand_xml: &str, robot_toml: &str) -> Result<RobotModel, DescriptionError> {
-    let hand = mjcf::read_hand(&format!("{name}/hand.xml"), hand_xml)?;
-    let settings = settings::read_settings(&format!("{name}/robot.toml"), robot_toml, &hand)?;
+fn read_robot(name: &str, source: &Source, unlocked: bool) -> Result<RobotModel, DescriptionError> {
+    let Source { folder, hand_xml, robot_toml } = source;
+    let mut hand = mjcf::read_hand(&format!("{folder}/hand.xml"), hand_xml)?;
+    let mut settings = settings::read_settings(&format!("{folder}/robot.toml"), robot_toml, &hand)?;
+    if !unlocked {
+        lock::lock(&mut hand, &mut settings);
+    }
     Ok(assemble(name, hand, settings))
 }
 
 /// Joins the two files. Everything was checked before.
 fn assemble(name: &str, hand: HandFile, settings: Settings) -> RobotModel {
-    let HandFile { mut bodies, hinges, contact_excludes, home_rad: home_in_file } = hand;
+    let HandFile { mut bodies, hinges, couplings, contact_excludes, home_rad: home_in_file } = hand;
     let rows: Vec<JointRow> = settings.joints.into_iter().map(toml::Spanned::into_inner).collect();
     let in_file: Vec<usize> = rows
         .iter()
         .map(|row| hinges.iter().position(|hinge| hinge.name == row.name).expect("every row names a hinge"))
         .collect();
+    let canonical = |own: usize| in_file.iter().position(|j| *j == own).expect("every hinge has a row");
     for body in &mut bodies {
-        body.joint = body.joint.map(|own| in_file.iter().position(|j| *j == own).expect("every hinge has a row"));
+        body.joint = body.joint.map(canonical);
     }
-    let regions = settings.regions.into_inner();
-    for body in &mut bodies {
-        let palm = regions.palm_bodies.contains(&body.name);
-        for geom in &mut body.geoms {
-            let tip = regions.tip_geoms.contains(&geom.name);
-            geom.region = if tip {
-                Region::Tip
-            } else if palm {
-                Region::Palm
-            } else {
-                Region::Link
-            };
-        }
-    }
+    let mut couplings: Vec<JointCoupling> = couplings
+        .into_iter()
+        .map(|c| JointCoupling { leader: canonical(c.leader), follower: canonical(c.follower), ..c })
+        .collect();
+    couplings.sort_by_key(|coupling| coupling.follower);
+    set_regions(&mut bodies, &settings.regions.into_inner());
     let fingertips = settings
         .fingertips
         .into_iter()
@@ -123,7 +136,7 @@ fn assemble(name: &str, hand: HandFile, settings: Settings) -> RobotModel {
         home_rad: in_file.iter().map(|index| home_in_file[*index]).collect(),
         joints: in_file.iter().zip(rows).map(|(index, row)| joint(&hinges[*index], row)).collect(),
         bodies,
-        couplings: Vec::new(),
+        couplings,
         fingertips,
         contact_excludes,
         control: settings.control.into_inner(),
@@ -135,6 +148,22 @@ fn assemble(name: &str, hand: HandFile, settings: Settings) -> RobotModel {
     robot.kinematics_fingerprint = fingerprint::kinematics(&robot);
     robot.dynamics_fingerprint = fingerprint::dynamics(&robot);
     robot
+}
+
+fn set_regions(bodies: &mut [BodyModel], regions: &Regions) {
+    for body in bodies {
+        let palm = regions.palm_bodies.contains(&body.name);
+        for geom in &mut body.geoms {
+            let tip = regions.tip_geoms.contains(&geom.name);
+            geom.region = if tip {
+                Region::Tip
+            } else if palm {
+                Region::Palm
+            } else {
+                Region::Link
+            };
+        }
+    }
 }
 
 fn joint(hinge: &Hinge, row: JointRow) -> JointModel {

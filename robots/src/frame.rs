@@ -1,5 +1,6 @@
 //! A frame is one instant of named numbers in SI units, each with the time it was measured.
 
+use crate::model::RobotModel;
 use crate::signal::{Shape, Signal};
 use serde::{Deserialize, Serialize};
 
@@ -29,15 +30,23 @@ impl Nanos {
 pub struct SignalLayout {
     /// Number of joints.
     pub joint_count: usize,
+    /// Number of actions: one per joint with a servo of its own.
+    pub action_count: usize,
     /// Number of sampled world parameters (0 where nobody samples).
     pub parameter_count: usize,
 }
 
 impl SignalLayout {
+    /// The widths for one hand, with so many sampled world parameters.
+    pub fn of(robot: &RobotModel, parameter_count: usize) -> Self {
+        Self { joint_count: robot.joint_count(), action_count: robot.actuated_joints().len(), parameter_count }
+    }
+
     /// Number of elements of `signal`.
     pub fn width(&self, signal: Signal) -> usize {
         match signal.definition().shape {
             Shape::PerJoint => self.joint_count,
+            Shape::PerAction => self.action_count,
             Shape::Xyz => 3,
             Shape::QuaternionXyzw => 4,
             Shape::PerParameter => self.parameter_count,

@@ -166,7 +166,7 @@ pub struct JointModel {
     pub velocity_limit_rad_per_sec: f32,
     /// Largest torque of the servo.
     pub effort_limit_newton_m: f32,
-    /// Servo stiffness.
+    /// Servo stiffness. A joint that follows another has no servo: it shows the servo of the joint it follows.
     pub stiffness_newton_m_per_rad: f32,
     /// Passive damping of the joint, servo included.
     pub damping_newton_m_secs_per_rad: f32,
@@ -174,8 +174,9 @@ pub struct JointModel {
     pub friction_loss_newton_m: f32,
     /// Rotor inertia as seen at the joint.
     pub armature_kg_m2: f32,
-    /// Device id, sign and zero: for drivers only.
-    pub device: DeviceMapping,
+    /// Device id, sign and zero: for drivers only. `None` where nothing is wired to the joint itself (it follows
+    /// another) or the description does not say.
+    pub device: Option<DeviceMapping>,
 }
 
 /// A joint that follows another one, as the last two of a finger do whose one tendon moves both.
@@ -192,6 +193,13 @@ pub struct JointCoupling {
     pub ratio: f32,
     /// Angle of the follower where the leader stands at zero, rad.
     pub offset_rad: f32,
+}
+
+impl JointCoupling {
+    /// Where the follower stands when its leader stands at `leader_rad`, limits aside.
+    pub fn follower_rad(&self, leader_rad: f32) -> f32 {
+        self.offset_rad + self.ratio * leader_rad
+    }
 }
 
 /// How a joint is wired.
@@ -266,6 +274,18 @@ impl RobotModel {
         (0..self.joints.len()).filter(|joint| self.couplings.iter().all(|c| c.follower != *joint)).collect()
     }
 
+    /// Puts every joint that follows another where its leader puts it, rad, canonical order, within its limits.
+    ///
+    /// # Panics
+    /// When `positions_rad` has the wrong length: a mistake in this program.
+    pub fn couple(&self, positions_rad: &mut [f32]) {
+        assert_eq!(positions_rad.len(), self.joints.len(), "one angle per joint");
+        for coupling in &self.couplings {
+            let follower_rad = coupling.follower_rad(positions_rad[coupling.leader]);
+            positions_rad[coupling.follower] = self.joints[coupling.follower].position_limits_rad.clamp(follower_rad);
+        }
+    }
+
     /// Pose of every body in the palm frame, for joint angles in canonical order.
     ///
     /// # Panics
@@ -313,8 +333,13 @@ impl RobotModel {
 impl JointModel {
     /// The motion of the joint at `angle_rad`, in the moved body's frame.
     pub fn rotation(&self, angle_rad: f32) -> Isometry3<f32> {
-        let turn = UnitQuaternion::from_axis_angle(&self.axis, angle_rad);
-        let shift = self.anchor_m.coords - turn * self.anchor_m.coords;
-        Isometry3::from_parts(shift.into(), turn)
+        rotation_about(&self.axis, self.anchor_m, angle_rad)
     }
+}
+
+/// A turn about an axis through a point.
+pub(crate) fn rotation_about(axis: &UnitVector<Vector3<f32>>, anchor_m: Point3<f32>, angle_rad: f32) -> Isometry3<f32> {
+    let turn = UnitQuaternion::from_axis_angle(axis, angle_rad);
+    let shift = anchor_m.coords - turn * anchor_m.coords;
+    Isometry3::from_parts(shift.into(), turn)
 }

@@ -71,6 +71,9 @@ pub struct ObservationSchema {
     terms: Vec<ObservationTerm>,
     joints: Vec<NamedLimits>,
     parameters: Vec<NamedLimits>,
+    /// Joints that follow others and so have no action, as indices into `joints`, ascending.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    followers: Vec<usize>,
 }
 
 /// A schema as stored, before it is checked.
@@ -79,13 +82,16 @@ struct SchemaFields {
     terms: Vec<ObservationTerm>,
     joints: Vec<NamedLimits>,
     parameters: Vec<NamedLimits>,
+    /// None in what was stored before there were any.
+    #[serde(default)]
+    followers: Vec<usize>,
 }
 
 impl TryFrom<SchemaFields> for ObservationSchema {
     type Error = ObservationError;
 
     fn try_from(fields: SchemaFields) -> Result<Self, ObservationError> {
-        Self::checked(fields.terms, fields.joints, fields.parameters)
+        Self::checked(fields.terms, fields.joints, fields.parameters, fields.followers)
     }
 }
 
@@ -105,6 +111,14 @@ pub enum ObservationError {
         signal: &'static str,
         /// What does not fit.
         problem: &'static str,
+    },
+    /// A stored schema in which joints follow that it does not have.
+    #[error("joints {followers:?} of {joint_count} follow others: each must be one of them, in ascending order")]
+    NoSuchFollower {
+        /// How many joints there are.
+        joint_count: usize,
+        /// Those that should follow others.
+        followers: Vec<usize>,
     },
     /// Nothing was measured yet.
     #[error("{signal} was not measured yet, so there is no observation to act on")]
@@ -166,21 +180,28 @@ impl ObservationSchema {
             .iter()
             .map(|joint| NamedLimits { name: joint.name.clone(), limits: joint.position_limits_rad })
             .collect();
-        Self::checked(terms, joints, parameters)
+        let actuated = robot.actuated_joints();
+        let followers = (0..robot.joint_count()).filter(|joint| !actuated.contains(joint)).collect();
+        Self::checked(terms, joints, parameters, followers)
     }
 
     fn checked(
         terms: Vec<ObservationTerm>,
         joints: Vec<NamedLimits>,
         parameters: Vec<NamedLimits>,
+        followers: Vec<usize>,
     ) -> Result<Self, ObservationError> {
         for term in &terms {
             term.check()?;
         }
+        let ascending = followers.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascending || followers.last().is_some_and(|last| *last >= joints.len()) {
+            return Err(ObservationError::NoSuchFollower { joint_count: joints.len(), followers });
+        }
         let (mut ordered, critic): (Vec<_>, Vec<_>) =
             terms.into_iter().partition(|term| term.audience == Audience::ActorAndCritic);
         ordered.extend(critic);
-        Ok(Self { terms: ordered, joints, parameters })
+        Ok(Self { terms: ordered, joints, parameters, followers })
     }
 
     /// The schema of an environment without a hand: plain numbers, `actor_width` of them for the actor and
@@ -204,6 +225,7 @@ impl ObservationSchema {
             ],
             joints: named("value", actor_width),
             parameters: named("hidden", critic_only_width),
+            followers: Vec::new(),
         }
     }
 
@@ -229,7 +251,16 @@ impl ObservationSchema {
 
     /// The widths of the frames this schema reads.
     pub fn layout(&self) -> SignalLayout {
-        SignalLayout { joint_count: self.joints.len(), parameter_count: self.parameters.len() }
+        SignalLayout {
+            joint_count: self.joints.len(),
+            action_count: self.action_count(),
+            parameter_count: self.parameters.len(),
+        }
+    }
+
+    /// Number of joints that follow no other.
+    fn action_count(&self) -> usize {
+        self.joints.len() - self.followers.len()
     }
 
     /// Number of columns the actor reads.
@@ -256,6 +287,7 @@ impl ObservationSchema {
         match (term.encoding, term.signal.definition().shape) {
             (Encoding::Rotation6, _) => 6,
             (_, Shape::PerJoint) => self.joints.len(),
+            (_, Shape::PerAction) => self.action_count(),
             (_, Shape::Xyz) => 3,
             (_, Shape::QuaternionXyzw) => 4,
             (_, Shape::PerParameter) => self.parameters.len(),
@@ -282,6 +314,10 @@ impl ObservationSchema {
         match (term.encoding, term.signal.definition().shape) {
             (Encoding::Rotation6, _) => plain(&["r00", "r10", "r20", "r01", "r11", "r21"]),
             (_, Shape::PerJoint) => self.joints.iter().map(|joint| joint.name.clone()).collect(),
+            (_, Shape::PerAction) => {
+                let joints = self.joints.iter().enumerate().filter(|(index, _)| !self.followers.contains(index));
+                joints.map(|(_, joint)| joint.name.clone()).collect()
+            }
             (_, Shape::Xyz) => plain(&["x", "y", "z"]),
             (_, Shape::QuaternionXyzw) => plain(&["x", "y", "z", "w"]),
             (_, Shape::PerParameter) => self.parameters.iter().map(|p| p.name.clone()).collect(),
@@ -296,6 +332,9 @@ impl ObservationSchema {
         }
         for joint in &self.joints {
             hash.update(format!("{joint:?}"));
+        }
+        if !self.followers.is_empty() {
+            hash.update(format!("{:?}", self.followers));
         }
         hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }

@@ -85,6 +85,8 @@ pub enum ReferenceFrame {
 pub enum Shape {
     /// One per joint, in canonical order.
     PerJoint,
+    /// One per joint with a servo of its own, in canonical order.
+    PerAction,
     /// x, y, z.
     Xyz,
     /// Unit quaternion, x, y, z, w.
@@ -142,7 +144,7 @@ impl Signal {
     /// The one definition of this signal.
     pub fn definition(self) -> SignalDefinition {
         use ReferenceFrame::{Joint, None, Palm};
-        use Shape::{PerJoint, PerParameter, QuaternionXyzw, Xyz};
+        use Shape::{PerAction, PerJoint, PerParameter, QuaternionXyzw, Xyz};
         use Source::{Controller, Hand, SimulatorOnly, Tracker};
         let of = |name, unit, frame, shape, source, doc| SignalDefinition { name, unit, frame, shape, source, doc };
         match self {
@@ -154,7 +156,7 @@ impl Signal {
                 of("joint_target", Unit::Radian, Joint, PerJoint, Controller, "target last given to each servo")
             }
             Signal::PreviousAction => {
-                of("previous_action", Unit::One, Joint, PerJoint, Controller, "what the policy put out one step ago")
+                of("previous_action", Unit::One, Joint, PerAction, Controller, "what the policy put out one step ago")
             }
             Signal::ObjectPosition => {
                 of("object_position", Unit::Meter, Palm, Xyz, Tracker, "position of the object's frame")

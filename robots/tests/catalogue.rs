@@ -17,7 +17,7 @@ fn every_task_can_be_set_to_every_robot() {
                 .unwrap_or_else(|error| panic!("{} on {}: {error}", task.name(), entry.name));
             assert!(schema.actor_width() > 0 && schema.critic_width() > schema.actor_width());
             let action: ActionSchema = task.action(&robot);
-            assert_eq!(action.width(), robot.joint_count());
+            assert_eq!(action.width(), robot.actuated_joints().len());
             assert!(task.episode_step_count() > 0);
         }
     }

@@ -34,7 +34,7 @@ fn schema(terms: Vec<ObservationTerm>) -> ObservationSchema {
 }
 
 fn empty_frame() -> SignalFrame {
-    SignalFrame::new(SignalLayout { joint_count: 16, parameter_count: 2 })
+    SignalFrame::new(SignalLayout { joint_count: 16, action_count: 16, parameter_count: 2 })
 }
 
 /// A frame in which every element of every signal is `value`.
@@ -273,7 +273,7 @@ fn a_frame_takes_no_signal_of_the_wrong_width() {
 #[test]
 #[should_panic(expected = "this frame is of another hand")]
 fn a_frame_of_another_hand_is_not_read() {
-    let mut frame = SignalFrame::new(SignalLayout { joint_count: 15, parameter_count: 0 });
+    let mut frame = SignalFrame::new(SignalLayout { joint_count: 15, action_count: 15, parameter_count: 0 });
     frame.write(Signal::JointPosition, &[0.0; 15]);
     let schema = schema(vec![actor(Signal::JointPosition, Encoding::JointRange, 1)]);
     let _ = encode_actor(&mut ObservationEncoder::new(&schema), &frame);

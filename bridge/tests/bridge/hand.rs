@@ -38,7 +38,7 @@ fn joint(name: &str, body: usize, axis: [f32; 3], lower: f32, upper: f32) -> Joi
         damping_newton_m_secs_per_rad: 0.1,
         friction_loss_newton_m: 0.0,
         armature_kg_m2: 1e-3,
-        device: DeviceMapping { id: body as u8, sign: 1.0, zero_rad: 0.0 },
+        device: Some(DeviceMapping { id: body as u8, sign: 1.0, zero_rad: 0.0 }),
     }
 }
 
@@ -93,7 +93,7 @@ pub fn shuffled_hand() -> RobotModel {
 
 /// A frame with these angles, at rest.
 pub fn sensed(q: &[f32], now: Nanos) -> SignalFrame {
-    let mut frame = SignalFrame::new(SignalLayout { joint_count: q.len(), parameter_count: 0 });
+    let mut frame = SignalFrame::new(SignalLayout { joint_count: q.len(), action_count: q.len(), parameter_count: 0 });
     frame.begin(now);
     frame.write(Signal::JointPosition, q);
     frame.write(Signal::JointVelocity, &vec![0.0; q.len()]);

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-const LAYOUT: SignalLayout = SignalLayout { joint_count: 3, parameter_count: 0 };
+const LAYOUT: SignalLayout = SignalLayout { joint_count: 3, action_count: 3, parameter_count: 0 };
 
 /// A base endpoint whose four ports are free, and not given to another test of this process.
 fn endpoint() -> String {

@@ -34,7 +34,7 @@ pub fn plan(scene: &SceneModel) -> EpisodePlan {
 
 /// An empty frame for what `scene`'s hand senses.
 pub fn frame(scene: &SceneModel) -> SignalFrame {
-    SignalFrame::new(SignalLayout { joint_count: scene.robot().joint_count(), parameter_count: 0 })
+    SignalFrame::new(SignalLayout::of(scene.robot(), 0))
 }
 
 /// Holds `targets` for a number of control steps.

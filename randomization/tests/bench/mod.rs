@@ -139,7 +139,7 @@ impl Bench {
             noise_seed: 1,
         };
         let mut sim = HandSim::new(Arc::clone(&self.scene), plan);
-        let layout = SignalLayout { joint_count: self.scene.robot().joint_count(), parameter_count: 0 };
+        let layout = SignalLayout::of(self.scene.robot(), 0);
         let mut sensed = SignalFrame::new(layout);
         let step = |_| {
             sim.exchange(targets_rad, &mut sensed).expect("a finite world");

@@ -19,6 +19,10 @@ pub(super) fn kinematics(robot: &RobotModel) -> String {
         let pose = pose(&body.parent_from_body);
         line(&mut text, format_args!("body {:?} {:?} {pose}", body.parent, body.joint));
     }
+    for coupling in &robot.couplings {
+        let numbers = micro([&coupling.ratio, &coupling.offset_rad]);
+        line(&mut text, format_args!("coupling {} {} {numbers}", coupling.leader, coupling.follower));
+    }
     for tip in &robot.fingertips {
         line(&mut text, format_args!("fingertip {} {} {}", tip.name, tip.body, micro(tip.point_m.iter())));
     }

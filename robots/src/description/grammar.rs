@@ -27,6 +27,7 @@ use Value::{Class, MujocoOnly, NotAllZero, Numbers, Text};
 
 /// One element: its attributes and the elements it may hold.
 struct Element {
+    /// Its tag; `parent/tag` where the same tag means something else in that parent.
     tag: &'static str,
     attributes: &'static [(&'static str, Value)],
     children: &'static [&'static str],
@@ -39,7 +40,7 @@ const GRAMMAR: &[Element] = &[
     Element {
         tag: "mujoco",
         attributes: &[("model", Text)],
-        children: &["compiler", "option", "default", "worldbody", "contact", "actuator", "keyframe"],
+        children: &["compiler", "option", "default", "worldbody", "contact", "equality", "actuator", "keyframe"],
     },
     Element { tag: "compiler", attributes: &[("angle", Text), ("autolimits", MujocoOnly)], children: &[] },
     Element { tag: "option", attributes: &[("timestep", MujocoOnly), ("integrator", MujocoOnly)], children: &[] },
@@ -94,6 +95,19 @@ const GRAMMAR: &[Element] = &[
     },
     Element { tag: "contact", attributes: &[], children: &["exclude"] },
     Element { tag: "exclude", attributes: &[("name", Text), ("body1", Text), ("body2", Text)], children: &[] },
+    Element { tag: "equality", attributes: &[], children: &["joint"] },
+    Element {
+        tag: "equality/joint",
+        attributes: &[
+            ("name", Text),
+            ("joint1", Text),
+            ("joint2", Text),
+            ("polycoef", Numbers(5, 5)),
+            ("solref", MujocoOnly),
+            ("solimp", MujocoOnly),
+        ],
+        children: &[],
+    },
     Element { tag: "actuator", attributes: &[], children: &["position"] },
     Element {
         tag: "position",
@@ -129,6 +143,15 @@ const ADVICE: &[(&str, &str)] = &[
     ("motor", "servos are <position> actuators"),
     ("general", "servos are <position> actuators"),
 ];
+
+/// A `<joint>` of `<equality>`, as written: `joint1 = polycoef[0] + polycoef[1] joint2 + polycoef[2] joint2^2 + ...`.
+pub(super) struct JointEquality<'t> {
+    pub(super) place: Place,
+    pub(super) joint1: Option<&'t str>,
+    pub(super) joint2: Option<&'t str>,
+    /// Five finite numbers.
+    pub(super) polycoef: Vec<f64>,
+}
 
 /// A parsed file that keeps to the grammar.
 pub(super) struct HandDocument<'t> {
@@ -174,6 +197,20 @@ impl<'t> HandDocument<'t> {
             .map_or_else(|| self.whole(), |node| self.place(node))
     }
 
+    /// Every `<joint>` of `<equality>`, in the order of the file.
+    pub(super) fn joint_equalities(&self) -> Vec<JointEquality<'_>> {
+        self.document
+            .descendants()
+            .filter(|node| node.is_element() && node.parent_element().is_some_and(|up| up.has_tag_name("equality")))
+            .map(|node| JointEquality {
+                place: self.place(node),
+                joint1: node.attribute("joint1"),
+                joint2: node.attribute("joint2"),
+                polycoef: node.attribute("polycoef").map_or_else(|| vec![0.0, 1.0, 0.0, 0.0, 0.0], numbers),
+            })
+            .collect()
+    }
+
     /// The file, without a line.
     pub(super) fn whole(&self) -> Place {
         Place { file: self.file.clone(), line: None }
@@ -181,7 +218,7 @@ impl<'t> HandDocument<'t> {
 
     fn check<'d>(&'d self, node: Node<'d, 't>, classes: &mut BTreeSet<&'d str>) -> Result<(), DescriptionError> {
         let tag = node.tag_name().name();
-        let element = GRAMMAR.iter().find(|element| element.tag == tag).expect("only known children are visited");
+        let element = element_of(node).expect("only known children are visited");
         self.check_attributes(node, element, classes)?;
         if tag == "default"
             && let Some(class) = node.attribute("class")
@@ -223,12 +260,20 @@ impl<'t> HandDocument<'t> {
                 Some(_) => None,
             };
             if let Some(problem) = problem {
-                let tag = element.tag;
+                let tag = node.tag_name().name();
                 return Err(self.place(node).error(format!("attribute `{name}` of <{tag}> {problem}")));
             }
         }
         Ok(())
     }
+}
+
+/// What the grammar says about an element.
+fn element_of(node: Node) -> Option<&'static Element> {
+    let tag = node.tag_name().name();
+    let of_parent = node.parent_element().map(|parent| format!("{}/{tag}", parent.tag_name().name()));
+    let find = |wanted: &str| GRAMMAR.iter().find(|element| element.tag == wanted);
+    of_parent.and_then(|wanted| find(&wanted)).or_else(|| find(tag))
 }
 
 /// The line at which elements are nested deeper than [`MAX_DEPTH`], if any. Counts tags, and leaves out what only looks
@@ -285,6 +330,11 @@ fn numbers_problem(value: &str, least: usize, most: usize) -> Option<String> {
         return Some(format!("holds {} numbers instead of {wanted}", words.len()));
     }
     None
+}
+
+/// The numbers of an attribute that was checked.
+fn numbers(value: &str) -> Vec<f64> {
+    value.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
 fn all_zero(value: &str) -> Option<String> {

@@ -1,8 +1,9 @@
 //! Reads `hand.xml`: bodies, hinges, shapes, servos, excluded contacts and the resting pose.
 
+use super::coupling::{CouplingByName, read_couplings};
 use super::error::DescriptionError;
 use super::grammar::HandDocument;
-use crate::model::{BodyModel, GeomModel, GeomShape, Limits, Region};
+use crate::model::{BodyModel, GeomModel, GeomShape, JointCoupling, Limits, Region};
 use mjcf_rs::Model;
 use mjcf_rs::body::{Body, Geom, GeomType, InertiaSpec, Inertial, Joint, JointType};
 use mjcf_rs::extras::{Actuator, ActuatorKind, Keyframe};
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 pub(super) struct HandFile {
     pub(super) bodies: Vec<BodyModel>,
     pub(super) hinges: Vec<Hinge>,
+    pub(super) couplings: Vec<JointCoupling>,
     pub(super) contact_excludes: Vec<(usize, usize)>,
     /// Angles of the keyframe `home`, rad, in the order of the file.
     pub(super) home_rad: Vec<f32>,
@@ -37,7 +39,10 @@ pub(super) fn read_hand(file: &str, text: &str) -> Result<HandFile, DescriptionE
     let document = HandDocument::read(file, text)?;
     // The grammar has no <include> and no assets, so no other file is touched.
     let model = Model::from_str(text, ".").map_err(|error| document.whole().error(error.to_string()))?;
-    let reader = Reader { document: &document, model: &model };
+    let joints = model.bodies.iter().flat_map(|entry| &entry.body.joints);
+    let joints: Vec<&str> = joints.filter_map(|joint| joint.name.as_deref()).collect();
+    let couplings = read_couplings(&document, &joints)?;
+    let reader = Reader { document: &document, model: &model, couplings: &couplings };
     reader.check_names()?;
     let mut bodies = Vec::new();
     let mut hinges = Vec::new();
@@ -53,12 +58,14 @@ pub(super) fn read_hand(file: &str, text: &str) -> Result<HandFile, DescriptionE
     }
     let contact_excludes = reader.contact_excludes(&bodies)?;
     let home_rad = reader.home(&hinges)?;
-    Ok(HandFile { bodies, hinges, contact_excludes, home_rad })
+    let couplings = reader.couplings(&hinges, &home_rad)?;
+    Ok(HandFile { bodies, hinges, couplings, contact_excludes, home_rad })
 }
 
 struct Reader<'t> {
     document: &'t HandDocument<'t>,
     model: &'t Model,
+    couplings: &'t [CouplingByName],
 }
 
 impl Reader<'_> {
@@ -217,8 +224,16 @@ impl Reader<'_> {
         })
     }
 
-    /// The one position actuator of a joint.
+    /// The one position actuator of a joint, or of the joint it follows.
     fn servo(&self, joint: &str) -> Result<Servo, DescriptionError> {
+        if let Some(coupling) = self.couplings.iter().find(|coupling| coupling.follower == joint) {
+            if self.model.actuators.iter().any(|actuator| actuator.joint.as_deref() == Some(joint)) {
+                let place = self.document.find("position", "joint", joint);
+                let leader = &coupling.leader;
+                return Err(place.error(format!("`{joint}` follows `{leader}`, so it has no actuator of its own")));
+            }
+            return self.servo(&coupling.leader);
+        }
         let of_joint = |actuator: &&Actuator| actuator.joint.as_deref() == Some(joint);
         let mut servos = self.model.actuators.iter().filter(of_joint);
         let (Some(servo), None) = (servos.next(), servos.next()) else {
@@ -258,6 +273,18 @@ impl Reader<'_> {
         }
         pairs.extend(bodies.iter().enumerate().filter_map(|(index, body)| Some((body.parent?, index))));
         Ok(pairs.into_iter().collect())
+    }
+
+    /// The couplings by index, kept by the resting pose.
+    fn couplings(&self, hinges: &[Hinge], home_rad: &[f32]) -> Result<Vec<JointCoupling>, DescriptionError> {
+        let index_of = |name: &str| hinges.iter().position(|hinge| hinge.name == name);
+        let mut couplings = Vec::new();
+        for by_name in self.couplings {
+            let coupling = by_name.indexed(index_of).expect("couplings were checked to name joints");
+            by_name.check_home(home_rad[coupling.leader], home_rad[coupling.follower])?;
+            couplings.push(coupling);
+        }
+        Ok(couplings)
     }
 
     fn home(&self, hinges: &[Hinge]) -> Result<Vec<f32>, DescriptionError> {

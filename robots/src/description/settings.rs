@@ -14,6 +14,9 @@ use toml::Spanned;
 pub(super) struct Settings {
     /// In canonical order.
     pub(super) joints: Vec<Spanned<JointRow>>,
+    /// Hinges that are welded where they stand in the resting pose.
+    #[serde(default)]
+    pub(super) locked_joints: Vec<Spanned<String>>,
     pub(super) fingertips: Vec<Spanned<FingertipRow>>,
     pub(super) regions: Spanned<Regions>,
     pub(super) control: Spanned<ControlSpec>,
@@ -25,7 +28,8 @@ pub(super) struct Settings {
 #[serde(deny_unknown_fields)]
 pub(super) struct JointRow {
     pub(super) name: String,
-    pub(super) device: DeviceMapping,
+    /// Absent for a joint that follows another, and where the wiring is not known.
+    pub(super) device: Option<DeviceMapping>,
     pub(super) velocity_limit_rad_per_sec: f32,
 }
 
@@ -59,6 +63,7 @@ pub(super) fn read_settings(file: &str, text: &str, hand: &HandFile) -> Result<S
     })?;
     let checker = Checker { file, text, hand };
     checker.joints(&settings)?;
+    checker.locked_joints(&settings)?;
     checker.fingertips(&settings)?;
     checker.regions(&settings)?;
     checker.control(&settings)?;
@@ -118,13 +123,12 @@ impl Checker<'_> {
             if !names.insert(name.as_str()) {
                 return Err(self.error(row, format!("joint `{name}` is listed twice")));
             }
-            if !ids.insert(device.id) {
-                return Err(self.error(row, format!("device id {} is used twice", device.id)));
+            if let Some(device) = device {
+                if !ids.insert(device.id) {
+                    return Err(self.error(row, format!("device id {} is used twice", device.id)));
+                }
+                self.device(row, device)?;
             }
-            if (device.sign.abs() - 1.0).abs() > f32::EPSILON {
-                return Err(self.error(row, format!("`sign` is {}; it must be 1 or -1", device.sign)));
-            }
-            self.finite(row, "zero_rad", &[device.zero_rad])?;
             self.positive(row, "velocity_limit_rad_per_sec", *velocity_limit_rad_per_sec)?;
         }
         match self.hand.hinges.iter().find(|hinge| !names.contains(hinge.name.as_str())) {
@@ -134,6 +138,33 @@ impl Checker<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    fn device(&self, row: &Spanned<JointRow>, device: &DeviceMapping) -> Result<(), DescriptionError> {
+        if (device.sign.abs() - 1.0).abs() > f32::EPSILON {
+            return Err(self.error(row, format!("`sign` is {}; it must be 1 or -1", device.sign)));
+        }
+        self.finite(row, "zero_rad", &[device.zero_rad])
+    }
+
+    fn locked_joints(&self, settings: &Settings) -> Result<(), DescriptionError> {
+        let hinges = &self.hand.hinges;
+        for (index, row) in settings.locked_joints.iter().enumerate() {
+            let name = row.get_ref();
+            let Some(hinge) = hinges.iter().position(|hinge| hinge.name == *name) else {
+                return Err(self.no_such(row, "joint", name, hinges.iter().map(|hinge| hinge.name.as_str())));
+            };
+            if settings.locked_joints[..index].iter().any(|other| other.get_ref() == name) {
+                return Err(self.error(row, format!("joint `{name}` is locked twice")));
+            }
+            if self.hand.couplings.iter().any(|coupling| [coupling.leader, coupling.follower].contains(&hinge)) {
+                return Err(self.error(row, format!("joint `{name}` is part of a coupling and cannot be locked")));
+            }
+        }
+        if settings.locked_joints.len() == hinges.len() {
+            return Err(self.error(&settings.locked_joints[0], "every joint is locked; a hand has at least one"));
+        }
+        Ok(())
     }
 
     fn fingertips(&self, settings: &Settings) -> Result<(), DescriptionError> {

@@ -94,7 +94,7 @@ impl Task for RotateZ {
     }
 
     fn start(&self, robot: &RobotModel, rng: &mut StreamRng) -> EpisodeStart {
-        let joint_positions_rad = robot
+        let mut joint_positions_rad: Vec<f32> = robot
             .joints
             .iter()
             .zip(&robot.home_rad)
@@ -103,6 +103,7 @@ impl Task for RotateZ {
                 joint.position_limits_rad.clamp(home + spread)
             })
             .collect();
+        robot.couple(&mut joint_positions_rad);
         let mut palm_from_object = robot.palm_from_object_home;
         let shift = |rng: &mut StreamRng| rng.random_range(-START_OBJECT_SPREAD_M..=START_OBJECT_SPREAD_M);
         let moved = palm_from_object.translation.vector + Vector3::new(shift(rng), shift(rng), 0.0);
@@ -218,7 +219,7 @@ mod tests {
     #[test]
     fn turning_slowly_and_snapping_back_is_not_paid() {
         let robot = crate::load_robot("leap-right").expect("the built-in hand");
-        let truth = SignalFrame::new(crate::SignalLayout { joint_count: 16, parameter_count: 0 });
+        let truth = SignalFrame::new(crate::SignalLayout::of(&robot, 0));
         let paid = |yaws_rad: &[f32]| -> f32 {
             let mut progress = Progress::new(pose(0.1, 0.05, 0.0));
             let step = |yaw_rad: &f32| {
