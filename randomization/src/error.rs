@@ -53,6 +53,40 @@ pub enum RandomizationError {
         /// Unit of all of them.
         unit: &'static str,
     },
+    /// A setting of automatic domain randomization that cannot be.
+    #[error("randomization.adr.{setting}: found {found}, expected {expected}")]
+    InvalidAdr {
+        /// Which one.
+        setting: &'static str,
+        /// What was found.
+        found: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// Automatic domain randomization of nothing.
+    #[error(
+        "automatic domain randomization widens the ranges in the configuration step by step, but there all are empty or \
+         fixed; set randomization.preset to \"wide\", or a range in randomization.ranges"
+    )]
+    NothingToWiden,
+    /// Bytes that are no state of automatic domain randomization.
+    #[error(
+        "reading the saved ranges of automatic domain randomization failed: {problem}; was the run begun with \
+         randomization.adr.enabled = true?"
+    )]
+    UnreadableAdrState {
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// Ranges that were learned for other parameters.
+    #[error(
+        "the saved ranges of automatic domain randomization belong to another table of parameters: {difference}; go on \
+         with the program and configuration that saved them, or begin a new run"
+    )]
+    AdrStateOfAnotherTable {
+        /// What differs.
+        difference: String,
+    },
 }
 
 /// `; did you mean "..."?` with the candidate most like `name`, or nothing when none is alike.

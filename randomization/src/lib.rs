@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | what can vary | [`PARAMETERS`], rows of [`RandomizedParameter`] |
 //! | how it varies | [`Distribution`], [`RangeConfig`], [`Preset`] |
-//! | who draws an episode | [`FixedRanges`] |
+//! | who draws an episode | [`FixedRanges`], or [`AdrRanges`], which widens the ranges where a policy succeeds |
 //! | what happens during an episode | [`SCENARIOS`], rows of [`Scenario`] |
 //!
 //! Invariants: this crate writes only `WorldParameters` and `Disturbance`s and knows no engine; a plan is a pure
@@ -21,6 +21,7 @@
 //! critic column, log column, documentation and the test that it has an effect follow from the row. To add a
 //! scenario: one file in `scenarios/` and its line in [`SCENARIOS`].
 
+mod adr;
 mod distribution;
 mod effect;
 mod error;
@@ -35,6 +36,9 @@ mod table;
 #[cfg(test)]
 mod test_scene;
 
+pub use adr::{
+    AdrConfig, AdrMonitor, AdrRangeReport, AdrRanges, AdrReport, AdrSideReport, ENTROPY_WIDTH_FLOOR, Side, entropy_nats,
+};
 pub use distribution::Distribution;
 pub use effect::{Direction, Effect, Observable, ObservableDefinition};
 pub use error::RandomizationError;

@@ -1,0 +1,209 @@
+//! What a user may set about automatic domain randomization.
+
+use crate::error::{RandomizationError, suggestion};
+use crate::parameters::PARAMETERS;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The `[randomization.adr]` section of a configuration.
+///
+/// The defaults are chosen for a quarter of an hour on one core: about 5,000 control steps a second, so some 11,000
+/// episodes of 400 steps, half of which test one of about 40 sides: a hundred tests a side. With a buffer of 8 and steps
+/// of 0.2 that is enough for a boundary to travel to the edge of the `wide` preset and beyond, even when the policy needs
+/// half of the time to turn the object at all. With more worlds buffers grow and steps shrink, up to 240 results and
+/// 0.037 (the paper has 240 and 0.02).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdrConfig {
+    /// Whether training widens the ranges by itself, instead of drawing from the configured ones throughout.
+    pub enabled: bool,
+    /// Share of episodes that test a boundary. The paper has 0.5.
+    pub boundary_probability: f32,
+    /// A boundary moves out when the mean over its buffer is at least this, rad/s: task success per second of the
+    /// episode's intended length. A policy that turns the cube steadily reaches it; one that rocks it does not.
+    pub grow_above_rad_per_sec: f32,
+    /// A boundary moves back when the mean over its buffer is at most this, rad/s.
+    pub shrink_below_rad_per_sec: f32,
+    /// Results that a side waits for before it decides; 0 for what suits the number of worlds: as many as there are
+    /// worlds per side, since those in flight are lost when a boundary moves, but 8 to 240.
+    pub buffer_length: usize,
+    /// How far a boundary moves at once, as a part of the way from nominal to the edge of the configured range; 0 for
+    /// what suits the buffer: 0.2 for 8 results, and less as the mean becomes surer, `0.2 sqrt(8 / buffer_length)`.
+    pub step: f32,
+    /// Where boundaries start: 0 is nominal, 1 the edge of the configured range.
+    pub start_reach: f32,
+    /// Where boundaries end, in the same measure, unless the physical bounds come first.
+    pub max_reach: f32,
+    /// Parameters that share their sides. Names, or patterns with one `*`. All that is not named stands alone.
+    pub groups: Vec<Vec<String>>,
+}
+
+impl Default for AdrConfig {
+    fn default() -> Self {
+        let group = |patterns: &[&str]| patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+        Self {
+            enabled: false,
+            boundary_probability: 0.5,
+            grow_above_rad_per_sec: 0.2,
+            shrink_below_rad_per_sec: 0.1,
+            buffer_length: 0,
+            step: 0.0,
+            start_reach: 0.0,
+            max_reach: 4.0,
+            groups: vec![
+                group(&["object.center_of_mass_*"]),
+                group(&["contact.tip_friction", "contact.link_friction", "contact.palm_friction"]),
+                group(&["sensing.*"]),
+                group(&["actuation.*"]),
+            ],
+        }
+    }
+}
+
+/// Shortest buffer by itself: the standard error of the mean of 8 episodes is about a third of the distance between
+/// the thresholds (a trained policy's rate has a deviation of about 0.1 rad/s between episodes).
+const MIN_BUFFER_LENGTH: usize = 8;
+/// That of the paper.
+const MAX_BUFFER_LENGTH: usize = 240;
+/// Step that goes with the shortest buffer.
+const MAX_STEP: f64 = 0.2;
+
+impl AdrConfig {
+    /// Results that a side waits for, with `world_count` worlds and `side_count` sides.
+    pub fn buffer_length(&self, world_count: usize, side_count: usize) -> usize {
+        match self.buffer_length {
+            0 => world_count.div_ceil(side_count.max(1)).clamp(MIN_BUFFER_LENGTH, MAX_BUFFER_LENGTH),
+            length => length,
+        }
+    }
+
+    /// Step of a side whose buffer holds this many results, as a part of the way to the edge.
+    pub fn step(&self, buffer_length: usize) -> f64 {
+        if self.step > 0.0 {
+            return f64::from(self.step);
+        }
+        MAX_STEP * (MIN_BUFFER_LENGTH as f64 / buffer_length.max(MIN_BUFFER_LENGTH) as f64).sqrt()
+    }
+
+    /// Whether these settings can be.
+    ///
+    /// # Errors
+    /// Names the setting that cannot be, and what would be right.
+    pub fn validate(&self) -> Result<(), RandomizationError> {
+        let refuse = |setting: &'static str, found: f32, expected: String| {
+            Err(RandomizationError::InvalidAdr { setting, found: found.to_string(), expected })
+        };
+        if !(0.0..=1.0).contains(&self.boundary_probability) {
+            return refuse("boundary_probability", self.boundary_probability, "0 to 1".to_owned());
+        }
+        if !self.shrink_below_rad_per_sec.is_finite() {
+            return refuse("shrink_below_rad_per_sec", self.shrink_below_rad_per_sec, "a finite number".to_owned());
+        }
+        let (low, high) = (self.shrink_below_rad_per_sec, self.grow_above_rad_per_sec);
+        if !(high.is_finite() && high > low) {
+            return refuse("grow_above_rad_per_sec", high, format!("more than shrink_below_rad_per_sec, {low}"));
+        }
+        if !(self.max_reach.is_finite() && self.max_reach > 0.0) {
+            return refuse("max_reach", self.max_reach, "a number above 0".to_owned());
+        }
+        if !(0.0..=self.max_reach).contains(&self.start_reach) {
+            return refuse("start_reach", self.start_reach, format!("0 to max_reach, {}", self.max_reach));
+        }
+        if !(0.0..=self.max_reach).contains(&self.step) {
+            return refuse("step", self.step, format!("0 to max_reach, {}; 0 chooses", self.max_reach));
+        }
+        self.grouped().map(|_| ())
+    }
+
+    /// Which group each grouped row belongs to, by name of the row.
+    ///
+    /// # Errors
+    /// When a name or pattern fits nothing, or a row is in two groups.
+    pub(crate) fn grouped(&self) -> Result<BTreeMap<&'static str, usize>, RandomizationError> {
+        let mut group_of = BTreeMap::new();
+        for (group, patterns) in self.groups.iter().enumerate() {
+            for pattern in patterns {
+                let mut fitting = PARAMETERS.iter().filter(|row| fits(pattern, row.name)).peekable();
+                if fitting.peek().is_none() {
+                    return Err(RandomizationError::UnknownParameter {
+                        name: pattern.clone(),
+                        suggestion: suggestion(pattern, PARAMETERS.iter().map(|row| row.name)),
+                    });
+                }
+                for row in fitting {
+                    if group_of.insert(row.name, group).is_some_and(|other| other != group) {
+                        return Err(RandomizationError::InvalidAdr {
+                            setting: "groups",
+                            found: format!("\"{}\" in two groups", row.name),
+                            expected: "every parameter in one group at most".to_owned(),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(group_of)
+    }
+}
+
+/// Whether a name is `pattern`, in which one `*` stands for anything.
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, end)) => name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(change: impl FnOnce(&mut AdrConfig)) -> String {
+        let mut config = AdrConfig::default();
+        change(&mut config);
+        config.validate().expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn the_defaults_can_be_used() {
+        AdrConfig::default().validate().unwrap();
+    }
+
+    #[test]
+    fn buffers_grow_and_steps_shrink_with_the_number_of_worlds() {
+        let config = AdrConfig::default();
+        assert_eq!(config.buffer_length(64, 36), 8);
+        assert_eq!(config.buffer_length(2048, 36), 57);
+        assert_eq!(config.buffer_length(16_384, 36), 240);
+        assert!((config.step(8) - 0.2).abs() < 1e-9);
+        assert!((config.step(240) - 0.0365).abs() < 1e-4);
+        let set = AdrConfig { buffer_length: 5, step: 0.5, ..config };
+        assert_eq!(set.buffer_length(16_384, 36), 5);
+        assert!((set.step(5) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        for (message, parts) in [
+            (message(|c| c.boundary_probability = 1.5), ["boundary_probability", "1.5", "0 to 1"]),
+            (message(|c| c.grow_above_rad_per_sec = 0.1), ["grow_above_rad_per_sec", "0.1", "more than"]),
+            (message(|c| c.shrink_below_rad_per_sec = f32::NAN), ["shrink_below_rad_per_sec", "NaN", "finite"]),
+            (message(|c| c.max_reach = 0.0), ["max_reach", "found 0", "above 0"]),
+            (message(|c| c.start_reach = -0.1), ["start_reach", "-0.1", "0 to max_reach"]),
+            (message(|c| c.step = f32::INFINITY), ["step", "inf", "0 to max_reach"]),
+            (message(|c| c.groups.push(vec!["object.mas".to_owned()])), ["object.mas", "did you mean", "object.mass"]),
+            (
+                message(|c| c.groups.push(vec!["object.*".to_owned()])),
+                ["groups", "object.center_of_mass", "in two groups"],
+            ),
+        ] {
+            assert!(parts.iter().all(|part| message.contains(part)), "{parts:?} are not in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        assert!(fits("object.*", "object.mass") && fits("*.mass", "object.mass") && fits("o*s", "object.mass"));
+        assert!(fits("object.mass", "object.mass") && fits("*", "object.mass"));
+        assert!(!fits("object.mas", "object.mass") && !fits("object.mass*s", "object.mass"));
+    }
+}
