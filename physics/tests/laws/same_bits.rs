@@ -1,7 +1,6 @@
 //! The same plan and the same actions give the same bits: again, on any number of threads, and after a checkpoint.
 
-mod support;
-
+use crate::support;
 use giraffe_physics::{HandWorlds, WorldsSettings};
 use giraffe_robots::{EpisodeEnd, SeedTree, StepBatch, StreamRng, WorldBatch, tasks::TASKS};
 use rand::{RngExt, SeedableRng};
@@ -41,17 +40,21 @@ fn the_same_seed_gives_the_same_bits_on_one_thread_and_on_three_and_another_seed
 }
 
 #[test]
-fn worlds_continue_from_a_checkpoint_in_the_middle_of_an_episode_bit_for_bit() {
+fn worlds_continue_from_a_checkpoint_in_the_middle_of_an_episode_bit_for_bit_on_any_number_of_threads() {
     let (mut first, mut batch) = worlds(1, 2);
-    run(&mut first, &mut batch, 0..90);
-    let saved = first.save();
-    let observations = batch.observations.clone();
-    let expected = run(&mut first, &mut batch, 90..200);
-
-    let (mut second, mut batch) = worlds(1, 2);
-    second.restore(&saved, &mut batch).expect("own checkpoint");
-    assert_eq!(batch.observations, observations, "the policy goes on from what it saw last");
-    assert_eq!(run(&mut second, &mut batch, 90..200), expected);
+    for (at, until) in [(0, 7), (7, 90), (90, 200)] {
+        let saved = first.save();
+        let observations = batch.observations.clone();
+        let expected = run(&mut first, &mut batch, at..until);
+        for threads in [1, 3] {
+            let (mut second, mut batch) = worlds(1, threads);
+            run(&mut second, &mut batch, 300..305);
+            second.restore(&saved, &mut batch).expect("a checkpoint of these worlds");
+            assert_eq!(batch.observations, observations, "the policy goes on from what it saw last");
+            assert_eq!(second.save(), saved, "restoring loses nothing");
+            assert_eq!(run(&mut second, &mut batch, at..until), expected, "from step {at} on {threads} threads");
+        }
+    }
 }
 
 #[test]
