@@ -10,10 +10,12 @@ mod error;
 mod fingerprint;
 mod grammar;
 mod lock;
+mod mirror;
 mod mjcf;
 mod settings;
 
 pub use error::{DescriptionError, Place};
+pub use mirror::mirror;
 
 use crate::model::{BodyModel, FingertipModel, JointCoupling, JointModel, Region, RobotModel};
 use crate::names::UnknownName;
@@ -39,15 +41,38 @@ pub struct RobotEntry {
     robot_toml: &'static str,
 }
 
+/// A built-in hand and its folder.
+macro_rules! robot {
+    ($name:literal, $folder:literal, unlocked: $unlocked:literal, $doc:literal) => {
+        RobotEntry {
+            name: $name,
+            doc: $doc,
+            folder: $folder,
+            unlocked: $unlocked,
+            hand_xml: include_str!(concat!("../descriptions/", $folder, "/hand.xml")),
+            robot_toml: include_str!(concat!("../descriptions/", $folder, "/robot.toml")),
+        }
+    };
+}
+
 /// Every built-in hand.
-pub static ROBOTS: &[RobotEntry] = &[RobotEntry {
-    name: "leap-right",
-    doc: "LEAP hand, right (Shaw et al. 2023): four fingers, 16 servos",
-    folder: "leap-right",
-    unlocked: false,
-    hand_xml: include_str!("../descriptions/leap-right/hand.xml"),
-    robot_toml: include_str!("../descriptions/leap-right/robot.toml"),
-}];
+pub static ROBOTS: &[RobotEntry] = &[
+    robot!("leap-right", "leap-right", unlocked: false, "LEAP hand, right (Shaw et al. 2023): four fingers, 16 servos"),
+    robot!("leap-left", "leap-left", unlocked: false, "LEAP hand, left: the mirror image of leap-right"),
+    robot!("allegro-right", "allegro-right", unlocked: false, "Allegro hand, right (Wonik): four fingers, 16 servos"),
+    robot!(
+        "shadow-right",
+        "shadow-right",
+        unlocked: false,
+        "Shadow Dexterous Hand, right: five fingers, 22 joints, 18 servos, wrist locked"
+    ),
+    robot!(
+        "shadow-right-wrist",
+        "shadow-right",
+        unlocked: true,
+        "Shadow Dexterous Hand, right, with its wrist: 24 joints, 20 servos"
+    ),
+];
 
 /// Larger files are not read.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -71,6 +96,18 @@ pub fn load_robot(name_or_path: &str) -> Result<RobotModel, DescriptionError> {
     let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     let name = absolute.file_name().map_or_else(|| name_or_path.into(), |name| name.to_string_lossy());
     read_robot(&name, &Source { folder: &name, hand_xml: &hand_xml, robot_toml: &robot_toml }, false)
+}
+
+/// The text of a hand's MJCF file, for another engine to load: a name from [`ROBOTS`], or the path of a folder or file.
+///
+/// # Errors
+/// When there is no such hand, or its file cannot be read.
+pub fn hand_xml(name_or_path: &str) -> Result<String, DescriptionError> {
+    if let Some(entry) = ROBOTS.iter().find(|entry| entry.name == name_or_path) {
+        return Ok(entry.hand_xml.to_owned());
+    }
+    let path = Path::new(name_or_path);
+    read_file(&if path.is_dir() { path.join("hand.xml") } else { path.to_path_buf() })
 }
 
 fn read_file(path: &Path) -> Result<String, DescriptionError> {

@@ -30,7 +30,7 @@ pub mod tasks;
 
 pub use action::{ActionDecoder, ActionSchema};
 pub use contract::{Commanded, EpisodeEnd, EpisodeReport, Hand, HandError, StepBatch, WorldBatch};
-pub use description::{DescriptionError, ROBOTS, RobotEntry, load_robot};
+pub use description::{DescriptionError, ROBOTS, RobotEntry, hand_xml, load_robot};
 pub use encoder::ObservationEncoder;
 pub use frame::{Nanos, SignalFrame, SignalLayout};
 pub use model::{
