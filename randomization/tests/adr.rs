@@ -8,7 +8,7 @@ use giraffe_robots::{EpisodeReport, OBJECTS, SeedTree, Task, load_robot};
 use std::sync::{Arc, LazyLock};
 
 static SCENE: LazyLock<Arc<SceneModel>> = LazyLock::new(|| {
-    let robot = Arc::new(load_robot("leap-right").unwrap());
+    let robot = Arc::new(load_robot("leap-right").expect("a built-in hand"));
     Arc::new(SceneModel::new(robot, OBJECTS[0].clone(), PhysicsSettings::default()))
 });
 
@@ -21,7 +21,7 @@ fn whole_secs() -> f32 {
 }
 
 fn adr_of(seed: u64, ranges: &RangeConfig, config: &AdrConfig) -> AdrRanges {
-    AdrRanges::new(SeedTree::new(seed), Arc::clone(&SCENE), task(), ranges, config, 64).unwrap()
+    AdrRanges::new(SeedTree::new(seed), Arc::clone(&SCENE), task(), ranges, config, 64).expect("it can be")
 }
 
 fn wide(config: &AdrConfig) -> AdrRanges {
@@ -35,7 +35,8 @@ fn alone() -> AdrConfig {
 
 fn only(name: &str) -> RangeConfig {
     let mut ranges = RangeConfig::none();
-    ranges.set(name, find_parameter(name).unwrap().usual).unwrap();
+    let usual = find_parameter(name).expect("a row").usual;
+    ranges.set(name, usual).expect("it is inside the bounds");
     ranges
 }
 
@@ -96,7 +97,7 @@ fn episodes_testing<'a>(adr: &'a AdrRanges, group: &'a str, side: Side) -> impl 
 }
 
 fn column(name: &str) -> usize {
-    PARAMETERS.iter().position(|row| row.name == name).unwrap()
+    PARAMETERS.iter().position(|row| row.name == name).expect("a row")
 }
 
 #[test]
