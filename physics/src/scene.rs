@@ -15,20 +15,19 @@ pub struct SceneModel {
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PhysicsSettings {
-    /// Physics steps per control step.
+    /// Physics steps per control step: how often contacts are found.
     pub substep_count: u32,
-    /// Solver iterations per physics step: each integrates a part of it.
+    /// Solver iterations per physics step: each integrates its part of it. What decides how true contact is.
     pub solver_iteration_count: u32,
-    /// Sweeps over all contacts and joints within one solver iteration. Cheap, and what friction needs: with one sweep
-    /// a policy learns to turn the object by friction that the solver failed to apply.
+    /// Sweeps over all contacts and joints within one solver iteration.
     pub inner_iteration_count: u32,
 }
 
 impl Default for PhysicsSettings {
-    /// 25 ms steps of one iteration with 16 sweeps: more sweeps change nothing any more. Finer steps do; they cost in
-    /// proportion (docs/results says what the coarse ones leave).
+    /// Contacts are found every 25 ms and integrated in parts of 6.25 ms. Finer steps of either kind change nothing
+    /// that a policy could live on; coarser parts do, however many sweeps are made over them (docs/results).
     fn default() -> Self {
-        Self { substep_count: 2, solver_iteration_count: 1, inner_iteration_count: 16 }
+        Self { substep_count: 2, solver_iteration_count: 4, inner_iteration_count: 2 }
     }
 }
 
