@@ -41,6 +41,14 @@ pub enum Command {
     /// Show a hand, its task, and what a policy reads.
     #[command(after_help = "Example:\n  giraffe describe leap-right rotate-z")]
     Describe(DescribeArguments),
+    /// Run the same hand in rapier and in MuJoCo and report where they differ. Needs Python with MuJoCo.
+    #[command(
+        after_help = "Examples:\n  giraffe compare-engines --out comparison\n  giraffe compare-engines --out try --quick --python venv/bin/python"
+    )]
+    CompareEngines(CompareArguments),
+    /// Measure speed.
+    #[command(after_help = "Example:\n  giraffe bench physics --json")]
+    Bench(BenchArguments),
     /// List robots, tasks, objects, randomized parameters, scenarios, drivers.
     #[command(after_help = "Example:\n  giraffe list parameters")]
     List(ListArguments),
@@ -204,6 +212,76 @@ pub struct DescribeArguments {
     /// Other settings.
     #[command(flatten)]
     pub config: ConfigArguments,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `compare-engines`.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// Folder of the report: report.md, report.json, pictures, and the small scenes that were used.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// A hand: a name from `giraffe list robots`, or a folder.
+    #[arg(long, default_value = "leap-right")]
+    pub robot: String,
+    /// An object: a name from `giraffe list objects`.
+    #[arg(long, default_value = "cube-70mm")]
+    pub object: String,
+    /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<String>,
+    /// A few short episodes, to see that it works: nothing to be quoted.
+    #[arg(long)]
+    pub quick: bool,
+    /// Print report.json on standard output, too.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// Of what.
+    #[command(subcommand)]
+    pub what: BenchWhat,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum BenchWhat {
+    /// Control steps per second of the whole environment, against bare MuJoCo at equal joint error, alternating.
+    #[command(
+        after_help = "Examples:\n  giraffe bench physics --json\n  giraffe bench physics --repeats 9 --skip-memory --python venv/bin/python"
+    )]
+    Physics(BenchPhysicsArguments),
+}
+
+/// Arguments of `bench physics`.
+#[derive(Debug, Args)]
+pub struct BenchPhysicsArguments {
+    /// A hand: a name from `giraffe list robots`, or a folder.
+    #[arg(long, default_value = "leap-right")]
+    pub robot: String,
+    /// An object: a name from `giraffe list objects`.
+    #[arg(long, default_value = "cube-70mm")]
+    pub object: String,
+    /// How often every measurement is repeated; medians are reported.
+    #[arg(long, default_value_t = 5)]
+    pub repeats: usize,
+    /// Seconds of one measurement.
+    #[arg(long, default_value_t = 2.0)]
+    pub secs: f64,
+    /// Do not build 4,096 worlds to see how much memory one takes.
+    #[arg(long)]
+    pub skip_memory: bool,
+    /// Do not measure the other hands.
+    #[arg(long)]
+    pub skip_robots: bool,
+    /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -1,10 +1,12 @@
 //! From what was typed to what is done.
 
 use anyhow::{Context, Result, ensure};
+use giraffe::bench::{PhysicsBenchOptions, bench_physics};
 use giraffe::cli::{
-    Command, DeployArguments, DescribeArguments, EvaluateArguments, ListArguments, QuickstartArguments, ServeArguments,
-    TrainArguments,
+    BenchPhysicsArguments, BenchWhat, Command, CompareArguments, DeployArguments, DescribeArguments, EvaluateArguments,
+    ListArguments, QuickstartArguments, ServeArguments, TrainArguments,
 };
+use giraffe::compare::{CompareOptions, compare_engines};
 use giraffe::config::RunConfig;
 use giraffe::deploy::{DeployOptions, deploy};
 use giraffe::describe::describe;
@@ -35,6 +37,10 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Deploy(arguments) => run_deploy(&arguments, &stop),
         Command::Serve(arguments) => run_serve(&arguments, &stop),
         Command::Describe(arguments) => run_describe(&arguments),
+        Command::CompareEngines(arguments) => run_compare(&arguments, &stop),
+        Command::Bench(arguments) => match arguments.what {
+            BenchWhat::Physics(arguments) => run_bench_physics(&arguments, &stop),
+        },
         Command::List(arguments) => run_list(&arguments),
     }
 }
@@ -214,5 +220,60 @@ fn run_list(arguments: &ListArguments) -> Result<ExitCode> {
         _ => Style::Text,
     };
     print!("{}", list(arguments.kind, style));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The Python that has MuJoCo.
+fn python(given: Option<&String>) -> String {
+    #[allow(clippy::disallowed_methods, reason = "the program, not a library, reads its environment")]
+    let from_environment = || std::env::var("GIRAFFE_PYTHON").ok().filter(|path| !path.is_empty());
+    given.cloned().or_else(from_environment).unwrap_or_else(|| "python3".to_owned())
+}
+
+fn run_compare(arguments: &CompareArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    let options = CompareOptions {
+        out: arguments.out.clone(),
+        robot: arguments.robot.clone(),
+        object: arguments.object.clone(),
+        python: python(arguments.python.as_ref()),
+        quick: arguments.quick,
+    };
+    let compared = compare_engines(&options, stop);
+    if stop.load(Ordering::Relaxed) {
+        return Ok(done(stop));
+    }
+    let report = compared?;
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        println!("{}", report.summary());
+    }
+    eprintln!("the report is {}", options.out.join("report.md").display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_bench_physics(arguments: &BenchPhysicsArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    ensure!(arguments.repeats > 0, "--repeats 0: expected at least one");
+    let secs = arguments.secs;
+    ensure!(secs.is_finite() && secs > 0.0, "--secs {secs}: expected a number above zero");
+    let options = PhysicsBenchOptions {
+        robot: arguments.robot.clone(),
+        object: arguments.object.clone(),
+        python: python(arguments.python.as_ref()),
+        repeats: arguments.repeats,
+        secs,
+        memory: !arguments.skip_memory,
+        robots: !arguments.skip_robots,
+    };
+    let measured = bench_physics(&options, stop);
+    if stop.load(Ordering::Relaxed) {
+        return Ok(done(stop));
+    }
+    let report = measured?;
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        print!("{}", report.table());
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,9 +11,12 @@
 //! | [`giraffe_policy`] | the networks, the rollouts, PPO, checkpoints, running a policy |
 //! | [`giraffe_bridge`] | safe exchange with a real hand |
 //!
-//! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`].
+//! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`]; against another engine [`compare`],
+//! [`bench`].
 
+pub mod bench;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod deploy;
 pub mod describe;

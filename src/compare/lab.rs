@@ -1,0 +1,110 @@
+//! Runs episodes in either engine, on all cores.
+
+use super::rollout::{Engine, Rollout, Setup, Trace, in_mujoco, in_rapier, written_start};
+use super::worker::{Versions, Worker};
+use anyhow::{Result, anyhow, bail};
+use giraffe_physics::EpisodePlan;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Both engines, ready to run.
+pub struct Lab<'a> {
+    workers: Vec<Worker>,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Lab<'a> {
+    /// Starts `count` Python processes.
+    ///
+    /// # Errors
+    /// When Python or MuJoCo is missing.
+    pub fn open(python: &str, count: usize, stop: &'a AtomicBool) -> Result<Self> {
+        let workers = (0..count.max(1)).map(|_| Worker::start(python)).collect::<Result<_>>()?;
+        Ok(Self { workers, stop })
+    }
+
+    /// What runs on MuJoCo's side.
+    pub fn versions(&self) -> &Versions {
+        self.workers[0].versions()
+    }
+
+    /// The first process, for measurements of time.
+    pub fn worker(&mut self) -> &mut Worker {
+        &mut self.workers[0]
+    }
+
+    fn check_stop(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            bail!("stopped");
+        }
+        Ok(())
+    }
+
+    /// Runs every rollout in one engine; the traces come in the same order.
+    ///
+    /// # Errors
+    /// When an engine fails, or somebody asks to stop.
+    pub fn run(&mut self, setup: &Setup, engine: &Engine, rollouts: &[Rollout]) -> Result<Vec<Trace>> {
+        self.check_stop()?;
+        let stop = self.stop;
+        let go_on = || if stop.load(Ordering::Relaxed) { Err(anyhow!("stopped")) } else { Ok(()) };
+        match engine {
+            Engine::Rapier(settings) => {
+                let scene = setup.scene(*settings);
+                let run = |rollout| go_on().and_then(|()| in_rapier(setup, &scene, rollout));
+                rollouts.par_iter().map(run).collect()
+            }
+            Engine::Mujoco { substeps, integrator, cone } => {
+                let load = setup.load(*substeps, integrator, *cone);
+                let run = |worker: &mut Worker, rollout: &Rollout| {
+                    go_on()?;
+                    in_mujoco(worker, setup, rollout)
+                };
+                self.spread(&load, rollouts, &run)
+            }
+        }
+    }
+
+    /// How deep the object stands inside the hand at the start of each plan, as MuJoCo sees it, m.
+    ///
+    /// # Errors
+    /// When MuJoCo fails.
+    pub fn overlaps(&mut self, setup: &Setup, plans: &[EpisodePlan]) -> Result<Vec<f64>> {
+        let starts: Vec<Value> = plans.iter().map(written_start).collect();
+        let worker = self.worker();
+        let Value::Object(_) = worker.ask(&setup.load(1, "implicitfast", None))? else {
+            bail!("MuJoCo did not load the scene");
+        };
+        worker.ask(&json!({ "do": "overlap", "starts": starts }))
+    }
+
+    /// Deals rollouts out to the processes, one after the other in turns.
+    fn spread(
+        &mut self,
+        load: &Value,
+        rollouts: &[Rollout],
+        run: &(dyn Fn(&mut Worker, &Rollout) -> Result<Trace> + Sync),
+    ) -> Result<Vec<Trace>> {
+        let count = self.workers.len().min(rollouts.len()).max(1);
+        let shares: Vec<Result<Vec<Trace>>> = std::thread::scope(|scope| {
+            let handles: Vec<_> = self.workers[..count]
+                .iter_mut()
+                .enumerate()
+                .map(|(first, worker)| {
+                    scope.spawn(move || {
+                        worker.ask::<Value>(load)?;
+                        rollouts.iter().skip(first).step_by(count).map(|rollout| run(worker, rollout)).collect()
+                    })
+                })
+                .collect();
+            let joined = |handle: std::thread::ScopedJoinHandle<'_, Result<Vec<Trace>>>| {
+                handle.join().unwrap_or_else(|_| Err(anyhow!("a thread that asks MuJoCo broke down")))
+            };
+            handles.into_iter().map(joined).collect()
+        });
+        let mut shares: Vec<_> =
+            shares.into_iter().map(|share| share.map(Vec::into_iter)).collect::<Result<_>>()?;
+        Ok((0..rollouts.len()).filter_map(|index| shares[index % count].next()).collect())
+    }
+}

@@ -1,0 +1,221 @@
+//! `giraffe compare-engines`: the same hand in rapier and in MuJoCo, and what differs.
+//!
+//! Every experiment is a [`rollout::Rollout`]: a plan and targets. [`lab::Lab`] runs it in either engine, rapier in this
+//! process and MuJoCo in Python (`physics/compare_engines/`), and gives back the same kind of trace. To add an
+//! experiment: a function that makes rollouts and reads traces, and its table in [`document`].
+
+pub mod contact;
+pub mod coverage;
+mod document;
+pub mod episodes;
+pub mod joints;
+pub mod lab;
+mod pictures;
+pub mod rollout;
+pub mod worker;
+
+use crate::config::RunConfig;
+use anyhow::{Context, Result};
+use contact::{FRICTIONS, Rest, Slip, Squeeze};
+use coverage::Comparison;
+use episodes::EpisodeStatistics;
+use giraffe_physics::PhysicsSettings;
+use giraffe_robots::{Task, hand_xml};
+use joints::JointResponse;
+use lab::Lab;
+use rollout::{Engine, Setup};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use worker::Versions;
+
+/// What is compared, and how long it may take.
+#[derive(Debug, Clone)]
+pub struct CompareOptions {
+    /// Where the report is written.
+    pub out: PathBuf,
+    /// Name of a hand, or path of its folder.
+    pub robot: String,
+    /// Name of the object.
+    pub object: String,
+    /// The Python with MuJoCo.
+    pub python: String,
+    /// A few short episodes: to see that it works, not to learn from.
+    pub quick: bool,
+}
+
+/// Everything that was measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompareReport {
+    /// The hand.
+    pub robot: String,
+    /// The object.
+    pub object: String,
+    /// What ran on MuJoCo's side.
+    pub versions: Versions,
+    /// rapier as training uses it.
+    pub training_physics: PhysicsSettings,
+    /// Whether this was only a try.
+    pub quick: bool,
+    /// Joints and servos alone.
+    pub joint_response: JointResponse,
+    /// The object at rest.
+    pub rest: Vec<Rest>,
+    /// The slab on the plate.
+    pub slip: Vec<Slip>,
+    /// The cube between two fingers.
+    pub squeeze: Vec<Squeeze>,
+    /// Random episodes.
+    pub episodes: Vec<EpisodeStatistics>,
+    /// Random episodes at the training step against MuJoCo at 2 ms.
+    pub comparisons: Vec<Comparison>,
+}
+
+impl CompareReport {
+    /// Where the engines differ, in a few lines.
+    pub fn summary(&self) -> String {
+        document::summary(&self.comparisons).trim().to_owned()
+    }
+}
+
+/// What all joint angles are measured against.
+pub const FINE_MUJOCO: Engine = mujoco(100);
+
+/// MuJoCo with so many physics steps per control step, as the hand's file has it.
+pub const fn mujoco(substeps: u32) -> Engine {
+    Engine::Mujoco { substeps, integrator: "implicitfast", cone: None }
+}
+
+/// rapier as training uses it.
+pub fn rapier_at_training_step() -> Engine {
+    Engine::Rapier(PhysicsSettings::default())
+}
+
+/// rapier with so many physics steps per control step.
+pub fn rapier_with(substep_count: u32) -> Engine {
+    Engine::Rapier(PhysicsSettings { substep_count, ..PhysicsSettings::default() })
+}
+
+impl Engine {
+    /// Name for people: engine, physics step, and what is not as the hand's file has it.
+    pub fn label(&self, period_secs: f32) -> String {
+        let step = format!("{:.3}", 1e3 * self.step_secs(period_secs));
+        let step = step.trim_end_matches('0').trim_end_matches('.');
+        match self {
+            Engine::Rapier(_) => format!("rapier {step} ms"),
+            Engine::Mujoco { integrator, cone, .. } => {
+                let integrator = if *integrator == "implicitfast" { String::new() } else { format!(", {integrator}") };
+                let cone = cone.map_or_else(String::new, |cone| format!(", {cone} cone"));
+                format!("MuJoCo {step} ms{integrator}{cone}")
+            }
+        }
+    }
+}
+
+/// Hand and object by name.
+///
+/// # Errors
+/// When there is no such hand or object.
+pub fn setup(robot: &str, object: &str) -> Result<(Setup, &'static dyn Task)> {
+    let config = RunConfig { robot: robot.to_owned(), object: object.to_owned(), ..RunConfig::default() };
+    let parts = config.parts()?;
+    let setup = Setup {
+        hand_xml: hand_xml(robot)?,
+        robot: Arc::clone(parts.scene.robot()),
+        object: parts.scene.object().clone(),
+        with_object: true,
+    };
+    Ok((setup, parts.task))
+}
+
+/// Runs every experiment in both engines and writes report and pictures.
+///
+/// # Errors
+/// When Python or MuJoCo is missing, hand or object do not exist, an engine fails, or the folder cannot be written.
+pub fn compare_engines(options: &CompareOptions, stop: &AtomicBool) -> Result<CompareReport> {
+    let (setup, task) = setup(&options.robot, &options.object)?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut lab = Lab::open(&options.python, workers, stop)?;
+    let out = &options.out;
+    std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
+    let say = |text: &str| eprintln!("{text}");
+    let contact_engines = contact_engines(options.quick);
+    say("joint response to scripted targets");
+    let joint_response = joints::joint_response(&mut lab, &setup, &joint_engines(options.quick))?;
+    say("object at rest in the palm");
+    let rest = contact::rest(&mut lab, &setup, &contact_engines, if options.quick { 1.0 } else { 10.0 })?;
+    say("slip on a tilted plate");
+    let frictions = if options.quick { &FRICTIONS[..1] } else { &FRICTIONS[..] };
+    let slip = contact::slip(&mut lab, out, &contact_engines, frictions)?;
+    say("squeeze between two fingers");
+    let squeeze = contact::squeeze(&mut lab, out, &contact_engines)?;
+    let (episodes, comparisons) = random_episodes(&mut lab, &setup, task, options.quick, &say)?;
+    let report = CompareReport {
+        robot: setup.robot.name.clone(),
+        object: setup.object.name.to_owned(),
+        versions: lab.versions().clone(),
+        training_physics: PhysicsSettings::default(),
+        quick: options.quick,
+        joint_response,
+        rest,
+        slip,
+        squeeze,
+        episodes,
+        comparisons,
+    };
+    write(&report, out)?;
+    Ok(report)
+}
+
+fn joint_engines(quick: bool) -> Vec<Engine> {
+    if quick { vec![rapier_at_training_step(), mujoco(3)] } else { joints::engines() }
+}
+
+fn contact_engines(quick: bool) -> Vec<Engine> {
+    let reference = mujoco(25);
+    if quick {
+        return vec![rapier_at_training_step(), reference];
+    }
+    vec![rapier_at_training_step(), rapier_with(4), rapier_with(10), reference]
+}
+
+fn random_episodes(
+    lab: &mut Lab,
+    setup: &Setup,
+    task: &'static dyn Task,
+    quick: bool,
+    say: &dyn Fn(&str),
+) -> Result<(Vec<EpisodeStatistics>, Vec<Comparison>)> {
+    let (count, steps) = if quick { (4, 40) } else { (100, task.episode_step_count() as usize) };
+    let names: &[&'static str] = if quick { &["none"] } else { &["none", "push", "tilt"] };
+    let (mut rows, mut comparisons) = (Vec::new(), Vec::new());
+    for &name in names {
+        let variant = episodes::variant(lab, setup, task, name, count, steps)?;
+        let mut run = |lab: &mut Lab, engine: &Engine| -> Result<EpisodeStatistics> {
+            say(&format!("{name}: {count} episodes in {}", engine.label(setup.robot.control.period_secs)));
+            let row = episodes::measure(lab, setup, task, engine, &variant)?;
+            rows.push(row.clone());
+            Ok(row)
+        };
+        let reference = run(lab, &mujoco(25))?;
+        let training = run(lab, &rapier_at_training_step())?;
+        if !quick {
+            run(lab, &rapier_with(4))?;
+            run(lab, &rapier_with(10))?;
+            run(lab, &Engine::Mujoco { substeps: 25, integrator: "implicitfast", cone: Some("elliptic") })?;
+        }
+        comparisons.extend(coverage::compare(lab, setup, task, &variant, &training, &reference, say)?);
+    }
+    Ok((rows, comparisons))
+}
+
+fn write(report: &CompareReport, out: &Path) -> Result<()> {
+    pictures::draw_all(report, out)?;
+    let file = |name: &str, text: String| {
+        let path = out.join(name);
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    };
+    file("report.json", serde_json::to_string_pretty(report).context("writing JSON")?)?;
+    file("report.md", document::markdown(report))
+}
