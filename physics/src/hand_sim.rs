@@ -1,10 +1,10 @@
 //! One simulated hand with an object, for one episode. Implements [`Hand`], as a real hand does.
 
-use crate::actuation::DelayLine;
+use crate::actuation::{DelayLine, Servos};
 use crate::engine::{ContactSummary, World};
-use crate::parameters::{Disturbance, EpisodePlan};
+use crate::plan::{Disturbance, EpisodePlan};
 use crate::scene::SceneModel;
-use crate::sensing::JointSensor;
+use crate::sensing::{Encoders, ObjectTracker};
 use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout};
 use nalgebra::{UnitQuaternion, UnitVector3, Vector3};
 use std::sync::Arc;
@@ -17,7 +17,9 @@ pub struct HandSim {
     plan: EpisodePlan,
     world: World,
     delay: DelayLine,
-    sensor: JointSensor,
+    servos: Servos,
+    encoders: Encoders,
+    tracker: ObjectTracker,
     truth: SignalFrame,
     step: u32,
     /// Per joint: until which step it is jammed, and at which angle.
@@ -26,6 +28,7 @@ pub struct HandSim {
     frozen_until: u32,
     /// Scratch, one per joint.
     targets: Vec<f32>,
+    encoder_side: Vec<f32>,
     positions: Vec<f32>,
     velocities: Vec<f32>,
 }
@@ -39,31 +42,33 @@ impl HandSim {
         let robot = scene.robot();
         let joint_count = robot.joint_count();
         assert_eq!(plan.parameters.joints.len(), joint_count, "parameters of every joint");
-        let start = &plan.start.joint_positions_rad;
+        let mut start = plan.start.joint_positions_rad.clone();
+        robot.couple(&mut start);
         let layout = SignalLayout::of(robot, plan.sampled.len());
         let parameters = &plan.parameters;
+        let joints = &parameters.joints;
+        let (substep_secs, period_secs) = (scene.substep_secs(), robot.control.period_secs);
+        let world = World::build(&scene, parameters, &plan.start);
+        let object = world.object().pose;
         let mut sim = Self {
-            world: World::build(&scene, parameters, &plan.start),
-            delay: DelayLine::new(parameters.actuation.delay_secs, robot.control.period_secs, start),
-            sensor: JointSensor::new(
-                parameters.sensing,
-                &parameters.joints,
-                scene.substep_secs(),
-                plan.noise_seed,
-                start,
-            ),
+            world,
+            delay: DelayLine::new(parameters.actuation, joints, period_secs, plan.noise_seed, &start),
+            servos: Servos::new(robot, parameters, substep_secs),
+            encoders: Encoders::new(parameters.sensing, joints, [substep_secs, period_secs], plan.noise_seed, &start),
+            tracker: ObjectTracker::new(parameters.tracking, substep_secs, plan.noise_seed, object),
             truth: SignalFrame::new(layout),
             step: 0,
             jams: vec![None; joint_count],
             tilt: None,
             frozen_until: 0,
             targets: vec![0.0; joint_count],
-            positions: start.clone(),
+            encoder_side: vec![0.0; joint_count],
+            positions: start,
             velocities: vec![0.0; joint_count],
             scene: Arc::clone(&scene),
             plan,
         };
-        let reported = sim.reported_targets(&sim.plan.start.joint_positions_rad);
+        let reported = sim.reported_targets(&sim.positions);
         sim.write_truth(&reported);
         sim
     }
@@ -147,16 +152,44 @@ impl HandSim {
             let begin = f64::from(substep) / f64::from(substeps);
             let end = f64::from(substep + 1) / f64::from(substeps);
             self.delay.average(begin, end, &mut self.targets);
-            for (joint, &target) in self.targets.iter().enumerate() {
-                let target = self.jams[joint].map_or(target, |(_, angle)| angle);
-                self.world.set_target(joint, target);
-            }
+            self.drive_servos();
             self.world.step();
             self.world.joint_positions(&mut self.positions);
-            self.sensor.record(&self.positions);
+            self.record();
         }
         self.world.joint_velocities(&mut self.velocities);
         self.step += 1;
+    }
+
+    /// Tells every servo what to do during the next physics step.
+    fn drive_servos(&mut self) {
+        if self.servos.need_speed() {
+            self.world.joint_velocities(&mut self.velocities);
+        }
+        for (joint, &target) in self.targets.iter().enumerate() {
+            let angle = self.positions[joint];
+            let motor = match self.jams[joint] {
+                Some((_, held)) => self.servos.holding(joint, held),
+                None => self.servos.motor(joint, target, angle, self.velocities[joint]),
+            };
+            match motor {
+                Some(motor) => self.world.set_motor(joint, &motor),
+                None => self.world.set_target(joint, self.jams[joint].map_or(target, |(_, held)| held)),
+            }
+        }
+    }
+
+    /// Lets the sensors take note of a physics step. What is jammed has no play.
+    fn record(&mut self) {
+        for (joint, side) in self.encoder_side.iter_mut().enumerate() {
+            let angle = self.positions[joint];
+            *side = match self.jams[joint] {
+                Some(_) => angle,
+                None => self.servos.encoder_side_rad(joint, self.targets[joint], angle),
+            };
+        }
+        self.encoders.record(&self.encoder_side);
+        self.tracker.record(self.world.object().pose);
     }
 
     /// Targets in the frame the encoders report in.
@@ -199,9 +232,15 @@ impl HandSim {
     fn sense(&mut self, sensed: &mut SignalFrame, targets_rad: &[f32]) {
         sensed.begin(self.now());
         let frozen = self.step <= self.frozen_until && self.frozen_until > 0;
-        sensed.write(Signal::JointPosition, self.sensor.read(frozen));
-        sensed.write(Signal::JointVelocity, &self.velocities);
+        self.encoders.read(self.step, frozen);
+        sensed.write(Signal::JointPosition, self.encoders.positions_rad());
+        sensed.write(Signal::JointVelocity, self.encoders.velocities_rad_per_sec());
         sensed.write(Signal::JointTarget, targets_rad);
+        let tracked = self.tracker.read();
+        let rotation = tracked.pose.palm_from_object;
+        let stamp = Nanos(sensed.now().0 - Nanos::from_secs(tracked.age_secs).0);
+        sensed.write_at(Signal::ObjectPosition, tracked.pose.position_m.as_slice(), stamp);
+        sensed.write_at(Signal::ObjectRotation, &[rotation.i, rotation.j, rotation.k, rotation.w], stamp);
     }
 }
 

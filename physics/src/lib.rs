@@ -3,7 +3,7 @@
 //! ```text
 //! SceneModel (hand + object, shared)      EpisodePlan (everything random, plain numbers)
 //!         \                                /
-//!          HandSim: one world = engine + delay line + encoders     implements robots::Hand
+//!          HandSim: one world = engine + delay line + servos + encoders + tracker     implements robots::Hand
 //!               |
 //!          HandWorlds: many worlds + task + encoder + decoder      implements robots::WorldBatch
 //! ```
@@ -16,7 +16,9 @@
 mod actuation;
 mod engine;
 mod hand_sim;
+mod noise;
 mod parameters;
+mod plan;
 mod sampler;
 mod scene;
 mod sensing;
@@ -25,9 +27,10 @@ mod worlds;
 pub use engine::{ContactSummary, ContactTotals};
 pub use hand_sim::HandSim;
 pub use parameters::{
-    ActuationParameters, ContactParameters, Disturbance, EpisodePlan, GRAVITY_M_PER_SEC2, HandParameters,
-    JointParameters, ObjectParameters, SensingParameters, TimedDisturbance, WorldParameters,
+    ActuationParameters, ContactParameters, GRAVITY_M_PER_SEC2, HandParameters, JointParameters, ObjectParameters,
+    SensingParameters, TrackingParameters, WorldParameters,
 };
+pub use plan::{Disturbance, EpisodePlan, TimedDisturbance};
 pub use sampler::EpisodeSampler;
 pub use scene::{PhysicsSettings, SceneModel};
 pub use worlds::{HandWorlds, WorldsError, WorldsSettings};

@@ -4,7 +4,7 @@
 //! and tested without either side knowing the other.
 
 use crate::scene::SceneModel;
-use giraffe_robots::{EpisodeStart, Region};
+use giraffe_robots::Region;
 use serde::{Deserialize, Serialize};
 
 /// The physics of one world for one episode.
@@ -24,9 +24,13 @@ pub struct WorldParameters {
     pub sensing: SensingParameters,
     /// What happens between a command and the servo.
     pub actuation: ActuationParameters,
+    /// What a tracker makes of the object's pose.
+    #[serde(default)]
+    pub tracking: TrackingParameters,
 }
 
-/// One joint and its servo, absolute values.
+/// One joint and its servo, absolute values. What a servo of a real hand adds to a spring with a torque limit is zero for
+/// an ideal one, and where an older plan does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct JointParameters {
     /// Servo stiffness, N m/rad.
@@ -41,6 +45,22 @@ pub struct JointParameters {
     pub effort_limit_newton_m: f32,
     /// How far the encoder's zero is off: reported angle = true angle + this, and targets are shifted alike, rad.
     pub zero_offset_rad: f32,
+    /// Further error of the encoder, in what is sensed only: targets are not shifted, rad.
+    #[serde(default)]
+    pub position_bias_rad: f32,
+    /// How far the servo misses each target, which nobody is told, rad.
+    #[serde(default)]
+    pub target_bias_rad: f32,
+    /// The servo gives no torque while its error is smaller than this, and counts the rest of the error from there, rad.
+    #[serde(default)]
+    pub dead_band_rad: f32,
+    /// Play between encoder and joint, from flank to flank, rad.
+    #[serde(default)]
+    pub backlash_rad: f32,
+    /// Share of the torque limit that is lost at the description's velocity limit: 0 for a torque that does not depend on
+    /// speed, 1 for a motor whose no-load speed is that limit, 2 for half that speed.
+    #[serde(default)]
+    pub torque_speed_slope: f32,
 }
 
 /// The hand's links.
@@ -94,8 +114,8 @@ impl ContactParameters {
     }
 }
 
-/// What sensors do to the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// What sensors do to the truth. Zero for ideal ones.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct SensingParameters {
     /// Encoder noise: uniform in plus or minus this, new at every control step, rad.
     pub position_noise_rad: f32,
@@ -103,17 +123,46 @@ pub struct SensingParameters {
     pub position_resolution_rad: f32,
     /// Age of the joint angles when they are read, s.
     pub position_delay_secs: f32,
+    /// Chance that a joint's reading is lost in a control step, and the last one repeated.
+    #[serde(default)]
+    pub position_dropout: f32,
 }
 
-/// What happens between a command and the servo.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// What happens between a command and the servo. Zero for an ideal way.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct ActuationParameters {
     /// Time from a command to its arrival at the servos, s. Any value; not rounded to steps.
     pub delay_secs: f32,
+    /// Each command is later than that by a time of its own, uniform from zero to this, s.
+    #[serde(default)]
+    pub jitter_secs: f32,
+    /// How far a command may miss, each joint for itself: uniform in plus or minus this, new with every command, rad.
+    #[serde(default)]
+    pub noise_rad: f32,
+}
+
+/// What a tracker makes of the object's pose. Zero for one that sees the truth at once.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct TrackingParameters {
+    /// Time between two pictures, s; zero for a new one whenever somebody asks.
+    pub refresh_secs: f32,
+    /// Time from a picture until its pose is known, s. Any value; not rounded to steps.
+    pub delay_secs: f32,
+    /// Error of the position along each axis: uniform in plus or minus this, new with every picture, m.
+    pub position_noise_m: f32,
+    /// Error of the orientation: turned by a rotation vector, each element uniform in plus or minus this, new with every
+    /// picture, rad.
+    pub rotation_noise_rad: f32,
+    /// Error of every position, palm frame, m.
+    pub position_bias_m: [f32; 3],
+    /// Error of every orientation, a rotation vector in the palm frame, rad.
+    pub rotation_bias_rad: [f32; 3],
+    /// Chance that the object is not found in a picture.
+    pub dropout: f32,
 }
 
 impl WorldParameters {
-    /// The description's own values: no noise, no delay.
+    /// The description's own values: ideal servos and sensors, no noise, no delay.
     pub fn nominal(scene: &SceneModel) -> Self {
         let robot = scene.robot();
         let object = scene.object();
@@ -127,6 +176,11 @@ impl WorldParameters {
                 armature_kg_m2: joint.armature_kg_m2,
                 effort_limit_newton_m: joint.effort_limit_newton_m,
                 zero_offset_rad: 0.0,
+                position_bias_rad: 0.0,
+                target_bias_rad: 0.0,
+                dead_band_rad: 0.0,
+                backlash_rad: 0.0,
+                torque_speed_slope: 0.0,
             })
             .collect();
         let friction = |region| scene.region_friction(region).max(object.friction);
@@ -143,12 +197,9 @@ impl WorldParameters {
                 damping_ratio: NOMINAL_CONTACT_DAMPING_RATIO,
             },
             gravity_m_per_sec2: [0.0, 0.0, -GRAVITY_M_PER_SEC2],
-            sensing: SensingParameters {
-                position_noise_rad: 0.0,
-                position_resolution_rad: 0.0,
-                position_delay_secs: 0.0,
-            },
-            actuation: ActuationParameters { delay_secs: 0.0 },
+            sensing: SensingParameters::default(),
+            actuation: ActuationParameters::default(),
+            tracking: TrackingParameters::default(),
         }
     }
 }
@@ -160,116 +211,22 @@ const NOMINAL_CONTACT_FREQUENCY_HZ: f32 = 30.0;
 /// Lower than rapier's default of 10, which is made for tall piles and lets a held object creep.
 const NOMINAL_CONTACT_DAMPING_RATIO: f32 = 5.0;
 
-/// Something that happens to a world at a time during an episode.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Disturbance {
-    /// A push on the object at its centre of mass.
-    ObjectImpulse {
-        /// In the palm frame.
-        newton_secs: [f32; 3],
-    },
-    /// The palm tilts about an axis and comes back.
-    GravityTilt {
-        /// How far, rad.
-        radians: f32,
-        /// Horizontal axis of the palm frame; need not have unit length.
-        axis: [f32; 3],
-        /// How long, s.
-        duration_secs: f32,
-    },
-    /// A servo holds the angle it has and ignores its target.
-    JointJam {
-        /// Canonical index.
-        joint: usize,
-        /// How long, s.
-        duration_secs: f32,
-    },
-    /// Joint angles freeze at their last sensed values.
-    SignalLoss {
-        /// How long, s.
-        duration_secs: f32,
-    },
-    /// The policy's recurrent state is wiped (the world itself does not change).
-    HiddenStateReset,
-}
-
-/// A disturbance and when it strikes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TimedDisturbance {
-    /// Control steps after the start of the episode: it acts during the step with this index.
-    pub step: u32,
-    /// What happens.
-    pub disturbance: Disturbance,
-}
-
-/// Everything random about an episode, as one plain value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpisodePlan {
-    /// Physics.
-    pub parameters: WorldParameters,
-    /// Where hand and object start.
-    pub start: EpisodeStart,
-    /// What happens when, in order of time.
-    pub disturbances: Vec<TimedDisturbance>,
-    /// The sampled values, one per column of `Signal::WorldParameters`; empty where nothing is sampled.
-    pub sampled: Vec<f32>,
-    /// Seed of per-step noise in this episode.
-    pub noise_seed: u64,
-}
-
-impl EpisodePlan {
-    /// Whether every number can be: finite, and where physics asks for it, above zero. For plans from outside.
-    ///
-    /// # Errors
-    /// Names what cannot be.
-    pub fn check(&self) -> Result<(), String> {
-        let parameters = &self.parameters;
-        let positive = |name: &str, value: f32| match value.is_finite() && value > 0.0 {
-            true => Ok(()),
-            false => Err(format!("{name} is {value}, which must be a number above zero")),
-        };
-        let at_least_zero = |name: &str, value: f32, most: f32| match (0.0..=most).contains(&value) {
-            true => Ok(()),
-            false => Err(format!("{name} is {value}, which must be a number from 0 to {most}")),
-        };
-        for joint in &parameters.joints {
-            positive("a joint's stiffness", joint.stiffness_newton_m_per_rad)?;
-            positive("a joint's torque limit", joint.effort_limit_newton_m)?;
-            at_least_zero("a joint's damping", joint.damping_newton_m_secs_per_rad, 1e3)?;
-            at_least_zero("a joint's friction loss", joint.friction_loss_newton_m, 1e3)?;
-            at_least_zero("a joint's armature", joint.armature_kg_m2, 1e3)?;
-            at_least_zero("a joint's zero offset, taken absolutely,", joint.zero_offset_rad.abs(), 1e3)?;
-        }
-        positive("hand.link_mass_scale", parameters.hand.link_mass_scale)?;
-        positive("hand.tip_size_scale", parameters.hand.tip_size_scale)?;
-        positive("object.mass_kg", parameters.object.mass_kg)?;
-        positive("object.size_scale", parameters.object.size_scale)?;
-        positive("contact.frequency_hz", parameters.contact.frequency_hz)?;
-        at_least_zero("contact.damping_ratio", parameters.contact.damping_ratio, 1e6)?;
-        at_least_zero("contact.restitution", parameters.contact.restitution, 1.0)?;
-        at_least_zero("contact.tip_friction", parameters.contact.tip_friction, 1e3)?;
-        at_least_zero("contact.link_friction", parameters.contact.link_friction, 1e3)?;
-        at_least_zero("contact.palm_friction", parameters.contact.palm_friction, 1e3)?;
-        at_least_zero("sensing.position_noise_rad", parameters.sensing.position_noise_rad, 10.0)?;
-        at_least_zero("sensing.position_resolution_rad", parameters.sensing.position_resolution_rad, 10.0)?;
-        at_least_zero("sensing.position_delay_secs", parameters.sensing.position_delay_secs, 10.0)?;
-        at_least_zero("actuation.delay_secs", parameters.actuation.delay_secs, 10.0)?;
-        let start = &self.start;
-        let loose = parameters.gravity_m_per_sec2.iter().chain(&parameters.object.center_of_mass_m);
-        let placed = start.joint_positions_rad.iter().chain(start.palm_from_object.translation.vector.iter());
-        let turned = start.palm_from_object.rotation.coords.iter();
-        if loose.chain(placed).chain(turned).chain(&self.sampled).any(|value| !value.is_finite()) {
-            return Err("gravity, the centre of mass, the start or a sampled value is not a finite number".to_owned());
-        }
-        let joint_count = parameters.joints.len();
-        let jams = self.disturbances.iter().filter_map(|timed| match timed.disturbance {
-            Disturbance::JointJam { joint, .. } => Some(joint),
-            _ => None,
-        });
-        match jams.into_iter().find(|joint| *joint >= joint_count) {
-            Some(joint) => Err(format!("a jam of joint {joint}, but there are {joint_count} joints")),
-            None => Ok(()),
+#[cfg(test)]
+impl Default for JointParameters {
+    /// Zeros, for tests to fill in.
+    fn default() -> Self {
+        Self {
+            stiffness_newton_m_per_rad: 0.0,
+            damping_newton_m_secs_per_rad: 0.0,
+            friction_loss_newton_m: 0.0,
+            armature_kg_m2: 0.0,
+            effort_limit_newton_m: 0.0,
+            zero_offset_rad: 0.0,
+            position_bias_rad: 0.0,
+            target_bias_rad: 0.0,
+            dead_band_rad: 0.0,
+            backlash_rad: 0.0,
+            torque_speed_slope: 0.0,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who decides the physics of the next episode.
 
-use crate::parameters::EpisodePlan;
+use crate::plan::EpisodePlan;
 use giraffe_robots::{EpisodeReport, NamedLimits};
 
 /// Decides the physics of the next episode. Implemented by `giraffe-randomization`.

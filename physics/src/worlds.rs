@@ -1,7 +1,7 @@
 //! Many worlds with one task, stepped in parallel. Implements [`WorldBatch`] for the learner.
 
 use crate::hand_sim::HandSim;
-use crate::parameters::EpisodePlan;
+use crate::plan::EpisodePlan;
 use crate::sampler::EpisodeSampler;
 use crate::scene::SceneModel;
 use giraffe_robots::{

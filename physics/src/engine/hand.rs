@@ -3,7 +3,7 @@
 //! The palm does not move, so the fingers are independent chains. As one multibody they would share one dense
 //! mass matrix and cost five times as much; so each chain gets a fixed root at the palm's pose.
 
-use super::{contact, convert, groups, shape};
+use super::{Motor, contact, convert, groups, shape};
 use crate::parameters::{JointParameters, WorldParameters};
 use crate::scene::SceneModel;
 use giraffe_robots::{BodyModel, GeomModel, JointModel, Region, RobotModel};
@@ -23,10 +23,15 @@ impl HandJoint {
     }
 
     /// Sets the largest torque of the servo, N m, from the next step on.
-    pub fn set_effort_limit(&self, joints: &mut MultibodyJointSet, newton_m: f32) {
+    pub fn set_motor(&self, joints: &mut MultibodyJointSet, motor: &Motor) {
         let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
         let link = multibody.link_mut(link).expect("a link of this joint");
-        link.joint.data.motors[JointAxis::AngX as usize].max_force = newton_m;
+        let own = &mut link.joint.data.motors[JointAxis::AngX as usize];
+        own.target_pos = motor.target_rad;
+        own.stiffness = motor.stiffness_newton_m_per_rad;
+        own.target_vel = motor.target_rad_per_sec;
+        own.damping = motor.damping_newton_m_secs_per_rad;
+        own.max_force = motor.limit_newton_m;
     }
 
     pub fn position(&self, joints: &MultibodyJointSet) -> f32 {

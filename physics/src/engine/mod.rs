@@ -33,6 +33,20 @@ pub(crate) struct ObjectState {
     pub angular_velocity: [f32; 3],
 }
 
+/// What one servo does during a physics step:
+/// torque = stiffness * (target - angle) + damping * (target velocity - velocity), up to the limit either way.
+///
+/// It is evaluated at the end of the step (implicitly), so that it may be as stiff as it likes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Motor {
+    /// In the joint's true frame.
+    pub target_rad: f32,
+    pub stiffness_newton_m_per_rad: f32,
+    pub target_rad_per_sec: f32,
+    pub damping_newton_m_secs_per_rad: f32,
+    pub limit_newton_m: f32,
+}
+
 /// One simulated world. The palm frame is rapier's world frame.
 pub(crate) struct World {
     physics: PhysicsWorld,
@@ -62,19 +76,9 @@ impl World {
         self.joints[joint].set_target(&mut self.physics.multibody_joints, target_rad);
     }
 
-    /// Sets the largest torque of one servo, N m, from the next step on.
-    pub fn set_effort_limit(&mut self, joint: usize, newton_m: f32) {
-        self.joints[joint].set_effort_limit(&mut self.physics.multibody_joints, newton_m);
-    }
-
-    /// True velocity of one joint, rad/s.
-    pub fn joint_velocity(&self, joint: usize) -> f32 {
-        self.joints[joint].velocity(&self.physics.multibody_joints)
-    }
-
-    /// True angle of one joint, rad.
-    pub fn joint_position(&self, joint: usize) -> f32 {
-        self.joints[joint].position(&self.physics.multibody_joints)
+    /// Sets the whole law of one servo, until it is set again.
+    pub fn set_motor(&mut self, joint: usize, motor: &Motor) {
+        self.joints[joint].set_motor(&mut self.physics.multibody_joints, motor);
     }
 
     /// Adds momentum to the object at its centre of mass, N s.
