@@ -2,7 +2,7 @@
 
 use super::lab::Lab;
 use super::rollout::{Engine, Rollout, Setup, Trace};
-use super::{FINE_MUJOCO, mujoco, rapier_at_training_step, rapier_with};
+use super::{FINE_MUJOCO, coarse_rapier, mujoco, rapier_at_training_step, rapier_with};
 use anyhow::{Context, Result};
 use giraffe_randomization::Distribution;
 use giraffe_robots::{Limits, SeedTree, Stream};
@@ -49,7 +49,7 @@ pub fn engines() -> Vec<Engine> {
     let finer = [4, 10, 25].map(rapier_with);
     let steps = [25, 10, 5, 4, 3, 2].map(mujoco);
     let discrete = [5, 3, 2].map(|substeps| Engine::Mujoco { substeps, integrator: "discrete", cone: None });
-    [rapier_at_training_step()].into_iter().chain(finer).chain(steps).chain(discrete).collect()
+    [rapier_at_training_step(), coarse_rapier()].into_iter().chain(finer).chain(steps).chain(discrete).collect()
 }
 
 /// The script: every joint jumps to a new target every 0.4 s.

@@ -92,7 +92,12 @@ pub fn rapier_at_training_step() -> Engine {
     Engine::Rapier(PhysicsSettings::default())
 }
 
-/// rapier with so many physics steps per control step.
+/// rapier at its fastest: contacts and joints once per 25 ms.
+pub fn coarse_rapier() -> Engine {
+    Engine::Rapier(PhysicsSettings { substep_count: 2, solver_iteration_count: 1, inner_iteration_count: 16 })
+}
+
+/// rapier as training uses it, but with so many physics steps per control step.
 pub fn rapier_with(substep_count: u32) -> Engine {
     Engine::Rapier(PhysicsSettings { substep_count, ..PhysicsSettings::default() })
 }
@@ -100,10 +105,13 @@ pub fn rapier_with(substep_count: u32) -> Engine {
 impl Engine {
     /// Name for people: engine, physics step, and what is not as the hand's file has it.
     pub fn label(&self, period_secs: f32) -> String {
-        let step = format!("{:.3}", 1e3 * self.step_secs(period_secs));
-        let step = step.trim_end_matches('0').trim_end_matches('.');
+        let step = millis(self.step_secs(period_secs));
         match self {
-            Engine::Rapier(_) => format!("rapier {step} ms"),
+            Engine::Rapier(PhysicsSettings { solver_iteration_count: 1, .. }) => format!("rapier {step} ms"),
+            Engine::Rapier(settings) => {
+                let parts = f64::from(settings.solver_iteration_count);
+                format!("rapier {step} ms in parts of {} ms", millis(self.step_secs(period_secs) / parts))
+            }
             Engine::Mujoco { integrator, cone, .. } => {
                 let integrator = if *integrator == "implicitfast" { String::new() } else { format!(", {integrator}") };
                 let cone = cone.map_or_else(String::new, |cone| format!(", {cone} cone"));
@@ -111,6 +119,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// Milliseconds with at most three decimals and no tail of zeros.
+fn millis(secs: f64) -> String {
+    format!("{:.3}", 1e3 * secs).trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Hand and object by name.
@@ -177,7 +190,7 @@ fn contact_engines(quick: bool) -> Vec<Engine> {
     if quick {
         return vec![rapier_at_training_step(), reference];
     }
-    vec![rapier_at_training_step(), rapier_with(4), rapier_with(10), reference]
+    vec![rapier_at_training_step(), coarse_rapier(), rapier_with(4), rapier_with(10), reference]
 }
 
 fn random_episodes(
@@ -201,6 +214,7 @@ fn random_episodes(
         let reference = run(lab, &mujoco(25))?;
         let training = run(lab, &rapier_at_training_step())?;
         if !quick {
+            run(lab, &coarse_rapier())?;
             run(lab, &rapier_with(4))?;
             run(lab, &rapier_with(10))?;
             run(lab, &Engine::Mujoco { substeps: 25, integrator: "implicitfast", cone: Some("elliptic") })?;
