@@ -1,6 +1,7 @@
 //! What the object touches, in numbers.
 
 use giraffe_robots::Region;
+use rapier3d::geometry::NEW_CONTACT_BIT;
 use rapier3d::prelude::*;
 
 /// Contact between the object and one region of the hand, or all of it.
@@ -83,7 +84,10 @@ fn of_pair(physics: &PhysicsWorld, pair: &ContactPair) -> ContactTotals {
     let mut totals = ContactTotals::default();
     for manifold in pair.solver_manifolds() {
         let normal = at1.rotation * manifold.local_n1;
-        for point in manifold.points.iter().filter(|point| point.data.impulse > 0.0) {
+        // The solver looks at four points of a manifold at most; what others carry is from an earlier step.
+        let solved =
+            manifold.data.solver_contacts.iter().map(|contact| (contact.contact_id[0] & !NEW_CONTACT_BIT) as usize);
+        for point in solved.filter_map(|index| manifold.points.get(index)).filter(|point| point.data.impulse > 0.0) {
             // Not the stored distance: that is from before the bodies moved, or older where points were recycled.
             let apart_m = (*at2 * point.local_p2 - *at1 * point.local_p1).dot(normal);
             totals = totals.and(ContactTotals {

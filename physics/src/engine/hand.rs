@@ -1,12 +1,13 @@
 //! The hand: one fixed palm, and each finger as a multibody of its own.
 //!
 //! The palm does not move, so the fingers are independent chains. As one multibody they would share one dense
-//! mass matrix and cost five times as much; so each chain gets a fixed root at the palm's pose.
+//! mass matrix and cost five times as much; so each chain gets a fixed root at the palm's pose. Fingers on a wrist that
+//! moves hang on the wrist's chain; fingers with joints coupled to each other share one.
 
-use super::{Motor, contact, convert, groups, shape};
+use super::{Motor, contact, convert, groups, shape, tree};
 use crate::parameters::{JointParameters, WorldParameters};
 use crate::scene::SceneModel;
-use giraffe_robots::{BodyModel, GeomModel, JointModel, Region, RobotModel};
+use giraffe_robots::{BodyModel, GeomModel, JointCoupling, Region, RobotModel};
 use nalgebra::{Isometry3, UnitQuaternion, Vector3};
 use rapier3d::prelude::*;
 
@@ -37,7 +38,7 @@ impl HandJoint {
     pub fn position(&self, joints: &MultibodyJointSet) -> f32 {
         let (multibody, link) = joints.get(self.handle).expect("joints live as long as their world");
         let link = multibody.link(link).expect("a link of this joint");
-        link.joint().coords()[3]
+        link.joint().coords()[JointAxis::AngX as usize]
     }
 
     pub fn velocity(&self, joints: &MultibodyJointSet) -> f32 {
@@ -55,81 +56,101 @@ pub(super) fn insert(
     positions_rad: &[f32],
 ) -> Vec<HandJoint> {
     let robot = scene.robot();
-    let zero = vec![0.0; robot.joint_count()];
-    let palm_from_body = robot.forward_kinematics(&zero);
-    let mut bodies: Vec<Option<RigidBodyHandle>> = vec![None; robot.bodies.len()];
-    let mut joints: Vec<Option<HandJoint>> = robot.joints.iter().map(|_| None).collect();
-    for (index, body) in robot.bodies.iter().enumerate() {
-        let fixed = body.joint.is_none() && body.parent.is_none_or(|parent| bodies[parent].is_none());
-        if fixed {
-            insert_fixed(physics, scene, parameters, index, &palm_from_body[index]);
-            continue;
-        }
-        let handle = physics.insert_body(link(body, parameters, &palm_from_body[index]));
-        insert_geoms(physics, scene, parameters, index, Some(handle), &Isometry3::identity());
-        bodies[index] = Some(handle);
-        let parent = body.parent.expect("only the base has no parent, and the base is fixed");
-        let (root, parent_from_body) = match bodies[parent] {
-            Some(parent) => (parent, body.parent_from_body),
-            // A finger starts: its own fixed root, at the palm.
-            None => (physics.insert_body(RigidBodyBuilder::fixed()), palm_from_body[index]),
-        };
-        let data = match body.joint {
-            Some(joint) => hinge(&robot.joints[joint], &parameters.joints[joint], &parent_from_body),
-            None => weld(&parent_from_body),
-        };
-        let handle = physics.multibody_joints.insert(root, handle, data, true).expect("a tree has no loops");
-        if let Some(joint) = body.joint {
-            joints[joint] = Some(HandJoint { handle });
-        }
-    }
-    let joints: Vec<HandJoint> = joints.into_iter().map(|joint| joint.expect("every joint moves a body")).collect();
+    let bodies = insert_bodies(physics, robot, parameters);
+    let joints = insert_joints(physics, robot, parameters, &bodies);
     set_joint_terms(physics, &joints, &parameters.joints);
+    for coupling in &robot.couplings {
+        couple(physics, &joints, coupling);
+    }
     place(physics, &joints, positions_rad);
     joints
 }
 
-/// A body that never moves: its shapes belong to the world.
-fn insert_fixed(
-    physics: &mut PhysicsWorld,
-    scene: &SceneModel,
-    parameters: &WorldParameters,
-    body: usize,
-    palm_from_body: &Isometry3<f32>,
-) {
-    if scene.robot().bodies[body].geoms.is_empty() {
-        return;
+/// One rigid body for each body of the description with what is welded to it: for those that are welded to another, the
+/// handle of that one.
+fn insert_bodies(physics: &mut PhysicsWorld, robot: &RobotModel, parameters: &WorldParameters) -> Vec<RigidBodyHandle> {
+    let palm_from_body = robot.forward_kinematics(&vec![0.0; robot.joint_count()]);
+    let filters = groups::of_bodies(robot);
+    let units = tree::units(robot);
+    let mut handles: Vec<RigidBodyHandle> = Vec::with_capacity(robot.bodies.len());
+    for (index, body) in robot.bodies.iter().enumerate() {
+        let unit = units[index];
+        let handle = if unit == index {
+            let builder = match body.joint {
+                Some(_) => RigidBodyBuilder::dynamic().additional_mass_properties(mass_properties(
+                    robot,
+                    &units,
+                    &palm_from_body,
+                    index,
+                    parameters,
+                )),
+                None => RigidBodyBuilder::fixed(),
+            };
+            physics.insert_body(builder.pose(convert::pose(&palm_from_body[index])).can_sleep(false))
+        } else {
+            handles[unit]
+        };
+        let unit_from_body = palm_from_body[unit].inv_mul(&palm_from_body[index]);
+        for geom in &body.geoms {
+            let at = if unit == index { geom.body_from_geom } else { unit_from_body * geom.body_from_geom };
+            physics
+                .insert_collider(geom_collider(geom, parameters, &at).collision_groups(filters[index]), Some(handle));
+        }
+        handles.push(handle);
     }
-    let handle = physics.insert_body(RigidBodyBuilder::fixed().pose(convert::pose(palm_from_body)));
-    insert_geoms(physics, scene, parameters, body, Some(handle), &Isometry3::identity());
+    handles
 }
 
-fn link(body: &BodyModel, parameters: &WorldParameters, palm_from_body: &Isometry3<f32>) -> RigidBodyBuilder {
+/// Mass properties of a body together with all that is welded to it, in its own frame.
+fn mass_properties(
+    robot: &RobotModel,
+    units: &[usize],
+    palm_from_body: &[Isometry3<f32>],
+    unit: usize,
+    parameters: &WorldParameters,
+) -> MassProperties {
     let scale = parameters.hand.link_mass_scale;
-    let mass = MassProperties::with_principal_inertia_frame(
-        convert::vector(&body.center_of_mass_m.coords),
-        body.mass_kg * scale,
-        convert::vector(&(body.principal_inertia_kg_m2 * scale)),
-        convert::rotation(&body.body_from_principal),
-    );
-    RigidBodyBuilder::dynamic().pose(convert::pose(palm_from_body)).additional_mass_properties(mass).can_sleep(false)
+    let of = |body: &BodyModel| {
+        MassProperties::with_principal_inertia_frame(
+            convert::vector(&body.center_of_mass_m.coords),
+            body.mass_kg * scale,
+            convert::vector(&(body.principal_inertia_kg_m2 * scale)),
+            convert::rotation(&body.body_from_principal),
+        )
+    };
+    let welded_on = (unit + 1..robot.bodies.len()).filter(|&body| units[body] == unit);
+    welded_on.fold(of(&robot.bodies[unit]), |sum, body| {
+        let unit_from_body = palm_from_body[unit].inv_mul(&palm_from_body[body]);
+        sum + of(&robot.bodies[body]).transform_by(&convert::pose(&unit_from_body))
+    })
 }
 
-fn insert_geoms(
+/// The hinges, in canonical order. What hangs on the base starts a multibody of its own.
+fn insert_joints(
     physics: &mut PhysicsWorld,
-    scene: &SceneModel,
+    robot: &RobotModel,
     parameters: &WorldParameters,
-    body: usize,
-    handle: Option<RigidBodyHandle>,
-    parent_from_body: &Isometry3<f32>,
-) {
-    let robot: &RobotModel = scene.robot();
-    let filter = groups::of_body(robot, body);
-    for geom in &robot.bodies[body].geoms {
-        let at = parent_from_body * geom.body_from_geom;
-        let collider = geom_collider(geom, parameters, &at).collision_groups(filter);
-        physics.insert_collider(collider, handle);
+    bodies: &[RigidBodyHandle],
+) -> Vec<HandJoint> {
+    let palm_from_body = robot.forward_kinematics(&vec![0.0; robot.joint_count()]);
+    let units = tree::units(robot);
+    let chains = tree::chains(robot);
+    let mut roots: Vec<Option<RigidBodyHandle>> = vec![None; robot.bodies.len()];
+    let mut joints: Vec<Option<HandJoint>> = robot.joints.iter().map(|_| None).collect();
+    for (index, body) in robot.bodies.iter().enumerate() {
+        let (Some(joint), Some(parent)) = (body.joint, body.parent) else { continue };
+        let carrier = units[parent];
+        let (carrier, carrier_from_body) = if robot.bodies[carrier].joint.is_some() {
+            (bodies[carrier], palm_from_body[carrier].inv_mul(&palm_from_body[index]))
+        } else {
+            let root = roots[chains[index]].get_or_insert_with(|| physics.insert_body(RigidBodyBuilder::fixed()));
+            (*root, palm_from_body[index])
+        };
+        let hinge = hinge(robot, joint, &parameters.joints[joint], &carrier_from_body);
+        let inserted = physics.multibody_joints.insert(carrier, bodies[index], hinge, true);
+        joints[joint] = Some(HandJoint { handle: inserted.expect("a tree has no loops") });
     }
+    joints.into_iter().map(|joint| joint.expect("every joint moves a body")).collect()
 }
 
 /// The collider of one shape. The object's own friction is zero and the rule takes the larger of the two, so a
@@ -145,28 +166,52 @@ fn geom_collider(geom: &GeomModel, parameters: &WorldParameters, at: &Isometry3<
         .restitution_combine_rule(CoefficientCombineRule::Max)
 }
 
-/// A hinge whose free axis is rapier's x, with a force-based position servo.
-fn hinge(joint: &JointModel, parameters: &JointParameters, parent_from_body: &Isometry3<f32>) -> GenericJoint {
-    let turn = UnitQuaternion::rotation_between(&Vector3::x(), &joint.axis)
+/// A hinge whose free axis is rapier's x, with a force-based position servo unless it follows another joint.
+fn hinge(
+    robot: &RobotModel,
+    joint: usize,
+    parameters: &JointParameters,
+    carrier_from_body: &Isometry3<f32>,
+) -> GenericJoint {
+    let model = &robot.joints[joint];
+    let turn = UnitQuaternion::rotation_between(&Vector3::x(), &model.axis)
         .unwrap_or_else(|| UnitQuaternion::from_axis_angle(&Vector3::y_axis(), std::f32::consts::PI));
-    let body_from_hinge = Isometry3::from_parts(joint.anchor_m.coords.into(), turn);
-    let limits = joint.position_limits_rad;
-    GenericJointBuilder::new(JointAxesMask::LOCKED_REVOLUTE_AXES)
-        .local_frame1(convert::pose(&(parent_from_body * body_from_hinge)))
+    let body_from_hinge = Isometry3::from_parts(model.anchor_m.coords.into(), turn);
+    let limits = model.position_limits_rad;
+    let hinge = GenericJointBuilder::new(JointAxesMask::LOCKED_REVOLUTE_AXES)
+        .local_frame1(convert::pose(&(carrier_from_body * body_from_hinge)))
         .local_frame2(convert::pose(&body_from_hinge))
         .limits(JointAxis::AngX, [limits.lower, limits.upper])
+        .contacts_enabled(false);
+    if robot.couplings.iter().any(|coupling| coupling.follower == joint) {
+        return hinge.build();
+    }
+    hinge
         .motor_model(JointAxis::AngX, MotorModel::ForceBased)
         .motor_position(JointAxis::AngX, 0.0, parameters.stiffness_newton_m_per_rad, 0.0)
         .motor_max_force(JointAxis::AngX, parameters.effort_limit_newton_m)
-        .contacts_enabled(false)
         .build()
 }
 
-fn weld(parent_from_body: &Isometry3<f32>) -> GenericJoint {
-    GenericJointBuilder::new(JointAxesMask::LOCKED_FIXED_AXES)
-        .local_frame1(convert::pose(parent_from_body))
-        .contacts_enabled(false)
-        .build()
+/// Makes one joint follow another. Both are in one multibody: `tree::chains` saw to that.
+fn couple(physics: &mut PhysicsWorld, joints: &[HandJoint], coupling: &JointCoupling) {
+    let link_of = |physics: &PhysicsWorld, joint: usize| {
+        let (_, link) = physics.multibody_joints.get(joints[joint].handle).expect("joints live as long as their world");
+        link
+    };
+    let (leader, follower) = (link_of(physics, coupling.leader), link_of(physics, coupling.follower));
+    let (multibody, _) =
+        physics.multibody_joints.get_mut(joints[coupling.leader].handle).expect("joints live as long as their world");
+    multibody.add_dof_coupling(MultibodyDofCoupling {
+        link1: leader,
+        dof1: 0,
+        axis1: JointAxis::AngX as usize,
+        link2: follower,
+        dof2: 0,
+        axis2: JointAxis::AngX as usize,
+        coeff: coupling.ratio,
+        offset: coupling.offset_rad,
+    });
 }
 
 /// Damping, armature and dry friction belong to the degree of freedom, not to the motor: the torque limit of the

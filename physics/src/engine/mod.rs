@@ -5,10 +5,13 @@
 
 mod contact;
 mod convert;
+mod dispatch;
 mod groups;
 mod hand;
 mod object;
+mod round;
 mod shape;
+mod tree;
 
 use crate::parameters::WorldParameters;
 use crate::scene::SceneModel;
@@ -55,11 +58,15 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Builds the hand and the object of a scene with the given parameters, at the given start.
+    /// Builds the hand and the object of a scene with the given parameters, at the given start. Joints that follow
+    /// another start where that one puts them.
     pub fn build(scene: &SceneModel, parameters: &WorldParameters, start: &EpisodeStart) -> Self {
         let mut physics = PhysicsWorld::new();
+        physics.narrow_phase.set_query_dispatcher(dispatch::Dispatcher);
         physics.integration_parameters = integration_parameters(scene, parameters);
-        let joints = hand::insert(&mut physics, scene, parameters, &start.joint_positions_rad);
+        let mut positions_rad = start.joint_positions_rad.clone();
+        scene.robot().couple(&mut positions_rad);
+        let joints = hand::insert(&mut physics, scene, parameters, &positions_rad);
         let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);
         let mut world = Self { physics, joints, object };
         world.set_gravity(parameters.gravity_m_per_sec2);
@@ -134,6 +141,9 @@ fn integration_parameters(scene: &SceneModel, parameters: &WorldParameters) -> I
         max_ccd_substeps: 0,
         normalized_contact_recycle_distance: CONTACT_RECYCLE_DISTANCE,
         friction_model: FrictionModel::Coulomb,
+        // By default friction is solved in one sweep per step only, however many sweeps there are: it then takes a
+        // dozen steps to build up, and what should stick slips for half a second.
+        friction_in_bias_pass: true,
         ..IntegrationParameters::default()
     }
 }
