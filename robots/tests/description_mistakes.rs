@@ -74,6 +74,15 @@ fn a_file_above_a_mebibyte_is_not_read() {
 }
 
 #[test]
+fn of_a_file_of_a_hundred_megabytes_no_more_than_a_mebibyte_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::File::create(folder.path().join("hand.xml")).unwrap().set_len(100_000_000).unwrap();
+    fs::write(folder.path().join("robot.toml"), ROBOT).unwrap();
+    let said = load_robot(folder.path().to_str().unwrap()).unwrap_err().to_string();
+    says(said, &["hand.xml", "larger than 1048576 bytes"]);
+}
+
+#[test]
 fn a_file_that_is_not_text_is_refused() {
     says(load(&[0xff, 0xfe, 0x00], ROBOT.as_bytes()).unwrap_err().to_string(), &["hand.xml", "UTF-8"]);
 }
@@ -102,7 +111,7 @@ fn nesting_deeper_than_any_hand_is_refused() {
 
 #[test]
 fn what_giraffe_would_drop_in_silence_is_refused() {
-    says(about_hand("<contact>", "<equality/><contact>"), &["<equality> in <mujoco> is not read"]);
+    says(about_hand("<contact>", "<tendon/><contact>"), &["<tendon> in <mujoco> is not read"]);
     says(about_hand("mass=\"0.237\"", "masss=\"0.237\""), &["`masss` of <inertial>", "did you mean `mass`?"]);
     says(about_hand("frictionloss=\"0.02\"", "actuatorfrcrange=\"-1 1\""), &["write the torque limit as `forcerange`"]);
     says(about_hand("<worldbody>", "<worldbody><geom/>"), &["<geom> in <worldbody> is not read"]);
