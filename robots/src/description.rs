@@ -4,17 +4,21 @@
 //! about the hand here can be checked against another engine with the same file. `robot.toml` says what MJCF
 //! cannot: canonical joint order, servo ids, fingertips, control period, safety. To add a hand: a folder in
 //! `descriptions/` and its line in [`ROBOTS`]; or no line, and the folder's path wherever a name is asked for.
+//!
+//! Somebody else's MJCF or URDF is read by [`read_robot_file`]: leniently, with a report.
 
 mod coupling;
 mod error;
 mod fingerprint;
 mod grammar;
+mod import;
 mod lock;
 mod mirror;
 mod mjcf;
 mod settings;
 
 pub use error::{DescriptionError, Place};
+pub use import::{ImportAction, ImportEntry, ImportReport, read_robot_file};
 pub use mirror::mirror;
 
 use crate::model::{BodyModel, FingertipModel, JointCoupling, JointModel, Region, RobotModel};
@@ -77,25 +81,43 @@ pub static ROBOTS: &[RobotEntry] = &[
 /// Larger files are not read.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Reads a hand: a name from [`ROBOTS`], or the path of a folder with `hand.xml` and `robot.toml`.
+/// Endings of files that are hands.
+const FILE_ENDINGS: [&str; 3] = ["xml", "mjcf", "urdf"];
+
+/// Reads a hand: a name from [`ROBOTS`], the path of a folder with `hand.xml` and `robot.toml`, or the path of an MJCF
+/// or URDF file.
 ///
 /// # Errors
 /// When there is no such hand, or when a file is missing or wrong; the message names file and line.
 pub fn load_robot(name_or_path: &str) -> Result<RobotModel, DescriptionError> {
+    load_robot_with_report(name_or_path).map(|(robot, _)| robot)
+}
+
+/// Reads a hand as [`load_robot`] does, and says what was not understood of somebody else's file. The report about
+/// descriptions in giraffe's own form is empty.
+///
+/// # Errors
+/// As [`load_robot`].
+pub fn load_robot_with_report(name_or_path: &str) -> Result<(RobotModel, ImportReport), DescriptionError> {
+    let nothing = |robot| (robot, ImportReport::default());
     if let Some(entry) = ROBOTS.iter().find(|entry| entry.name == name_or_path) {
         let source = Source { folder: entry.folder, hand_xml: entry.hand_xml, robot_toml: entry.robot_toml };
-        return read_robot(entry.name, &source, entry.unlocked);
+        return read_robot(entry.name, &source, entry.unlocked).map(nothing);
     }
-    let folder = Path::new(name_or_path);
-    if !folder.is_dir() && !name_or_path.contains(std::path::MAIN_SEPARATOR) {
+    let path = Path::new(name_or_path);
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    if !path.is_dir() && (path.is_file() || ending.is_some_and(|ending| FILE_ENDINGS.contains(&ending.as_str()))) {
+        return read_robot_file(path);
+    }
+    if !path.is_dir() && !name_or_path.contains(std::path::MAIN_SEPARATOR) {
         let known = ROBOTS.iter().map(|entry| entry.name);
         return Err(UnknownName::new("robot", name_or_path, known).into());
     }
-    let hand_xml = read_file(&folder.join("hand.xml"))?;
-    let robot_toml = read_file(&folder.join("robot.toml"))?;
-    let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let hand_xml = read_file(&path.join("hand.xml"))?;
+    let robot_toml = read_file(&path.join("robot.toml"))?;
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let name = absolute.file_name().map_or_else(|| name_or_path.into(), |name| name.to_string_lossy());
-    read_robot(&name, &Source { folder: &name, hand_xml: &hand_xml, robot_toml: &robot_toml }, false)
+    read_robot(&name, &Source { folder: &name, hand_xml: &hand_xml, robot_toml: &robot_toml }, false).map(nothing)
 }
 
 /// The text of a hand's MJCF file, for another engine to load: a name from [`ROBOTS`], or the path of a folder or file.

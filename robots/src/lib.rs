@@ -30,7 +30,10 @@ pub mod tasks;
 
 pub use action::{ActionDecoder, ActionSchema};
 pub use contract::{Commanded, EpisodeEnd, EpisodeReport, Hand, HandError, StepBatch, WorldBatch};
-pub use description::{DescriptionError, ROBOTS, RobotEntry, hand_xml, load_robot};
+pub use description::{
+    DescriptionError, ImportAction, ImportEntry, ImportReport, ROBOTS, RobotEntry, hand_xml, load_robot,
+    load_robot_with_report, read_robot_file,
+};
 pub use encoder::ObservationEncoder;
 pub use frame::{Nanos, SignalFrame, SignalLayout};
 pub use model::{

@@ -8,11 +8,13 @@ use thiserror::Error;
 /// Why a hand could not be read.
 #[derive(Debug, Error)]
 pub enum DescriptionError {
-    /// Neither a built-in robot nor a folder.
-    #[error("{0}. A hand of your own is given as the path of a folder with hand.xml and robot.toml")]
+    /// Neither a built-in robot nor a path.
+    #[error(
+        "{0}. A hand of your own is given as the path of a folder with hand.xml and robot.toml, or of an MJCF or URDF file"
+    )]
     UnknownRobot(#[from] UnknownName),
     /// A file that cannot be read.
-    #[error("cannot read {}: {source}. A description is a folder with hand.xml and robot.toml", .path.display())]
+    #[error("cannot read {}: {source}. A hand is a folder with hand.xml and robot.toml, or an MJCF or URDF file", .path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,

@@ -278,7 +278,7 @@ fn element_of(node: Node) -> Option<&'static Element> {
 
 /// The line at which elements are nested deeper than [`MAX_DEPTH`], if any. Counts tags, and leaves out what only looks
 /// like tags: comments, character data, processing instructions.
-fn too_deep(text: &str) -> Option<usize> {
+pub(super) fn too_deep(text: &str) -> Option<usize> {
     const OPAQUE: [(&str, &str); 3] = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0usize);

@@ -1,0 +1,31 @@
+//! Reads MJCF or URDF files and prints what was not understood: `cargo run -p giraffe-robots --example read_file FILE...`
+
+use giraffe_robots::{ImportAction, read_robot_file};
+use std::path::Path;
+
+fn main() {
+    for path in std::env::args().skip(1) {
+        println!("== {path}");
+        match read_robot_file(Path::new(&path)) {
+            Err(error) => println!("refused: {error}"),
+            Ok((robot, report)) => {
+                let [a, b, c] = [ImportAction::Approximated, ImportAction::Assumed, ImportAction::Ignored]
+                    .map(|action| report.count(action));
+                println!(
+                    "{} joints, {} servos, {} bodies, {} shapes, {} fingertips; approximated {a}, assumed {b}, ignored {c}",
+                    robot.joint_count(),
+                    robot.actuated_joints().len(),
+                    robot.bodies.len(),
+                    robot.bodies.iter().map(|body| body.geoms.len()).sum::<usize>(),
+                    robot.fingertips.len(),
+                );
+                print!("{report}");
+                let object = robot.palm_from_object_home.translation.vector;
+                println!("object at {:.3} {:.3} {:.3}", object.x, object.y, object.z);
+                for (tip, at) in robot.fingertips.iter().zip(robot.fingertip_positions(&robot.home_rad)) {
+                    println!("tip {:<24} {:.3} {:.3} {:.3}", tip.name, at.x, at.y, at.z);
+                }
+            }
+        }
+    }
+}

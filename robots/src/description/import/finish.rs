@@ -1,0 +1,198 @@
+//! What a file does not say and a hand needs: a resting pose, fingertips, regions, where an object is put, which shapes
+//! never touch, and where up is.
+
+use super::raw::{RawGeom, RawHand, RawJoint};
+use super::report::Notes;
+use super::shape::Solid;
+use super::tree::{Link, Tree, middle};
+use nalgebra::{Isometry3, Matrix3, Point3, Rotation3, UnitQuaternion, Vector3};
+use std::collections::BTreeMap;
+
+/// The resting pose is the middle of the range, but no farther than this from zero, rad.
+const HOME_LIMIT_RAD: f64 = 0.8;
+/// The ball that an object fits in when it is put on the palm, m: a cube of 70 mm touches it with its faces only.
+const OBJECT_RADIUS_M: f64 = 0.035;
+/// How far above what lies below an object starts, m.
+const OBJECT_GAP_M: f64 = 0.015;
+/// Shapes that overlap by more than this in the resting pose, m, never touch.
+const OVERLAP_M: f64 = 5e-4;
+/// How far the joints of a finger are closed to see where it closes to, rad.
+const CLOSING_RAD: f64 = 0.3;
+
+/// A point on a fingertip, in the frame of its link.
+pub(super) struct Tip {
+    pub(super) name: String,
+    pub(super) link: usize,
+    pub(super) point_m: Point3<f64>,
+}
+
+/// The resting pose by joint: that of the file, or the middle of the limits.
+pub(super) fn home(hand: &RawHand, tree: &Tree, notes: &mut Notes) -> BTreeMap<String, f64> {
+    let joints: Vec<&RawJoint> = tree.links.iter().filter_map(|link| link.joint.as_ref()).collect();
+    let mut angles = BTreeMap::new();
+    for joint in &joints {
+        let [lower, upper] = joint.limits_rad;
+        let middle = ((lower + upper) / 2.0).clamp(-HOME_LIMIT_RAD, HOME_LIMIT_RAD).clamp(lower, upper);
+        let said = hand.home_rad.as_ref().and_then(|home| home.get(&joint.name)).copied();
+        if said.is_some_and(|angle| angle < lower - 1e-6 || angle > upper + 1e-6) {
+            notes.approximated(
+                &joint.place,
+                "joint that the key `home` puts beyond its limits",
+                &joint.name,
+                "at its limit",
+            );
+        }
+        angles.insert(joint.name.clone(), said.map_or(middle, |angle| angle.clamp(lower, upper)));
+    }
+    if hand.home_rad.is_none() {
+        let done = format!("the middle of each joint's range, but at most {HOME_LIMIT_RAD} rad from zero");
+        notes.assumed(&hand.file, "no resting pose (a key `home`)", "", done);
+    }
+    for coupling in &hand.couplings {
+        let Some(leader) = angles.get(&coupling.leader) else { continue };
+        let follower = coupling.offset_rad + coupling.ratio * leader;
+        let limits = joints.iter().find(|joint| joint.name == coupling.follower).map(|joint| joint.limits_rad);
+        let [lower, upper] = limits.unwrap_or([follower, follower]);
+        angles.insert(coupling.follower.clone(), follower.clamp(lower, upper));
+    }
+    angles
+}
+
+/// A tip per finger: on the line from the last hinge through the middle of the last link's shapes, as far as they reach.
+/// A note is taken only if these are used, `alone`.
+pub(super) fn tips(hand: &RawHand, tree: &Tree, alone: bool, notes: &mut Notes) -> Vec<Tip> {
+    if alone {
+        notes.assumed(&hand.file, "no fingertips", "", "the far end of the last body of each chain");
+    }
+    let tip = |index: usize| {
+        let link = &tree.links[index];
+        Tip { name: link.name.clone(), link: index, point_m: far_end(link) }
+    };
+    tree.ends().into_iter().map(tip).collect()
+}
+
+fn far_end(link: &Link) -> Point3<f64> {
+    let anchor = link.joint.as_ref().map_or_else(Point3::origin, |joint| joint.anchor_m);
+    let towards = middle(&link.geoms).unwrap_or(link.mass.center_m);
+    let Some(direction) = (towards - anchor).try_normalize(1e-6) else { return towards };
+    let reach = |geom: &RawGeom| {
+        let solid = Solid::new(&geom.shape, geom.body_from_geom);
+        (solid.center() - anchor).dot(&direction) + solid.reach(&direction)
+    };
+    let farthest = link.geoms.iter().map(reach).fold((towards - anchor).norm(), f64::max);
+    anchor + direction * farthest
+}
+
+/// Where the palm faces up and the fingers point along x, for a file that does not say how the hand stands.
+pub(super) fn upright(tree: &Tree, tips: &[Tip]) -> Option<UnitQuaternion<f64>> {
+    let open = |joint: &RawJoint| 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]);
+    let closed = |joint: &RawJoint| {
+        let [lower, upper] = joint.limits_rad;
+        // A joint that turns as far to both sides spreads the fingers; it does not close them.
+        let closes = (upper + lower).abs() > 0.2 * (upper - lower);
+        let toward = if upper + lower > 0.0 { CLOSING_RAD } else { -CLOSING_RAD };
+        (open(joint) + if closes { toward } else { 0.0 }).clamp(lower, upper)
+    };
+    let (opened, closed) = (tree.poses(open), tree.poses(closed));
+    let (mut along, mut closing) = (Vector3::zeros(), Vector3::zeros());
+    for tip in tips {
+        let at = opened[tip.link] * tip.point_m;
+        let base = opened[first_of_chain(tree, tip.link)].translation.vector;
+        along += (at.coords - base).try_normalize(1e-6).unwrap_or_default();
+        closing += (closed[tip.link] * tip.point_m - at).try_normalize(1e-6).unwrap_or_default();
+    }
+    let x = along.try_normalize(0.3)?;
+    let z = (closing - x * closing.dot(&x)).try_normalize(0.3)?;
+    let axes = Matrix3::from_rows(&[x.transpose(), z.cross(&x).transpose(), z.transpose()]);
+    Some(UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(axes)))
+}
+
+/// The first moving link between the palm and this one.
+fn first_of_chain(tree: &Tree, mut link: usize) -> usize {
+    while let Some(parent) = tree.links[link].parent.filter(|parent| tree.links[*parent].moves) {
+        link = parent;
+    }
+    link
+}
+
+/// Where the centre of an object is put: between palm and fingertips, above what lies below it.
+pub(super) fn object_home(tree: &Tree, tips: &[Tip], poses: &[Isometry3<f64>]) -> Point3<f64> {
+    let mean = |points: Vec<Point3<f64>>| {
+        let count = points.len().max(1) as f64;
+        points.iter().map(|point| point.coords).sum::<Vector3<f64>>() / count
+    };
+    let at_tips = mean(tips.iter().map(|tip| poses[tip.link] * tip.point_m).collect());
+    let bases = tips.iter().map(|tip| poses[first_of_chain(tree, tip.link)].translation.vector.into());
+    let between = (at_tips + mean(bases.collect())) / 2.0;
+    let solids = |moves: bool| {
+        let links = tree.links.iter().zip(poses).filter(move |(link, _)| link.moves == moves);
+        links.flat_map(|(link, pose)| {
+            link.geoms.iter().map(move |geom| Solid::new(&geom.shape, pose * geom.body_from_geom))
+        })
+    };
+    let top = |solid: &Solid| solid.center().z + solid.reach(&Vector3::z());
+    let reaches = |solid: &&Solid| {
+        let aside = Point3::new(between.x, between.y, solid.center().z);
+        solid.distance(&aside) < OBJECT_RADIUS_M
+    };
+    let fixed: Vec<Solid> = solids(false).collect();
+    let below = fixed.iter().filter(reaches).map(top).fold(f64::NEG_INFINITY, f64::max);
+    let floor = if below.is_finite() { below } else { between.z.min(at_tips.z) };
+    let all: Vec<Solid> = fixed.into_iter().chain(solids(true)).collect();
+    let free = |z: f64| {
+        let center = Point3::new(between.x, between.y, z);
+        all.iter().all(|solid| solid.distance(&center) >= OBJECT_RADIUS_M)
+    };
+    let start = floor + OBJECT_RADIUS_M;
+    let steps = (0..60).map(|step| start + 0.0025 * f64::from(step));
+    let z = steps.clone().find(|z| free(*z)).unwrap_or(start) + OBJECT_GAP_M;
+    Point3::new(between.x, between.y, z)
+}
+
+/// Pairs of links (smaller index first) that never touch: those the file excludes, neighbours, links whose collision
+/// bits never meet, and links that overlap in the resting pose.
+pub(super) fn excludes(
+    hand: &RawHand,
+    tree: &Tree,
+    poses: &[Isometry3<f64>],
+    notes: &mut Notes,
+) -> Vec<(usize, usize)> {
+    let links = &tree.links;
+    let said = |a: usize, b: usize| {
+        let went = |body: usize| tree.bodies[body].0;
+        hand.excludes.iter().any(|(c, d)| [(went(*c), went(*d)), (went(*d), went(*c))].contains(&(a, b)))
+    };
+    let mut pairs = Vec::new();
+    for a in 0..links.len() {
+        for b in a + 1..links.len() {
+            let on_palm = |index: usize| links[index].parent.is_some_and(|parent| !links[parent].moves);
+            let neighbours =
+                links[b].parent == Some(a) || (!links[a].moves && on_palm(b)) || (!links[b].moves && on_palm(a));
+            if said(a, b) || neighbours || !bits_meet(&links[a], &links[b]) {
+                pairs.push((a, b));
+                continue;
+            }
+            let solids = |index: usize| {
+                let of_geom = move |geom: &RawGeom| Solid::new(&geom.shape, poses[index] * geom.body_from_geom);
+                links[index].geoms.iter().map(of_geom).collect::<Vec<_>>()
+            };
+            let others = solids(b);
+            if solids(a).iter().any(|solid| others.iter().any(|other| solid.overlaps(other, OVERLAP_M))) {
+                let name = format!("{} and {}", links[a].name, links[b].name);
+                let what = "shapes that overlap in the resting pose, of bodies";
+                notes.assumed(&links[b].place, what, &name, "these never touch one another");
+                pairs.push((a, b));
+            }
+        }
+    }
+    pairs
+}
+
+fn bits_meet(a: &Link, b: &Link) -> bool {
+    let meet = |one: &RawGeom, other: &RawGeom| {
+        let ((type_a, affine_a), (type_b, affine_b)) = (one.collision_bits, other.collision_bits);
+        type_a & affine_b != 0 || type_b & affine_a != 0
+    };
+    // Without shapes there is nothing to exclude.
+    a.geoms.is_empty() || b.geoms.is_empty() || a.geoms.iter().any(|one| b.geoms.iter().any(|other| meet(one, other)))
+}

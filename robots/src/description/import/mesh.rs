@@ -1,0 +1,211 @@
+//! Reads the corners of a mesh file, for its bounding box and its mass: STL (binary and text) and OBJ.
+
+use super::inertia::Mass;
+use crate::model::GeomShape;
+use nalgebra::{Isometry3, Matrix3, Point3, Vector3};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Larger mesh files are not read.
+const MAX_MESH_BYTES: u64 = 64 << 20;
+/// A mesh flatter than this, m, is given this thickness.
+const MIN_HALF_EXTENT_M: f64 = 5e-4;
+
+/// Triangles of a mesh.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Mesh {
+    corners: Vec<Point3<f64>>,
+    triangles: Vec<[usize; 3]>,
+}
+
+impl Mesh {
+    /// A mesh of given corners, without faces.
+    pub(super) fn of_corners(numbers: &[f64]) -> Option<Self> {
+        let corners: Vec<_> = numbers.chunks_exact(3).map(|xyz| Point3::new(xyz[0], xyz[1], xyz[2])).collect();
+        Self { corners, triangles: Vec::new() }.checked()
+    }
+
+    /// Reads a mesh file, or says why it cannot.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let shown = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(|_| format!("the file {shown} is not there"))?;
+        file.take(MAX_MESH_BYTES + 1).read_to_end(&mut bytes).map_err(|error| format!("{shown}: {error}"))?;
+        if bytes.len() as u64 > MAX_MESH_BYTES {
+            return Err(format!("the file {shown} is larger than {MAX_MESH_BYTES} bytes"));
+        }
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let mesh = match ending.as_str() {
+            "stl" => binary_stl(&bytes).or_else(|| text_stl(&bytes)),
+            "obj" => obj(&bytes),
+            _ => return Err(format!("{shown} is neither STL nor OBJ")),
+        };
+        mesh.and_then(Self::checked).ok_or_else(|| format!("the file {shown} cannot be understood"))
+    }
+
+    fn checked(self) -> Option<Self> {
+        let finite = self.corners.iter().all(|corner| corner.iter().all(|number| number.is_finite()));
+        let count = self.corners.len();
+        let whole = self.triangles.iter().flatten().all(|index| *index < count);
+        (count > 0 && finite && whole).then_some(self)
+    }
+
+    /// The mesh moved by `pose` and then stretched by `scale`.
+    pub(super) fn placed(&self, pose: &Isometry3<f64>, scale: Vector3<f64>) -> Self {
+        let corners = self.corners.iter().map(|corner| (pose * corner).coords.component_mul(&scale).into()).collect();
+        Self { corners, triangles: self.triangles.clone() }
+    }
+
+    /// The bounding box along the axes of the mesh, and the position of its middle.
+    pub(super) fn bounding_box(&self) -> (GeomShape, Vector3<f64>) {
+        let (mut low, mut high) = (self.corners[0].coords, self.corners[0].coords);
+        for corner in &self.corners {
+            low = low.inf(&corner.coords);
+            high = high.sup(&corner.coords);
+        }
+        let half = ((high - low) / 2.0).map(|half| half.max(MIN_HALF_EXTENT_M) as f32);
+        (GeomShape::Box { half_extents_m: half.into() }, (low + high) / 2.0)
+    }
+
+    /// Mass of what the triangles enclose, at `density` kg/m3; `None` when they enclose nothing. A sum over
+    /// tetrahedra from the origin.
+    pub(super) fn mass(&self, density: f64) -> Option<Mass> {
+        let (mut volume, mut first, mut second) = (0.0, Vector3::zeros(), Matrix3::zeros());
+        for triangle in &self.triangles {
+            let [a, b, c] = triangle.map(|index| self.corners[index].coords);
+            let six = a.dot(&b.cross(&c));
+            let sum = a + b + c;
+            volume += six / 6.0;
+            first += sum * six / 24.0;
+            let squares = a * a.transpose() + b * b.transpose() + c * c.transpose() + sum * sum.transpose();
+            second += squares * six / 120.0;
+        }
+        let (GeomShape::Box { half_extents_m: [x, y, z] }, _) = self.bounding_box() else { return None };
+        let boxed = 8.0 * f64::from(x) * f64::from(y) * f64::from(z);
+        // Inside out, open, or with walls that cross: what comes out is no volume.
+        if !volume.is_finite() || volume.abs() < 1e-3 * boxed || volume.abs() > boxed * 1.001 {
+            return None;
+        }
+        let (kg, center) = (volume.abs() * density, first / volume);
+        let about_center = second * volume.signum() * density - center * center.transpose() * kg;
+        let tensor = Matrix3::identity() * about_center.trace() - about_center;
+        Some(Mass { kg, center_m: center.into(), tensor })
+    }
+}
+
+fn binary_stl(bytes: &[u8]) -> Option<Mesh> {
+    const HEADER: usize = 84;
+    const FACET: usize = 50;
+    let count = u32::from_le_bytes(bytes.get(80..HEADER)?.try_into().ok()?) as usize;
+    if bytes.len() < HEADER + count.checked_mul(FACET)? {
+        return None;
+    }
+    let number = |at: usize| f64::from(f32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
+    let mut mesh = Mesh::default();
+    for facet in 0..count {
+        let first = mesh.corners.len();
+        for corner in 0..3 {
+            let at = HEADER + facet * FACET + 12 + corner * 12;
+            mesh.corners.push(Point3::new(number(at), number(at + 4), number(at + 8)));
+        }
+        mesh.triangles.push([first, first + 1, first + 2]);
+    }
+    Some(mesh)
+}
+
+fn text_stl(bytes: &[u8]) -> Option<Mesh> {
+    let mut mesh = Mesh::default();
+    for line in std::str::from_utf8(bytes).ok()?.lines() {
+        if let Some(numbers) = line.trim_start().strip_prefix("vertex ") {
+            mesh.corners.push(point(numbers)?);
+        }
+    }
+    mesh.triangles = (0..mesh.corners.len() / 3).map(|face| [3 * face, 3 * face + 1, 3 * face + 2]).collect();
+    Some(mesh)
+}
+
+fn obj(bytes: &[u8]) -> Option<Mesh> {
+    let mut mesh = Mesh::default();
+    for line in String::from_utf8_lossy(bytes).lines() {
+        let line = line.trim_start();
+        if let Some(numbers) = line.strip_prefix("v ") {
+            mesh.corners.push(point(numbers)?);
+        } else if let Some(face) = line.strip_prefix("f ") {
+            let corner = |word: &str| obj_index(word.split('/').next()?, mesh.corners.len());
+            let corners: Option<Vec<usize>> = face.split_ascii_whitespace().map(corner).collect();
+            let corners = corners?;
+            for fan in 2..corners.len() {
+                mesh.triangles.push([corners[0], corners[fan - 1], corners[fan]]);
+            }
+        }
+    }
+    Some(mesh)
+}
+
+/// OBJ counts from 1, or backwards from -1.
+fn obj_index(word: &str, count: usize) -> Option<usize> {
+    match word.parse::<i64>().ok()? {
+        0 => None,
+        forward @ 1.. => usize::try_from(forward - 1).ok(),
+        backward => count.checked_sub(usize::try_from(backward.checked_neg()?).ok()?),
+    }
+}
+
+fn point(numbers: &str) -> Option<Point3<f64>> {
+    let mut words = numbers.split_ascii_whitespace().map(|word| word.parse::<f64>().ok());
+    Some(Point3::new(words.next()??, words.next()??, words.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests: a panic is the report")]
+    use super::*;
+
+    /// A box of 2 x 4 x 6 around (1, 2, 3), as OBJ with faces of four corners.
+    const BOX: &str = "v 0 0 0\nv 2 0 0\nv 2 4 0\nv 0 4 0\nv 0 0 6\nv 2 0 6\nv 2 4 6\nv 0 4 6\n\
+        f 4 3 2 1\nf 5 6 7 8\nf 1 2 6 5\nf 2 3 7 6\nf 3 4 8 7\nf 4 1 5 8\n";
+
+    #[test]
+    fn a_mesh_of_a_box_has_the_box_and_its_mass() {
+        let mesh = obj(BOX.as_bytes()).unwrap().checked().unwrap();
+        let (shape, middle) = mesh.bounding_box();
+        assert_eq!(shape, GeomShape::Box { half_extents_m: [1.0, 2.0, 3.0] });
+        assert_eq!(middle, Vector3::new(1.0, 2.0, 3.0));
+        let expected = Mass::of_shape(&shape, 480.0, &Isometry3::translation(1.0, 2.0, 3.0));
+        let found = mesh.mass(10.0).unwrap();
+        assert!((found.kg - 480.0).abs() < 1e-9 && (found.tensor - expected.tensor).norm() < 1e-9, "{found:?}");
+        assert!((found.center_m - expected.center_m).norm() < 1e-12);
+    }
+
+    #[test]
+    fn the_same_mesh_reads_the_same_as_stl() {
+        let mesh = obj(BOX.as_bytes()).unwrap();
+        let mut text = String::from("solid box\n");
+        let mut binary = vec![0u8; 80];
+        binary.extend((mesh.triangles.len() as u32).to_le_bytes());
+        for triangle in &mesh.triangles {
+            text.push_str("facet normal 0 0 0\nouter loop\n");
+            binary.extend([0u8; 12]);
+            for corner in triangle.map(|index| mesh.corners[index]) {
+                text.push_str(&format!("  vertex {} {} {}\n", corner.x, corner.y, corner.z));
+                corner.iter().for_each(|number| binary.extend((*number as f32).to_le_bytes()));
+            }
+            binary.extend([0u8; 2]);
+            text.push_str("endloop\nendfacet\n");
+        }
+        for read in [text_stl(text.as_bytes()).unwrap(), binary_stl(&binary).unwrap()] {
+            assert!((read.mass(1.0).unwrap().kg - 48.0).abs() < 1e-9);
+            assert_eq!(read.bounding_box(), mesh.bounding_box());
+        }
+        assert!(binary_stl(&binary[..binary.len() - 1]).is_none() && binary_stl(&[]).is_none());
+    }
+
+    #[test]
+    fn faces_that_name_no_corner_are_refused() {
+        assert!(obj(b"v 0 0 0\nf 1 2 3\n").unwrap().checked().is_none());
+        assert!(obj(b"v 0 0 0\nf 0 1 1\n").is_none());
+        assert!(obj(b"v 0 nan 0\n").unwrap().checked().is_none());
+        assert!(obj(b"").unwrap().checked().is_none());
+    }
+}

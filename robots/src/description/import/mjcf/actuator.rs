@@ -1,0 +1,272 @@
+//! Which joints have servos, and how strong: actuators on joints and on fixed tendons.
+
+use super::super::follow;
+use super::super::raw::{RawCoupling, RawHand, RawJoint, RawServo};
+use super::super::report::Notes;
+use super::super::servo::TORQUE_AT_RAD;
+use super::super::source::Source;
+use crate::description::{DescriptionError, Place};
+use mjcf_rs::Model;
+use mjcf_rs::extras::{Actuator, ActuatorKind};
+use mjcf_rs::tendon::FixedTendon;
+use mjcf_rs::types::Tristate;
+use roxmltree::{Document, Node};
+use std::collections::BTreeMap;
+
+/// Gives the joints of a hand their servos.
+pub(super) fn drive(
+    hand: &mut RawHand,
+    source: &Source,
+    document: &Document,
+    model: &Model,
+    notes: &mut Notes,
+) -> Result<(), DescriptionError> {
+    let sections = document.root_element().children().filter(|node| node.has_tag_name("actuator"));
+    let nodes: Vec<Node> = sections.flat_map(|node| node.children()).filter(Node::is_element).collect();
+    let mut driver = Driver { hand, source, document, model, notes, driven: BTreeMap::new() };
+    let actuators: Vec<(Place, Node, &Actuator)> =
+        nodes.iter().zip(&model.actuators).map(|(node, actuator)| (source.place_of(*node), *node, actuator)).collect();
+    for (place, node, actuator) in &actuators {
+        if let Some(joint) = &actuator.joint {
+            driver.joint(joint, actuator, *node, place)?;
+        }
+    }
+    for (place, node, actuator) in &actuators {
+        match &actuator.tendon {
+            Some(tendon) => driver.tendon(tendon, actuator, *node, place)?,
+            None if actuator.joint.is_none() => {
+                driver.notes.ignored(place, "actuators that pull no joint", &name(actuator), "not read");
+            }
+            None => {}
+        }
+    }
+    driver.limit_by_joints()
+}
+
+struct Driver<'d> {
+    hand: &'d mut RawHand,
+    source: &'d Source,
+    document: &'d Document<'d>,
+    model: &'d Model,
+    notes: &'d mut Notes,
+    /// Name of the actuator by the joint it drives.
+    driven: BTreeMap<String, String>,
+}
+
+fn name(actuator: &Actuator) -> String {
+    let called = [&actuator.name, &actuator.joint, &actuator.tendon];
+    called.into_iter().flatten().next().cloned().unwrap_or_default()
+}
+
+impl Driver<'_> {
+    fn find(&mut self, joint: &str) -> Option<&mut RawJoint> {
+        self.hand.bodies.iter_mut().flat_map(|body| &mut body.joints).find(|own| own.name == joint)
+    }
+
+    fn joint(&mut self, joint: &str, actuator: &Actuator, node: Node, place: &Place) -> Result<(), DescriptionError> {
+        let is_elsewhere = || {
+            let all = self.model.bodies.iter().flat_map(|entry| &entry.body.joints);
+            all.filter_map(|joint| joint.name.as_deref()).any(|name| name == joint)
+        };
+        if self.find(joint).is_none() {
+            if is_elsewhere() {
+                self.notes.ignored(
+                    place,
+                    "actuators of joints that are no hinges of the hand",
+                    &name(actuator),
+                    "not read",
+                );
+                return Ok(());
+            }
+            let tag = node.tag_name().name();
+            return Err(place.clone().error(format!("<{tag}> names the joint `{joint}`, which is not there")));
+        }
+        let Some(servo) = self.servo(actuator, node, place)? else { return Ok(()) };
+        if let Some(other) = self.driven.get(joint) {
+            let what = format!("second actuator of joint `{joint}`");
+            self.notes.ignored(place, what, &name(actuator), format!("`{other}` drives it"));
+            return Ok(());
+        }
+        // The torque at the joint is gear times that of the actuator, whose angle is gear times that of the joint.
+        self.install(joint, servo, actuator.gear[0], actuator, place)
+    }
+
+    fn install(
+        &mut self,
+        joint: &str,
+        servo: RawServo,
+        gear: f64,
+        actuator: &Actuator,
+        place: &Place,
+    ) -> Result<(), DescriptionError> {
+        if gear == 0.0 || !gear.is_finite() {
+            return Err(place.clone().error(format!("`{}`: gear {gear} moves nothing", name(actuator))));
+        }
+        self.driven.insert(joint.to_owned(), name(actuator));
+        let scaled = RawServo {
+            stiffness: servo.stiffness.map(|stiffness| stiffness * gear * gear),
+            effort: servo.effort.map(|effort| effort * gear.abs()),
+            damping: servo.damping * gear * gear,
+        };
+        if let Some(joint) = self.find(joint) {
+            joint.servo = scaled;
+        }
+        Ok(())
+    }
+
+    /// The servo an actuator is, in its own units; `None` if it is none.
+    fn servo(&mut self, actuator: &Actuator, node: Node, place: &Place) -> Result<Option<RawServo>, DescriptionError> {
+        let called = name(actuator);
+        let is_servo = actuator.kind == ActuatorKind::General && actuator.bias_type.as_deref() == Some("affine");
+        let bias = |index: usize| actuator.biasprm.get(index).copied().unwrap_or(0.0);
+        let (stiffness, damping) = match actuator.kind {
+            ActuatorKind::Position | ActuatorKind::IntVelocity => {
+                (Some(actuator.kp.unwrap_or(1.0)), actuator.kv.unwrap_or(0.0))
+            }
+            ActuatorKind::General if is_servo && bias(1) < 0.0 => (Some(-bias(1)), -bias(2)),
+            ActuatorKind::Motor | ActuatorKind::General => (None, 0.0),
+            ActuatorKind::Velocity | ActuatorKind::Damper | ActuatorKind::Other => {
+                let tag = node.tag_name().name();
+                self.notes.ignored(place, format!("<{tag}> actuators"), &called, "servos hold an angle");
+                return Ok(None);
+            }
+        };
+        if stiffness.is_some_and(|stiffness| stiffness <= 0.0) || damping < 0.0 {
+            let problem = format!("`{called}`: stiffness {stiffness:?} and damping {damping}; they are positive");
+            return Err(place.clone().error(problem));
+        }
+        if actuator.kind == ActuatorKind::IntVelocity {
+            self.notes.approximated(place, "<intvelocity> actuators", &called, "read as <position>");
+        }
+        if damping > 0.0 {
+            let what = "damping of servos (`kv`)";
+            self.notes.approximated(place, what, "", "added to the joint's, beyond the torque limit");
+        }
+        let effort = self.effort(actuator, stiffness.is_none(), place)?;
+        if stiffness.is_none() {
+            let done = format!("a servo that reaches its torque limit {TORQUE_AT_RAD} rad from its target");
+            self.notes.assumed(place, "torque actuators", &called, done);
+        }
+        let stiffness = stiffness.or(effort.filter(|effort| effort.is_finite()).map(|effort| effort / TORQUE_AT_RAD));
+        Ok(Some(RawServo { stiffness, effort, damping }))
+    }
+
+    /// Torque limit of an actuator; infinite if there is none.
+    fn effort(&mut self, actuator: &Actuator, is_motor: bool, place: &Place) -> Result<Option<f64>, DescriptionError> {
+        let limited = |range: Option<[f64; 2]>, limited: Tristate| match limited {
+            Tristate::False => None,
+            Tristate::True => range,
+            Tristate::Auto => range.filter(|_| self.model.compiler.autolimits),
+        };
+        let force = limited(actuator.force_range, actuator.force_limited);
+        // What a motor is told is its torque.
+        let control = limited(actuator.ctrl_range, actuator.ctrl_limited).filter(|_| is_motor);
+        match force.or(control) {
+            Some(range) => self.torque(range, &name(actuator), place).map(Some),
+            None if is_motor => Ok(None),
+            None => Ok(Some(f64::INFINITY)),
+        }
+    }
+
+    fn torque(&mut self, [lower, upper]: [f64; 2], called: &str, place: &Place) -> Result<f64, DescriptionError> {
+        if lower >= 0.0 || upper <= 0.0 {
+            let problem = format!("`{called}`: torque from {lower} to {upper} N m; a servo pushes and pulls");
+            return Err(place.clone().error(problem));
+        }
+        if (lower + upper).abs() > 1e-6 * upper {
+            self.notes.approximated(place, "torque limits that differ by direction", called, "the smaller for both");
+        }
+        Ok(upper.min(-lower))
+    }
+
+    fn tendon(&mut self, tendon: &str, actuator: &Actuator, node: Node, place: &Place) -> Result<(), DescriptionError> {
+        let called = name(actuator);
+        let Some(fixed) = self.model.tendons.iter().find(|own| own.name.as_deref() == Some(tendon)) else {
+            self.notes.ignored(place, "actuators of tendons that run over sites", &called, "not read");
+            return Ok(());
+        };
+        let missing = fixed.joints.iter().find(|term| self.find(&term.joint).is_none());
+        if let Some(term) = missing {
+            let what = "actuators of tendons over joints that are no hinges of the hand";
+            self.notes.ignored(place, what, &called, format!("not read (`{}`)", term.joint));
+            return Ok(());
+        }
+        if let Some(term) = fixed.joints.iter().find(|term| self.driven.contains_key(&term.joint)) {
+            let done = format!("joint `{}` has a servo of its own", term.joint);
+            self.notes.ignored(place, "actuators of tendons", &called, done);
+            return Ok(());
+        }
+        let Some((leader, gear)) = self.couple(fixed, place) else {
+            self.notes.ignored(place, "actuators of tendons that pull nothing", &called, "not read");
+            return Ok(());
+        };
+        let Some(servo) = self.servo(actuator, node, place)? else { return Ok(()) };
+        self.install(&leader, servo, gear * actuator.gear[0], actuator, place)
+    }
+
+    /// Makes the joints of a tendon follow the first of them; how far the tendon moves per angle of the leader.
+    fn couple(&mut self, tendon: &FixedTendon, place: &Place) -> Option<(String, f64)> {
+        let first = tendon.joints.iter().find(|term| term.coef != 0.0)?;
+        let (leader, ratio) = follow::leader_of(&self.hand.couplings, &first.joint);
+        let unit = first.coef / ratio;
+        let mut length = 0.0;
+        for term in tendon.joints.iter().filter(|term| term.coef != 0.0) {
+            let (top, ratio) = follow::leader_of(&self.hand.couplings, &term.joint);
+            if top == leader {
+                length += term.coef * ratio;
+                continue;
+            }
+            let done = format!("turns with `{leader}`, in proportion to how the tendon pulls");
+            self.notes.approximated(place, "joint on a tendon that moves several", &term.joint, done);
+            let ratio = term.coef / unit;
+            let offset_rad = 0.0;
+            let (leader, follower) = (leader.clone(), top);
+            self.hand.couplings.push(RawCoupling { place: place.clone(), leader, follower, ratio, offset_rad });
+            length += term.coef * ratio;
+        }
+        (length.abs() > 1e-9).then_some((leader, length))
+    }
+
+    /// `actuatorfrcrange` of joints, which limits whatever drives them.
+    fn limit_by_joints(&mut self) -> Result<(), DescriptionError> {
+        let nodes = self.document.descendants().filter(|node| node.has_tag_name("joint"));
+        let in_tree = |node: &Node| node.ancestors().any(|above| above.has_tag_name("worldbody"));
+        for node in nodes.filter(in_tree) {
+            let (Some(joint), Some(range)) =
+                (node.attribute("name"), inherited(self.document, node, "actuatorfrcrange"))
+            else {
+                continue;
+            };
+            let numbers: Vec<f64> = range.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
+            let &[lower, upper] = &numbers[..] else { continue };
+            let place = self.source.place_of(node);
+            if self.find(joint).is_none() {
+                continue;
+            }
+            let torque = self.torque([lower, upper], joint, &place)?;
+            if let Some(joint) = self.find(joint) {
+                joint.servo.effort = Some(joint.servo.effort.map_or(torque, |effort| effort.min(torque)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An attribute of a joint, by itself or by its class.
+fn inherited<'d>(document: &'d Document<'d>, node: Node<'d, 'd>, attribute: &str) -> Option<&'d str> {
+    if let Some(own) = node.attribute(attribute) {
+        return Some(own);
+    }
+    let of_body = || node.ancestors().skip(1).find_map(|above| above.attribute("childclass"));
+    let class = node.attribute("class").or_else(of_body).unwrap_or("main");
+    let is_root = |node: &Node| node.parent_element().is_some_and(|up| up.has_tag_name("mujoco"));
+    let declares = |node: &Node| {
+        let own = node.attribute("class");
+        node.has_tag_name("default") && (own == Some(class) || (class == "main" && own.is_none() && is_root(node)))
+    };
+    // From the class up to the one that holds it.
+    let declared = document.descendants().find(declares).into_iter().flat_map(|node| node.ancestors());
+    let in_root = document.root_element().children().filter(|node| node.has_tag_name("default"));
+    let joints = |node: Node<'d, 'd>| node.children().find(|child| child.has_tag_name("joint"));
+    declared.chain(in_root).filter_map(joints).find_map(|joint| joint.attribute(attribute))
+}

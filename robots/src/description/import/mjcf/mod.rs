@@ -1,0 +1,455 @@
+//! Reads somebody else's MJCF: everything that has a sensible meaning for a hand, with a note where it has another.
+
+mod actuator;
+mod geom;
+mod survey;
+
+pub(super) use survey::numbers_problem;
+
+use super::UNLIMITED_RAD;
+use super::inertia::Mass;
+use super::raw::{Placement, RawBody, RawCoupling, RawGeom, RawHand, RawJoint, RawMass, RawServo};
+use super::report::Notes;
+use super::source::Source;
+use super::tree;
+use crate::description::{DescriptionError, Place};
+use geom::GeomReader;
+use mjcf_rs::Model;
+use mjcf_rs::body::{Body, InertiaSpec, Inertial, Joint, JointType};
+use mjcf_rs::compiler::InertiaFromGeom;
+use mjcf_rs::equality::Equality;
+use mjcf_rs::types::Tristate;
+use nalgebra::{Isometry3, Matrix3, Point3, Quaternion, Translation3, Unit, UnitQuaternion, Vector3};
+use roxmltree::{Document, Node};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Reads a file.
+pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<RawHand, DescriptionError> {
+    let source = Source::with_includes(path)?;
+    let document = source.document()?;
+    let found = document.root_element().tag_name().name();
+    if found != "mujoco" {
+        return Err(source
+            .place_of(document.root_element())
+            .error(format!("expected a <mujoco> file, found <{found}>")));
+    }
+    let blanks = survey::survey(&source, &document, notes)?;
+    let model = Model::from_str(&source.without(&blanks), path.parent().unwrap_or(Path::new("")))
+        .map_err(|error| source.whole().error(error.to_string()))?;
+    let nodes = body_nodes(&document);
+    if nodes.len() + 1 != model.bodies.len() {
+        return Err(source.whole().error("its bodies are arranged in a way that is not understood"));
+    }
+    let mut reader = Reader { path, source: &source, document: &document, model: &model, nodes, notes };
+    reader.hand()
+}
+
+/// One `<body>` and what belongs to it, in the order of the file: that of the parser's bodies.
+struct BodyNodes<'d> {
+    body: Node<'d, 'd>,
+    joints: Vec<Node<'d, 'd>>,
+    geoms: Vec<Node<'d, 'd>>,
+}
+
+fn body_nodes<'d>(document: &'d Document<'d>) -> Vec<BodyNodes<'d>> {
+    let mut found = Vec::new();
+    for world in document.root_element().children().filter(|node| node.has_tag_name("worldbody")) {
+        collect(world, None, &mut found);
+    }
+    found
+}
+
+/// Depth is bounded by what was checked of the text.
+fn collect<'d>(above: Node<'d, 'd>, owner: Option<usize>, found: &mut Vec<BodyNodes<'d>>) {
+    for node in above.children().filter(Node::is_element) {
+        match (node.tag_name().name(), owner) {
+            ("body", _) => {
+                found.push(BodyNodes { body: node, joints: Vec::new(), geoms: Vec::new() });
+                collect(node, Some(found.len() - 1), found);
+            }
+            ("frame", _) => collect(node, owner, found),
+            ("joint" | "freejoint", Some(owner)) if above.has_tag_name("body") => found[owner].joints.push(node),
+            ("geom", Some(owner)) => found[owner].geoms.push(node),
+            _ => {}
+        }
+    }
+}
+
+struct Reader<'r> {
+    path: &'r Path,
+    source: &'r Source,
+    document: &'r Document<'r>,
+    model: &'r Model,
+    nodes: Vec<BodyNodes<'r>>,
+    notes: &'r mut Notes,
+}
+
+impl Reader<'_> {
+    /// Body `index` of the file; the parser's number 0 is the world.
+    fn body(&self, index: usize) -> &Body {
+        &self.model.bodies[index + 1].body
+    }
+
+    fn parent(&self, index: usize) -> Option<usize> {
+        self.model.bodies[index + 1].parent.and_then(|parent| parent.checked_sub(1))
+    }
+
+    fn place(&self, node: Node) -> Place {
+        self.source.place_of(node)
+    }
+
+    fn hand(&mut self) -> Result<RawHand, DescriptionError> {
+        let names = self.body_names()?;
+        let members = self.members(&names)?;
+        let mut geoms = GeomReader::new(self.path, self.source, self.model);
+        let mut bodies = Vec::with_capacity(members.len());
+        let mut joint_names = BTreeSet::new();
+        let mut geom_names = self.given_names("geom")?;
+        for &index in &members {
+            let (model, nodes) = (self.model, &self.nodes[index].geoms);
+            let read = geoms.body(&model.bodies[index + 1].body, nodes, self.notes)?;
+            let geoms = named(read.geoms, &names[index], &mut geom_names);
+            let mass = self.mass(index, &names[index], read.mass)?;
+            let joints = self.joints(index, &names[index], &mut joint_names)?;
+            bodies.push(RawBody {
+                name: names[index].clone(),
+                place: self.place(self.nodes[index].body),
+                parent: self.parent(index).and_then(|parent| members.iter().position(|member| *member == parent)),
+                parent_from_body: isometry(&self.body(index).pose),
+                joints,
+                mass,
+                geoms,
+            });
+        }
+        let placement = Placement::Said(bodies[0].parent_from_body.rotation);
+        bodies[0].parent_from_body = Isometry3::identity();
+        let home_rad = self.home();
+        let couplings = self.equalities(&mut bodies)?;
+        let excludes = self.excludes(&bodies);
+        let mut hand = RawHand { file: self.source.whole(), bodies, couplings, excludes, home_rad, placement };
+        actuator::drive(&mut hand, self.source, self.document, self.model, self.notes)?;
+        Ok(hand)
+    }
+
+    /// Every body has a name of its own.
+    fn body_names(&mut self) -> Result<Vec<String>, DescriptionError> {
+        let mut taken = self.given_names("body")?;
+        let mut names = Vec::with_capacity(self.nodes.len());
+        for index in 0..self.nodes.len() {
+            let name = match self.body(index).name.clone().filter(|name| !name.is_empty()) {
+                Some(name) => name,
+                None => {
+                    let name = free_name(&format!("body_{}", index + 1), &mut taken);
+                    let place = self.place(self.nodes[index].body);
+                    self.notes.assumed(&place, "bodies without a name", &name, "named by their number");
+                    name
+                }
+            };
+            names.push(name);
+        }
+        Ok(names)
+    }
+
+    /// The names of all bodies, or geoms; an error if one is given twice.
+    fn given_names(&self, tag: &str) -> Result<BTreeSet<String>, DescriptionError> {
+        let mut names = BTreeSet::new();
+        let nodes = self.nodes.iter().flat_map(|nodes| match tag {
+            "body" => vec![nodes.body],
+            _ => nodes.geoms.clone(),
+        });
+        for node in nodes {
+            if let Some(name) = node.attribute("name").filter(|name| !name.is_empty())
+                && !names.insert(name.to_owned())
+            {
+                return Err(self.place(node).error(format!("<{tag}> `{name}`: this name is used twice")));
+            }
+        }
+        Ok(names)
+    }
+
+    /// The bodies of the hand: the tree with most hinges.
+    fn members(&mut self, names: &[String]) -> Result<Vec<usize>, DescriptionError> {
+        let count = self.nodes.len();
+        let root_of = |mut index: usize| {
+            while let Some(parent) = self.parent(index) {
+                index = parent;
+            }
+            index
+        };
+        let roots: Vec<usize> = (0..count).filter(|index| self.parent(*index).is_none()).collect();
+        let hinges = |root: usize| {
+            let of_tree = (0..count).filter(|index| root_of(*index) == root);
+            of_tree.flat_map(|index| &self.body(index).joints).filter(|joint| joint.type_ == JointType::Hinge).count()
+        };
+        let best = roots.iter().copied().max_by_key(|root| (hinges(*root), usize::MAX - root));
+        let Some(best) = best.filter(|root| hinges(*root) > 0) else {
+            return Err(self.source.whole().error("there is no hinge: a hand has at least one"));
+        };
+        let members = (0..count).filter(|index| root_of(*index) == best).collect();
+        for root in roots.into_iter().filter(|root| *root != best) {
+            let place = self.place(self.nodes[root].body);
+            self.notes.ignored(&place, "bodies beside the hand", &names[root], "the tree with most hinges is the hand");
+        }
+        if !self.model.bodies[0].body.geoms.is_empty() {
+            let floor = self.document.descendants().find(|node| {
+                node.has_tag_name("geom") && node.parent_element().is_some_and(|up| up.has_tag_name("worldbody"))
+            });
+            let place = floor.map_or_else(|| self.source.whole(), |node| self.source.place_of(node));
+            self.notes.ignored(&place, "shapes of the world", "", "the object falls freely beside the hand");
+        }
+        Ok(members)
+    }
+
+    fn mass(&mut self, index: usize, name: &str, of_geoms: Option<Mass>) -> Result<RawMass, DescriptionError> {
+        let by_geoms = self.model.compiler.inertia_from_geom == InertiaFromGeom::True;
+        let body = &self.model.bodies[index + 1].body;
+        let mass = match &body.inertial {
+            Some(inertial) if !by_geoms => inertia(inertial),
+            _ => match of_geoms {
+                Some(mass) => mass,
+                None => return Ok(RawMass::Unknown),
+            },
+        };
+        let place = self.place(self.nodes[index].body);
+        tree::check_mass(mass, &place, name, self.notes).map(RawMass::Known)
+    }
+
+    fn joints(
+        &mut self,
+        index: usize,
+        body: &str,
+        taken: &mut BTreeSet<String>,
+    ) -> Result<Vec<RawJoint>, DescriptionError> {
+        let nodes = self.nodes[index].joints.clone();
+        let sources = &self.model.bodies[index + 1].body.joints;
+        let mut joints = Vec::new();
+        for (node, joint) in nodes.into_iter().zip(sources) {
+            let place = self.place(node);
+            let name = match joint.name.clone().filter(|name| !name.is_empty()) {
+                Some(name) if !taken.insert(name.clone()) => {
+                    return Err(place.error(format!("<joint> `{name}`: this name is used twice")));
+                }
+                Some(name) => name,
+                None => free_name(&format!("{body}_joint"), taken),
+            };
+            let kind = match joint.type_ {
+                JointType::Hinge => {
+                    joints.push(self.hinge(node, joint, name)?);
+                    continue;
+                }
+                JointType::Free => "free joint",
+                JointType::Slide => "slide joint",
+                JointType::Ball => "ball joint",
+            };
+            self.notes.approximated(&place, kind, &name, "fixed where it stands: joints of a hand are hinges");
+        }
+        Ok(joints)
+    }
+
+    fn hinge(&mut self, node: Node, joint: &Joint, name: String) -> Result<RawJoint, DescriptionError> {
+        let place = self.place(node);
+        let wrong = |problem: String| Err(place.clone().error(format!("<joint> `{name}`: {problem}")));
+        let axis = Vector3::from(joint.axis);
+        let Some(axis) = Unit::try_new(axis, 1e-9) else {
+            return wrong("`axis` is all zeros, which is no direction".to_owned());
+        };
+        for (what, value) in
+            [("damping", joint.damping), ("armature", joint.armature), ("frictionloss", joint.frictionloss)]
+        {
+            if value < 0.0 {
+                return wrong(format!("`{what}` {value}; it cannot be negative"));
+            }
+        }
+        let limited = match joint.limited {
+            Tristate::True => true,
+            Tristate::False => false,
+            Tristate::Auto => self.model.compiler.autolimits,
+        };
+        let limits_rad = match joint.range.filter(|_| limited) {
+            Some([lower, upper]) if lower > upper => {
+                return wrong(format!("`range` {lower} {upper}: the lower limit comes first and is the smaller"));
+            }
+            Some(range) => range,
+            None => {
+                self.notes.assumed(&place, "joint without limits", &name, "half a turn to each side");
+                UNLIMITED_RAD
+            }
+        };
+        if joint.stiffness != 0.0 {
+            self.notes.ignored(&place, "spring of joint", &name, "joints have servos, not springs");
+        }
+        Ok(RawJoint {
+            axis,
+            anchor_m: Point3::from(joint.pos),
+            limits_rad,
+            reference_rad: joint.ref_,
+            damping: joint.damping,
+            friction_loss: joint.frictionloss,
+            armature: joint.armature,
+            velocity_limit: None,
+            servo: RawServo::default(),
+            name,
+            place,
+        })
+    }
+
+    /// Angles of the keyframe `home`, by joint.
+    fn home(&mut self) -> Option<BTreeMap<String, f64>> {
+        let home = self.model.keyframes.iter().find(|key| key.name.as_deref() == Some("home"))?;
+        let place =
+            self.document.descendants().find(|node| node.has_tag_name("key") && node.attribute("name") == Some("home"));
+        let place = place.map_or_else(|| self.source.whole(), |node| self.source.place_of(node));
+        let mut angles = BTreeMap::new();
+        let mut at = 0;
+        for entry in &self.model.bodies {
+            for joint in &entry.body.joints {
+                if let (JointType::Hinge, Some(name), Some(angle)) = (joint.type_, &joint.name, home.qpos.get(at)) {
+                    angles.insert(name.clone(), *angle);
+                }
+                at += match joint.type_ {
+                    JointType::Hinge | JointType::Slide => 1,
+                    JointType::Ball => 4,
+                    JointType::Free => 7,
+                };
+            }
+        }
+        if at != home.qpos.len() {
+            let found = format!("{} numbers in the key `home` instead of {at}", home.qpos.len());
+            self.notes.ignored(&place, found, "", "the resting pose is taken from the limits");
+            return None;
+        }
+        Some(angles)
+    }
+
+    /// Joints that follow others. Joints that are held at an angle are welded there.
+    fn equalities(&mut self, bodies: &mut [RawBody]) -> Result<Vec<RawCoupling>, DescriptionError> {
+        let sections = self.document.root_element().children().filter(|node| node.has_tag_name("equality"));
+        let read = ["connect", "weld", "joint", "tendon"];
+        let nodes =
+            sections.flat_map(|section| section.children()).filter(|node| read.contains(&node.tag_name().name()));
+        let mut couplings = Vec::new();
+        for (node, equality) in nodes.zip(&self.model.equality) {
+            let place = self.place(node);
+            let has = |name: &str| bodies.iter().any(|body| body.name == name);
+            if node.attribute("site1").is_some() {
+                return Err(place.error("a constraint between sites closes a loop: a hand is a tree of hinges"));
+            }
+            match equality {
+                Equality::Joint(joint) if joint.common.active => {
+                    self.joint_equality(joint, &place, bodies, &mut couplings)?;
+                }
+                Equality::Connect(connect) if connect.common.active => {
+                    self.loop_of(&place, "connect", &[Some(&connect.body1), connect.body2.as_ref()], has)?;
+                }
+                Equality::Weld(weld) if weld.common.active => {
+                    self.loop_of(&place, "weld", &[Some(&weld.body1), weld.body2.as_ref()], has)?;
+                }
+                Equality::Tendon(_) => self.notes.ignored(&place, "<tendon> in <equality>", "", "not read"),
+                _ => self.notes.ignored(&place, "constraints that are not active", "", "not read"),
+            }
+        }
+        Ok(couplings)
+    }
+
+    fn loop_of(
+        &mut self,
+        place: &Place,
+        tag: &str,
+        names: &[Option<&String>],
+        has: impl Fn(&str) -> bool,
+    ) -> Result<(), DescriptionError> {
+        let own: Vec<&str> = names.iter().flatten().map(|name| name.as_str()).filter(|name| has(name)).collect();
+        if let [a, b] = own[..] {
+            let problem = format!("<{tag}> ties `{a}` to `{b}`, which closes a loop: a hand is a tree of hinges. ");
+            return Err(place.clone().error(problem + "Write the linkage as joints that follow one another"));
+        }
+        self.notes.ignored(place, format!("<{tag}> to something beside the hand"), "", "the palm is fixed");
+        Ok(())
+    }
+
+    fn joint_equality(
+        &mut self,
+        equality: &mjcf_rs::equality::EqualityJoint,
+        place: &Place,
+        bodies: &mut [RawBody],
+        couplings: &mut Vec<RawCoupling>,
+    ) -> Result<(), DescriptionError> {
+        // MuJoCo: joint1 - ref1 = a0 + a1 (joint2 - ref2) + ...
+        let [a0, a1, curved @ ..] = equality.polycoef;
+        let follower = equality.joint1.clone();
+        let joint = |name: &str| bodies.iter().flat_map(|body| &body.joints).find(|joint| joint.name == name);
+        let Some(first) = joint(&follower) else {
+            self.notes.ignored(
+                place,
+                "<joint> in <equality>, of a joint that is no hinge of the hand",
+                &follower,
+                "not read",
+            );
+            return Ok(());
+        };
+        let first_ref = first.reference_rad;
+        let Some(leader) = equality.joint2.clone() else {
+            hold(bodies, &follower, a0 + first_ref);
+            self.notes.approximated(place, "joint held by <equality>", &follower, "welded at that angle");
+            return Ok(());
+        };
+        let Some(second) = joint(&leader) else {
+            return Err(place.clone().error(format!("`joint2` names `{leader}`, which is no hinge of the hand")));
+        };
+        if curved.iter().any(|coefficient| *coefficient != 0.0) {
+            self.notes.approximated(place, "curved coupling of joint", &follower, "its linear part only");
+        }
+        let offset_rad = first_ref + a0 - a1 * second.reference_rad;
+        couplings.push(RawCoupling { place: place.clone(), leader, follower, ratio: a1, offset_rad });
+        Ok(())
+    }
+
+    fn excludes(&mut self, bodies: &[RawBody]) -> Vec<(usize, usize)> {
+        let index_of = |name: &str| bodies.iter().position(|body| body.name == name);
+        let excludes = &self.model.contact.excludes;
+        excludes.iter().filter_map(|pair| Some((index_of(&pair.body1)?, index_of(&pair.body2)?))).collect()
+    }
+}
+
+fn hold(bodies: &mut [RawBody], name: &str, angle_rad: f64) {
+    let mut joints = bodies.iter_mut().flat_map(|body| &mut body.joints);
+    if let Some(joint) = joints.find(|joint| joint.name == name) {
+        joint.limits_rad = [angle_rad, angle_rad];
+    }
+}
+
+/// `name`, or with a number behind it where it is taken.
+pub(super) fn free_name(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let numbered = (2..).map(|number| format!("{name}_{number}"));
+    let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken.contains(name));
+    let free = free.unwrap_or_else(|| name.to_owned());
+    taken.insert(free.clone());
+    free
+}
+
+fn named(geoms: Vec<RawGeom>, body: &str, taken: &mut BTreeSet<String>) -> Vec<RawGeom> {
+    let name = |geom: RawGeom| match geom.name.is_empty() {
+        true => RawGeom { name: free_name(&format!("{body}_shape"), taken), ..geom },
+        false => geom,
+    };
+    geoms.into_iter().map(name).collect()
+}
+
+fn inertia(inertial: &Inertial) -> Mass {
+    let frame = isometry(&inertial.pose);
+    match inertial.inertia {
+        InertiaSpec::Diagonal([a, b, c]) => Mass::diagonal(inertial.mass, &frame, Vector3::new(a, b, c)),
+        InertiaSpec::Full([xx, yy, zz, xy, xz, yz]) => {
+            let tensor = Matrix3::new(xx, xy, xz, xy, yy, yz, xz, yz, zz);
+            Mass { kg: inertial.mass, center_m: Point3::origin(), tensor }.moved(&frame)
+        }
+    }
+}
+
+pub(super) fn isometry(pose: &mjcf_rs::Pose) -> Isometry3<f64> {
+    let (position, rotation) = (pose.translation, pose.rotation);
+    let translation = Translation3::new(position.x, position.y, position.z);
+    let quaternion = Quaternion::new(rotation.w, rotation.x, rotation.y, rotation.z);
+    Isometry3::from_parts(translation, UnitQuaternion::from_quaternion(quaternion))
+}

@@ -1,0 +1,262 @@
+//! From bodies as a file has them to links as giraffe has them: what moves has one hinge and a mass, what is welded to
+//! it is part of it, and what never moves hangs at the palm.
+
+use super::inertia::{self, Mass};
+use super::raw::{Placement, RawBody, RawGeom, RawHand, RawJoint, RawMass, moving};
+use super::report::Notes;
+use crate::description::{DescriptionError, Place};
+use nalgebra::{Isometry3, Matrix3, Point3, UnitQuaternion, Vector3};
+
+/// Density of collision shapes where nothing is said about a mass, kg/m3.
+const DENSITY: f64 = 1000.0;
+/// A link that weighs nothing is given this mass, kg, as a ball of this radius, m.
+const LEAST_KG: f64 = 1e-3;
+const LEAST_RADIUS_M: f64 = 5e-3;
+/// Of a body with several hinges, each link but the last gets this part of its mass.
+const BETWEEN_SHARE: f64 = 0.01;
+
+/// A link: fixed, or with one hinge. Its frame at joint angle zero stands at `parent_from_link`.
+pub(super) struct Link {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) parent: Option<usize>,
+    pub(super) parent_from_link: Isometry3<f64>,
+    pub(super) joint: Option<RawJoint>,
+    pub(super) mass: Mass,
+    pub(super) geoms: Vec<RawGeom>,
+    pub(super) moves: bool,
+}
+
+/// Links, and where each body of the file went.
+pub(super) struct Tree {
+    pub(super) links: Vec<Link>,
+    /// For each body of the file: its link, and its frame there.
+    pub(super) bodies: Vec<(usize, Isometry3<f64>)>,
+    /// Welded bodies that are part of another one: their name and that of the link.
+    pub(super) merged: Vec<(String, String)>,
+}
+
+/// Makes links of bodies.
+pub(super) fn grow(hand: &RawHand, notes: &mut Notes) -> Result<Tree, DescriptionError> {
+    let placement = match &hand.placement {
+        Placement::Said(rotation) => *rotation,
+        Placement::Unknown => UnitQuaternion::identity(),
+    };
+    let moves = moving_by_hinges(hand);
+    let mut tree = Tree { links: Vec::new(), bodies: Vec::new(), merged: Vec::new() };
+    let root = &hand.bodies[0];
+    if moves[0] {
+        let base = Link { mass: Mass::ZERO, geoms: Vec::new(), ..empty(&format!("{}_base", root.name), &root.place) };
+        tree.links.push(base);
+        notes.assumed(&root.place, "the first body has a hinge", &root.name, "a fixed palm was put under it");
+    }
+    for (body, moves) in hand.bodies.iter().zip(&moves) {
+        let mass = mass_of(body, *moves, notes)?;
+        let (parent, parent_from_body) = match body.parent {
+            Some(parent) => {
+                let (link, link_from_parent) = tree.bodies[parent];
+                (Some(link), link_from_parent * body.parent_from_body)
+            }
+            // The frame of the palm has the axes of the world.
+            None => (moves.then_some(0), Isometry3::from_parts(Vector3::zeros().into(), placement)),
+        };
+        let stand = tree.add(body, parent, parent_from_body, mass, *moves, notes);
+        tree.bodies.push(stand);
+    }
+    for link in tree.links.iter_mut().filter(|link| link.moves && link.mass.kg <= 0.0) {
+        let done = format!("{} g", LEAST_KG * 1e3);
+        notes.assumed(&link.place, "moving bodies without mass", &link.name, done);
+        let tensor = Matrix3::identity() * (0.4 * LEAST_KG * LEAST_RADIUS_M * LEAST_RADIUS_M);
+        let center_m = middle(&link.geoms).unwrap_or_else(Point3::origin);
+        link.mass = Mass { kg: LEAST_KG, center_m, tensor };
+    }
+    Ok(tree)
+}
+
+/// Bodies that move, by hinges that are not held.
+fn moving_by_hinges(hand: &RawHand) -> Vec<bool> {
+    let free = |body: &RawBody| body.joints.iter().any(|joint| !joint.is_locked());
+    moving(&hand.bodies, free)
+}
+
+fn empty(name: &str, place: &Place) -> Link {
+    Link {
+        name: name.to_owned(),
+        place: place.clone(),
+        parent: None,
+        parent_from_link: Isometry3::identity(),
+        joint: None,
+        mass: Mass::ZERO,
+        geoms: Vec::new(),
+        moves: false,
+    }
+}
+
+impl Tree {
+    /// Adds one body; where it went.
+    fn add(
+        &mut self,
+        body: &RawBody,
+        parent: Option<usize>,
+        parent_from_body: Isometry3<f64>,
+        mass: Option<Mass>,
+        moves: bool,
+        notes: &mut Notes,
+    ) -> (usize, Isometry3<f64>) {
+        let hinges = body.joints.iter().filter(|joint| !joint.is_locked()).count();
+        if hinges > 1 {
+            notes.approximated(&body.place, "bodies with several hinges", &body.name, "a chain of links");
+        }
+        let (mut owner, mut owner_from_here, mut seen) = (parent, parent_from_body, 0);
+        for joint in &body.joints {
+            let reference = joint.motion(-joint.reference_rad);
+            if joint.is_locked() {
+                owner_from_here = owner_from_here * reference * joint.motion(joint.limits_rad[0]);
+                continue;
+            }
+            seen += 1;
+            let name = if seen == hinges { body.name.clone() } else { format!("{}_turn_{seen}", body.name) };
+            let share = if seen == hinges { 1.0 - BETWEEN_SHARE * (hinges - 1) as f64 } else { BETWEEN_SHARE };
+            self.links.push(Link {
+                parent: owner,
+                parent_from_link: owner_from_here * reference,
+                joint: Some(joint.clone()),
+                mass: if seen == hinges { Mass::ZERO } else { mass.map_or(Mass::ZERO, |mass| mass.scaled(share)) },
+                moves: true,
+                ..empty(&name, &body.place)
+            });
+            owner = Some(self.links.len() - 1);
+            owner_from_here = Isometry3::identity();
+        }
+        let own = mass.map(|mass| mass.scaled(1.0 - BETWEEN_SHARE * hinges.saturating_sub(1) as f64));
+        match owner.filter(|_| moves) {
+            Some(owner) => {
+                self.carry(owner, body, &owner_from_here, own, hinges == 0);
+                (owner, owner_from_here)
+            }
+            None => (self.fix(body, owner, owner_from_here, own), self.frame_of_fixed(owner, owner_from_here)),
+        }
+    }
+
+    /// Shapes and mass of a body become part of a link.
+    fn carry(&mut self, owner: usize, body: &RawBody, at: &Isometry3<f64>, mass: Option<Mass>, welded: bool) {
+        let link = &mut self.links[owner];
+        if let Some(mass) = mass {
+            link.mass = link.mass.and(&mass.moved(at));
+        }
+        link.geoms.extend(moved(&body.geoms, at));
+        if welded {
+            let name = link.name.clone();
+            self.merged.push((body.name.clone(), name));
+        }
+    }
+
+    /// A body that never moves stays a body of its own. The first one's frame is the palm's, whatever its own was.
+    fn fix(&mut self, body: &RawBody, parent: Option<usize>, at: Isometry3<f64>, mass: Option<Mass>) -> usize {
+        let own = if parent.is_some() { Isometry3::identity() } else { at };
+        self.links.push(Link {
+            parent,
+            parent_from_link: if parent.is_some() { at } else { Isometry3::identity() },
+            mass: mass.map_or(Mass::ZERO, |mass| mass.moved(&own)),
+            geoms: moved(&body.geoms, &own),
+            ..empty(&body.name, &body.place)
+        });
+        self.links.len() - 1
+    }
+
+    fn frame_of_fixed(&self, parent: Option<usize>, at: Isometry3<f64>) -> Isometry3<f64> {
+        if parent.is_some() { Isometry3::identity() } else { at }
+    }
+
+    /// Pose of every link in the palm frame, for an angle per moving link.
+    pub(super) fn poses(&self, angle_rad: impl Fn(&RawJoint) -> f64) -> Vec<Isometry3<f64>> {
+        let mut poses: Vec<Isometry3<f64>> = Vec::with_capacity(self.links.len());
+        for link in &self.links {
+            let motion = link.joint.as_ref().map_or_else(Isometry3::identity, |joint| joint.motion(angle_rad(joint)));
+            let parent = link.parent.map_or_else(Isometry3::identity, |parent| poses[parent]);
+            poses.push(parent * link.parent_from_link * motion);
+        }
+        poses
+    }
+
+    /// Turns the palm frame: everything fixed to it stands at `turn` from where it stood.
+    pub(super) fn turn(&mut self, turn: &UnitQuaternion<f64>) {
+        let turn = Isometry3::from_parts(Vector3::zeros().into(), *turn);
+        let base = &mut self.links[0];
+        base.geoms = moved(&base.geoms, &turn);
+        base.mass = base.mass.moved(&turn);
+        for link in self.links.iter_mut().filter(|link| link.parent == Some(0)) {
+            link.parent_from_link = turn * link.parent_from_link;
+        }
+        for (link, frame) in &mut self.bodies {
+            if *link == 0 {
+                *frame = turn * *frame;
+            }
+        }
+    }
+
+    /// Moving links that carry no other: the ends of the fingers.
+    pub(super) fn ends(&self) -> Vec<usize> {
+        let carries = |index: usize| self.links.iter().any(|link| link.parent == Some(index));
+        (0..self.links.len()).filter(|index| self.links[*index].moves && !carries(*index)).collect()
+    }
+}
+
+fn moved(geoms: &[RawGeom], by: &Isometry3<f64>) -> Vec<RawGeom> {
+    geoms.iter().map(|geom| RawGeom { body_from_geom: by * geom.body_from_geom, ..geom.clone() }).collect()
+}
+
+/// The middle of shapes.
+pub(super) fn middle(geoms: &[RawGeom]) -> Option<Point3<f64>> {
+    let sum: Vector3<f64> = geoms.iter().map(|geom| geom.body_from_geom.translation.vector).sum();
+    (!geoms.is_empty()).then(|| (sum / geoms.len() as f64).into())
+}
+
+/// Mass of a body: the file's, or that of its shapes.
+fn mass_of(body: &RawBody, moves: bool, notes: &mut Notes) -> Result<Option<Mass>, DescriptionError> {
+    match &body.mass {
+        RawMass::Known(mass) if mass.kg <= 0.0 && moves && body.has_joint() => {
+            Err(body.place.clone().error(format!("body `{}`: mass 0 kg; what moves has a mass", body.name)))
+        }
+        RawMass::Known(mass) => Ok(Some(*mass)),
+        RawMass::Unknown if !moves || body.geoms.is_empty() => Ok(None),
+        RawMass::Unknown => {
+            let done = format!("that of its collision shapes at {DENSITY} kg/m3");
+            notes.assumed(&body.place, "unknown mass of body", &body.name, done);
+            let of_geom = |geom: &RawGeom| {
+                Mass::of_shape(&geom.shape, DENSITY * inertia::volume(&geom.shape), &geom.body_from_geom)
+            };
+            Ok(body.geoms.iter().map(of_geom).reduce(|sum, next| sum.and(&next)))
+        }
+    }
+}
+
+/// Refuses what no rigid body has; brings moments that are a little off to ones that could be.
+pub(super) fn check_mass(mass: Mass, place: &Place, body: &str, notes: &mut Notes) -> Result<Mass, DescriptionError> {
+    let wrong = |problem: String| Err(place.clone().error(format!("body `{body}`: {problem}")));
+    if mass.kg < 0.0 || !mass.kg.is_finite() {
+        return wrong(format!("mass {} kg; a mass is positive", mass.kg));
+    }
+    if mass.kg == 0.0 {
+        return Ok(Mass::ZERO);
+    }
+    let Some(principal) = mass.principal() else {
+        return wrong("its moments of inertia are zero or no numbers".to_owned());
+    };
+    let [a, b, c] = principal.moments.into();
+    if a <= 0.0 || b <= 0.0 || c <= 0.0 {
+        return wrong(format!("principal moments of inertia {a:e}, {b:e}, {c:e} kg m2; moments are positive"));
+    }
+    if a + b >= c && b + c >= a && c + a >= b {
+        return Ok(mass);
+    }
+    let slack = [a + b - c, b + c - a, c + a - b].into_iter().fold(f64::INFINITY, f64::min);
+    if slack > -1e-3 * (a + b + c) {
+        // Rounding in the file: what is left after it is written with a few digits.
+        return Ok(mass);
+    }
+    let what = "moments of inertia that no rigid body has, of body";
+    notes.approximated(place, what, body, "their mean, about every axis");
+    let tensor = Matrix3::identity() * ((a + b + c) / 3.0);
+    Ok(Mass { tensor, ..mass })
+}

@@ -1,0 +1,99 @@
+//! A `robot.toml` for a file that has none.
+
+use super::finish::Tip;
+use super::raw::RawHand;
+use super::report::Notes;
+use super::tree::Tree;
+use crate::model::{ControlSpec, HoldAt, SafetySpec};
+use nalgebra::Point3;
+use serde::Serialize;
+
+/// Fastest a servo turns where nobody says, rad/s: that of LEAP's and Allegro's motors.
+const VELOCITY_RAD_PER_SEC: f64 = 8.0;
+const PERIOD_SECS: f32 = 0.05;
+/// The envelope of `leap-right`.
+const SAFETY: SafetySpec = SafetySpec {
+    target_velocity_rad_per_sec: 3.0,
+    target_acceleration_rad_per_sec2: 60.0,
+    tracking_band_rad: 0.5,
+    hold_after_secs: 0.15,
+    relax_after_secs: 2.0,
+    off_after_secs: 30.0,
+    hold: HoldAt::LastTarget,
+};
+
+/// What `settings` reads, to be written.
+#[derive(Serialize)]
+struct Written {
+    joints: Vec<Joint>,
+    fingertips: Vec<Fingertip>,
+    regions: Regions,
+    control: ControlSpec,
+    object_home: ObjectHome,
+    safety: SafetySpec,
+}
+
+#[derive(Serialize)]
+struct Joint {
+    name: String,
+    velocity_limit_rad_per_sec: f64,
+}
+
+#[derive(Serialize)]
+struct Fingertip {
+    name: String,
+    body: String,
+    point_m: [f64; 3],
+}
+
+#[derive(Serialize)]
+struct Regions {
+    palm_bodies: Vec<String>,
+    tip_geoms: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ObjectHome {
+    position_m: [f64; 3],
+}
+
+/// The text. Notes are taken only if it is used, `alone`.
+pub(super) fn robot_toml(
+    hand: &RawHand,
+    tree: &Tree,
+    tips: &[Tip],
+    object_m: Point3<f64>,
+    alone: bool,
+    notes: &mut Notes,
+) -> String {
+    let mut joints = Vec::new();
+    for joint in tree.links.iter().filter_map(|link| link.joint.as_ref()) {
+        if joint.velocity_limit.is_none() && alone {
+            notes.assumed(&joint.place, "speed of joint", &joint.name, format!("at most {VELOCITY_RAD_PER_SEC} rad/s"));
+        }
+        let velocity_limit_rad_per_sec = joint.velocity_limit.unwrap_or(VELOCITY_RAD_PER_SEC);
+        joints.push(Joint { name: joint.name.clone(), velocity_limit_rad_per_sec });
+    }
+    if alone {
+        let done =
+            format!("control every {PERIOD_SECS} s, safety limits of leap-right; a robot.toml beside it would say");
+        notes.assumed(&hand.file, "no robot.toml", "", done);
+    }
+    let palm = tree.links.iter().filter(|link| !link.moves).map(|link| link.name.clone());
+    let tip_geoms = tips.iter().flat_map(|tip| &tree.links[tip.link].geoms).map(|geom| geom.name.clone());
+    let rounded = |point: Point3<f64>| point.coords.map(|number| (number * 1e5).round() / 1e5 + 0.0).into();
+    let fingertip = |tip: &Tip| Fingertip {
+        name: tip.name.clone(),
+        body: tree.links[tip.link].name.clone(),
+        point_m: rounded(tip.point_m),
+    };
+    let written = Written {
+        joints,
+        fingertips: tips.iter().map(fingertip).collect(),
+        regions: Regions { palm_bodies: palm.collect(), tip_geoms: tip_geoms.collect() },
+        control: ControlSpec { period_secs: PERIOD_SECS },
+        object_home: ObjectHome { position_m: rounded(object_m) },
+        safety: SAFETY,
+    };
+    toml::to_string(&written).unwrap_or_default()
+}
