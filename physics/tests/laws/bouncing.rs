@@ -46,8 +46,8 @@ fn a_dropped_object_rebounds_to_the_square_of_the_restitution() {
     }
 }
 
-/// At the training step an object has fallen past the surface, by up to speed times step, before the engine sees it,
-/// and that much is lost. It must not be gained.
+/// At the training step an object is past the surface, by up to speed times step, before the engine sees it, and some of
+/// the rebound is lost: up to an eighth of the drop, at a restitution of 0.6. It must not be gained.
 #[test]
 fn at_the_training_step_a_rebound_is_lower_but_not_higher_and_grows_with_restitution() {
     for (name, plate) in plates() {
@@ -56,8 +56,7 @@ fn at_the_training_step_a_rebound_is_lower_but_not_higher_and_grows_with_restitu
             let height = rebound_m(&plate, drop(&plate, Clock::training(), restitution));
             let error = height / DROP_M - restitution.powi(2);
             println!("LAW rebound {name} e {restitution} training: {error:.2e} of the drop");
-            let lost = (2.0 * GRAVITY * DROP_M).sqrt() * Clock::training().dt() / DROP_M;
-            assert!(error < 0.01 && error > -1.1 * lost, "{name}, e = {restitution}: to {height} m");
+            assert!(error < 0.01 && error > -0.15, "{name}, e = {restitution}: to {height} m");
             assert!(height > lower - 1e-3, "{name}, e = {restitution}: {height} m after {lower} m");
             lower = height;
         }
@@ -93,11 +92,15 @@ fn a_bouncing_cube_never_has_more_energy_than_it_fell_with() {
             let at_stake = MASS_KG * GRAVITY * (0.035 + DROP_M);
             println!(
                 "LAW bouncing energy e {restitution} dt {}: at most {:.2e} above the start, ends {:.2e} below",
-                clock.dt(),
+                clock.part_secs(),
                 (most - start) / at_stake,
                 (start - end) / at_stake
             );
-            assert!(most - start < 1e-3 * at_stake, "{most} J after {start} J, e = {restitution}, dt {}", clock.dt());
+            assert!(
+                most - start < 1e-3 * at_stake,
+                "{most} J after {start} J, e = {restitution}, dt {}",
+                clock.part_secs()
+            );
         }
     }
 }

@@ -8,7 +8,7 @@ use giraffe_physics::EpisodePlan;
 
 /// One reading per physics step of the training step's length.
 fn every_step() -> Clock {
-    Clock { period_secs: Clock::training().dt(), substep_count: 1 }
+    Clock::training().read_at_every_step()
 }
 
 /// A damped link whose servo is never saturated: a linear system.
@@ -38,7 +38,7 @@ fn a_command_delay_of_whole_steps_shifts_the_motion_bit_for_bit() {
     let clock = every_step();
     let prompt = motion(with_command_delay(clock, 0.0), 40);
     for steps in [1, 2, 5] {
-        let late = motion(with_command_delay(clock, steps as f32 * clock.dt()), 40);
+        let late = motion(with_command_delay(clock, steps as f32 * clock.step_secs()), 40);
         assert!(late[..steps].iter().all(|angle| angle.abs() < 1e-7), "moved before its time: {late:?}");
         let apart = late[steps..].iter().zip(&prompt).map(|(late, prompt)| (late - prompt).abs()).fold(0.0, f32::max);
         println!("LAW command delay of {steps} steps: {apart:.1e} rad");
@@ -50,7 +50,7 @@ fn a_command_delay_of_whole_steps_shifts_the_motion_bit_for_bit() {
 #[test]
 fn a_command_delay_within_a_step_mixes_the_two_whole_ones_beside_it() {
     let clock = every_step();
-    let whole = |steps: f32| motion(with_command_delay(clock, steps * clock.dt()), 40);
+    let whole = |steps: f32| motion(with_command_delay(clock, steps * clock.step_secs()), 40);
     for part in [0.1, 0.5, 0.8] {
         let (early, late, between) = (whole(2.0), whole(3.0), whole(2.0 + part));
         for step in 0..40 {
@@ -63,19 +63,19 @@ fn a_command_delay_within_a_step_mixes_the_two_whole_ones_beside_it() {
 #[test]
 fn what_a_delayed_hand_lags_behind_adds_up_to_delay_times_jump() {
     let jump_rad = 0.4;
-    for clock in [Clock::FINE, Clock::training(), Clock { period_secs: 0.05, substep_count: 7 }] {
+    for clock in [Clock::FINE, Clock::training(), Clock::new(0.05, 7)] {
         for delay_secs in [0.0013, 0.01, 0.037, 0.05, 0.0741, 0.12] {
             // Read once per physics step, so that the sum is the integral.
-            let clock = Clock { period_secs: clock.dt(), substep_count: 1 };
+            let clock = clock.read_at_every_step();
             let (mut prompt, mut late) = (with_command_delay(clock, 0.0), with_command_delay(clock, delay_secs));
             let mut area = 0.0_f64;
             while prompt.secs() < 2.0 {
                 prompt.step(&[jump_rad]);
                 late.step(&[jump_rad]);
-                area += f64::from((prompt.angle() - late.angle()) * clock.dt());
+                area += f64::from((prompt.angle() - late.angle()) * clock.step_secs());
             }
             let measured_secs = area as f32 / jump_rad;
-            println!("LAW lag of {delay_secs} s dt {}: off by {:.1e} s", clock.dt(), measured_secs - delay_secs);
+            println!("LAW lag of {delay_secs} s dt {}: off by {:.1e} s", clock.step_secs(), measured_secs - delay_secs);
             assert!((measured_secs - delay_secs).abs() < 2e-5, "lags by {measured_secs} s instead of {delay_secs} s");
         }
     }
@@ -87,7 +87,7 @@ fn sensed_angles_are_as_old_as_the_sensing_delay_to_a_part_of_a_step() {
     let truth: Vec<f32> = std::iter::once(0.0).chain(motion(link(substeps, |_| ()), 40)).collect();
     for delay_secs in [0.0, 0.01, 0.025, 0.04, 0.05, 0.0925, 0.2] {
         let mut machine = link(substeps, |plan| plan.parameters.sensing.position_delay_secs = delay_secs);
-        let back = delay_secs / substeps.dt();
+        let back = delay_secs / substeps.step_secs();
         for step in 0..40 {
             let target = [0.5, -0.2, 0.3, 0.3, 0.0][(step / 3).min(4)];
             machine.step(&[target]);

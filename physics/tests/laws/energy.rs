@@ -2,7 +2,7 @@
 
 use crate::machines::{Clock, GRAVITY, Machine, chain, limp};
 use crate::support;
-use giraffe_physics::{HandSim, PhysicsSettings, SceneModel, WorldParameters};
+use giraffe_physics::{HandSim, WorldParameters};
 use giraffe_robots::{OBJECTS, RobotModel, Signal, load_robot};
 use nalgebra::{Isometry3, Vector3};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ fn least(joules: &[f32]) -> f32 {
 /// first order in the step, and a loss: 25 ms steps damp a swing like this one within seconds.
 #[test]
 fn a_free_double_pendulum_keeps_its_energy() {
-    let finer = Clock { period_secs: 0.001, substep_count: 10 };
+    let finer = Clock::new(0.001, 10);
     for (clock, lost, gained) in [(finer, 0.01, 0.01), (Clock::training(), 1.0, 1e-3)] {
         let mut machine = chain(2, clock, |plan| {
             limp(plan);
@@ -71,19 +71,17 @@ fn a_free_double_pendulum_keeps_its_energy() {
         let hanging = -0.1 * GRAVITY * (0.1 + 0.3);
         let at_stake = joules[0] - hanging;
         let (up, down) = ((most(&joules) - joules[0]) / at_stake, (joules[0] - least(&joules)) / at_stake);
-        println!("LAW double pendulum dt {}: +{up:.2e} -{down:.2e} of what it swings with", clock.dt());
-        assert!(up < gained && down < lost, "+{up} -{down} of the energy of its swing, dt {}", clock.dt());
+        println!("LAW double pendulum dt {}: +{up:.2e} -{down:.2e} of what it swings with", clock.part_secs());
+        assert!(up < gained && down < lost, "+{up} -{down} of the energy of its swing, dt {}", clock.part_secs());
     }
 }
 
 /// A LEAP hand without servos, damping and friction falls, swings and knocks against its limits: it may only lose.
 #[test]
 fn a_limp_hand_never_has_more_energy_than_at_the_start() {
-    let mut robot = load_robot("leap-right").expect("the built-in hand");
+    let robot = load_robot("leap-right").expect("the built-in hand");
     for (clock, tolerance) in [(Clock::FINE, 1e-3), (Clock::training(), 1e-3)] {
-        robot.control.period_secs = clock.period_secs;
-        let settings = PhysicsSettings { substep_count: clock.substep_count, ..PhysicsSettings::default() };
-        let scene = Arc::new(SceneModel::new(Arc::new(robot.clone()), OBJECTS[0].clone(), settings));
+        let scene = clock.scene(robot.clone(), OBJECTS[0].clone());
         for gravity in [[0.0, 0.0, -GRAVITY], [0.0, GRAVITY, 0.0], [-GRAVITY, 0.0, 0.0]] {
             let mut plan = support::plan(&scene);
             limp(&mut plan);
@@ -99,9 +97,9 @@ fn a_limp_hand_never_has_more_energy_than_at_the_start() {
             let joules = energies(&mut machine, 2.0);
             let at_stake = joules[0] - least(&joules);
             let up = (most(&joules) - joules[0]) / at_stake;
-            println!("LAW limp hand dt {} {gravity:?}: +{up:.2e} of {at_stake:.2e} J", clock.dt());
+            println!("LAW limp hand dt {} {gravity:?}: +{up:.2e} of {at_stake:.2e} J", clock.part_secs());
             assert!(at_stake > 0.01, "nothing fell: {at_stake} J");
-            assert!(up < tolerance, "+{up} of {at_stake} J, dt {}", clock.dt());
+            assert!(up < tolerance, "+{up} of {at_stake} J, dt {}", clock.part_secs());
         }
     }
 }

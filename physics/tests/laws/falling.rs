@@ -14,10 +14,10 @@ fn the_object_falls_freely_until_it_meets_the_hand() {
         let secs = machine.secs();
         let (fallen, speed) = (-machine.object_m().z, -machine.object_velocity().z);
         let parabola = 0.5 * GRAVITY * secs * secs;
-        let expected = parabola + 0.5 * GRAVITY * secs * clock.dt();
+        let expected = parabola + 0.5 * GRAVITY * secs * clock.part_secs();
         println!(
             "LAW fall dt {}: {:.2e} of the sum, {:.2e} of the parabola",
-            clock.dt(),
+            clock.part_secs(),
             fallen / expected - 1.0,
             fallen / parabola - 1.0
         );

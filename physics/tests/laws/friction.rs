@@ -55,8 +55,12 @@ fn an_object_holds_below_the_angle_of_friction_and_slips_above_it() {
                 };
                 let acting = friction * (1.0 - missing(&plate));
                 let (below, above) = (slid_m(0.95 * acting), slid_m(1.05 * acting));
-                println!("LAW cone {} mu {friction} dt {}: {below:.2e} m, {above:.2e} m", name(&plate), clock.dt());
-                let what = format!("{}, friction {friction}, steps of {} s", name(&plate), clock.dt());
+                println!(
+                    "LAW cone {} mu {friction} dt {}: {below:.2e} m, {above:.2e} m",
+                    name(&plate),
+                    clock.part_secs()
+                );
+                let what = format!("{}, friction {friction}, steps of {} s", name(&plate), clock.part_secs());
                 assert!(below < 2e-3, "crept {below} m in 1 s 5 % below the angle: {what}");
                 // It goes g (sin a - mu cos a) (1.5^2 - 0.5^2) / 2 s2, 8 cm and more.
                 assert!(above > 0.05, "slid {above} m in 1 s 5 % above the angle: {what}");
@@ -77,7 +81,7 @@ fn a_sliding_object_gains_the_speed_that_friction_leaves_it() {
                 let slowed = GRAVITY * radians.sin() - (machine.object_velocity().x - before) / 0.2;
                 let acting = slowed / (GRAVITY * radians.cos());
                 let error = acting - friction * (1.0 - missing(&plate));
-                println!("LAW sliding {} mu {friction} dt {}: {acting:.4} acts", name(&plate), clock.dt());
+                println!("LAW sliding {} mu {friction} dt {}: {acting:.4} acts", name(&plate), clock.part_secs());
                 assert!(error.abs() < 0.002 + 0.01 * friction, "{acting} acts, {}, friction {friction}", name(&plate));
             }
         }

@@ -16,28 +16,42 @@ pub const GRAVITY: f32 = 9.81;
 pub struct Clock {
     /// Seconds between two readings.
     pub period_secs: f32,
-    /// Physics steps between two readings.
-    pub substep_count: u32,
+    pub settings: PhysicsSettings,
 }
 
 impl Clock {
-    /// Physics steps of 0.5 ms.
-    pub const FINE: Self = Self { period_secs: 0.005, substep_count: 10 };
+    /// Physics steps of 0.5 ms, in one part each.
+    pub const FINE: Self = Self::new(0.005, 10);
+
+    /// Equal physics steps of one part each.
+    pub const fn new(period_secs: f32, substep_count: u32) -> Self {
+        let settings = PhysicsSettings { substep_count, solver_iteration_count: 1, inner_iteration_count: 16 };
+        Self { period_secs, settings }
+    }
 
     /// As policies are trained.
     pub fn training() -> Self {
-        Self { period_secs: 0.05, substep_count: PhysicsSettings::default().substep_count }
+        Self { period_secs: 0.05, settings: PhysicsSettings::default() }
     }
 
-    /// Seconds of one physics step.
-    pub fn dt(self) -> f32 {
-        self.period_secs / self.substep_count as f32
+    /// The same physics steps, each followed by a reading.
+    pub fn read_at_every_step(self) -> Self {
+        Self { period_secs: self.step_secs(), settings: PhysicsSettings { substep_count: 1, ..self.settings } }
     }
 
-    fn scene(self, mut robot: RobotModel, object: ObjectModel) -> Arc<SceneModel> {
+    /// Seconds of one physics step, after which contacts are found anew.
+    pub fn step_secs(self) -> f32 {
+        self.period_secs / self.settings.substep_count as f32
+    }
+
+    /// Seconds over which forces count as even: what integration errors grow with.
+    pub fn part_secs(self) -> f32 {
+        self.step_secs() / self.settings.solver_iteration_count as f32
+    }
+
+    pub fn scene(self, mut robot: RobotModel, object: ObjectModel) -> Arc<SceneModel> {
         robot.control.period_secs = self.period_secs;
-        let settings = PhysicsSettings { substep_count: self.substep_count, ..PhysicsSettings::default() };
-        Arc::new(SceneModel::new(Arc::new(robot), object, settings))
+        Arc::new(SceneModel::new(Arc::new(robot), object, self.settings))
     }
 }
 

@@ -41,7 +41,7 @@ fn a_resting_object_presses_with_its_weight() {
                 });
                 machine.hold(0.0, 2.0);
                 let error = machine.sim.object_contact_force_newton() / (mass_kg * GRAVITY) - 1.0;
-                println!("LAW weight {name} {mass_kg} kg x{size_scale} dt {}: {error:.2e}", clock.dt());
+                println!("LAW weight {name} {mass_kg} kg x{size_scale} dt {}: {error:.2e}", clock.part_secs());
                 assert!(error.abs() < 0.01, "{error} of the weight of {mass_kg} kg, {name} x{size_scale}");
             }
         }
@@ -69,8 +69,12 @@ fn an_object_on_a_link_loads_the_servo_with_its_weight_times_its_arm() {
         for mass_kg in [0.05, 0.3] {
             let expected = GRAVITY * (LINK_MASS_KG * LINK_CENTER_M + mass_kg * arm_m) / stiffness;
             let error = sag(mass_kg) / expected - 1.0;
-            println!("LAW lever {mass_kg} kg dt {}: {error:.2e}", clock.dt());
-            assert!(error.abs() < 0.01, "{error} of {expected} rad under {mass_kg} kg, steps of {} s", clock.dt());
+            println!("LAW lever {mass_kg} kg dt {}: {error:.2e}", clock.part_secs());
+            assert!(
+                error.abs() < 0.01,
+                "{error} of {expected} rad under {mass_kg} kg, steps of {} s",
+                clock.part_secs()
+            );
         }
     }
 }
@@ -90,10 +94,14 @@ fn a_link_squeezes_an_object_with_the_torque_of_its_servo_over_the_arm() {
                 let error = touch.normal_force_newton / (torque / PRESS_ARM_M) - 1.0;
                 println!(
                     "LAW squeeze {torque} N m {side} dt {}: {error:.2e}, {:.2e} m deep",
-                    clock.dt(),
+                    clock.part_secs(),
                     touch.deepest_penetration_m
                 );
-                assert!(error.abs() < 0.01, "{error} of {torque} N m over the arm, at the {side}, dt {}", clock.dt());
+                assert!(
+                    error.abs() < 0.01,
+                    "{error} of {torque} N m over the arm, at the {side}, dt {}",
+                    clock.part_secs()
+                );
             }
         }
     }
