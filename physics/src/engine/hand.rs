@@ -16,7 +16,22 @@ pub(super) struct HandJoint {
     handle: MultibodyJointHandle,
 }
 
+/// A limit takes part in a step only if the joint is within this of it when the step begins, rad: no joint of a hand
+/// is so fast that it meets one from farther away within 25 ms.
+const LIMIT_REACH_RAD: f32 = 0.4;
+
 impl HandJoint {
+    /// Switches off the limits of a joint that cannot reach them during the next step. They would do nothing, at the
+    /// price of a row in every sweep.
+    pub fn wake_limits(&self, joints: &mut MultibodyJointSet) {
+        let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
+        let link = multibody.link_mut(link).expect("a link of this joint");
+        let at = link.joint.coords()[JointAxis::AngX as usize];
+        let limits = link.joint.data.limits[JointAxis::AngX as usize];
+        let free = at - LIMIT_REACH_RAD > limits.min && at + LIMIT_REACH_RAD < limits.max;
+        link.joint.data.limit_axes.set(JointAxesMask::ANG_X, !free);
+    }
+
     pub fn set_target(&self, joints: &mut MultibodyJointSet, target_rad: f32) {
         let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
         let link = multibody.link_mut(link).expect("a link of this joint");

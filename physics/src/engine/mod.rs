@@ -95,6 +95,9 @@ impl World {
 
     /// One physics step.
     pub fn step(&mut self) {
+        for joint in &self.joints {
+            joint.wake_limits(&mut self.physics.multibody_joints);
+        }
         self.physics.step();
     }
 
