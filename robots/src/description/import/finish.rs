@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 const HOME_LIMIT_RAD: f64 = 0.8;
 /// The ball that an object fits in when it is put on the palm, m: a cube of 70 mm touches it with its faces only.
 const OBJECT_RADIUS_M: f64 = 0.035;
+/// Places for an object are tried this far from one another, m.
+const OBJECT_STEP_M: f64 = 0.01;
 /// How far above what lies below an object starts, m.
 const OBJECT_GAP_M: f64 = 0.015;
 /// Shapes that overlap by more than this in the resting pose, m, never touch.
@@ -131,22 +133,25 @@ pub(super) fn object_home(tree: &Tree, tips: &[Tip], poses: &[Isometry3<f64>]) -
         })
     };
     let top = |solid: &Solid| solid.center().z + solid.reach(&Vector3::z());
-    let reaches = |solid: &&Solid| {
-        let aside = Point3::new(between.x, between.y, solid.center().z);
-        solid.distance(&aside) < OBJECT_RADIUS_M
-    };
     let fixed: Vec<Solid> = solids(false).collect();
-    let below = fixed.iter().filter(reaches).map(top).fold(f64::NEG_INFINITY, f64::max);
-    let floor = if below.is_finite() { below } else { between.z.min(at_tips.z) };
-    let all: Vec<Solid> = fixed.into_iter().chain(solids(true)).collect();
-    let free = |z: f64| {
-        let center = Point3::new(between.x, between.y, z);
-        all.iter().all(|solid| solid.distance(&center) >= OBJECT_RADIUS_M)
-    };
-    let start = floor + OBJECT_RADIUS_M;
-    let steps = (0..60).map(|step| start + 0.0025 * f64::from(step));
-    let z = steps.clone().find(|z| free(*z)).unwrap_or(start) + OBJECT_GAP_M;
-    Point3::new(between.x, between.y, z)
+    let all: Vec<Solid> = solids(false).chain(solids(true)).collect();
+    // Where the fingers leave room, an object rests lower: the lowest place nearby, a step aside counting as a step up.
+    let aside = |steps: i32| (-steps..=steps).map(|step| f64::from(step) * OBJECT_STEP_M);
+    let places = aside(3).flat_map(|x| aside(3).map(move |y| Vector3::new(x, y, 0.0)));
+    let rests = places.map(|step| {
+        let place = between + step;
+        let below = fixed
+            .iter()
+            .filter(|solid| solid.distance(&Point3::new(place.x, place.y, solid.center().z)) < OBJECT_RADIUS_M);
+        let below = below.map(top).fold(f64::NEG_INFINITY, f64::max);
+        let floor = if below.is_finite() { below } else { between.z.min(at_tips.z) };
+        let start = floor + OBJECT_RADIUS_M;
+        let free =
+            |z: &f64| all.iter().all(|solid| solid.distance(&Point3::new(place.x, place.y, *z)) >= OBJECT_RADIUS_M);
+        let z = (0..80).map(|rise| start + 0.0025 * f64::from(rise)).find(free).unwrap_or(start + 0.2);
+        (z + step.norm(), Point3::new(place.x, place.y, z + OBJECT_GAP_M))
+    });
+    rests.min_by(|a, b| a.0.total_cmp(&b.0)).map_or_else(|| between.into(), |(_, place)| place)
 }
 
 /// Pairs of links (smaller index first) that never touch: those the file excludes, neighbours, links whose collision

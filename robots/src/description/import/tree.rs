@@ -240,8 +240,12 @@ pub(super) fn check_mass(mass: Mass, place: &Place, body: &str, notes: &mut Note
     if mass.kg == 0.0 {
         return Ok(Mass::ZERO);
     }
+    if mass.tensor.amax() == 0.0 {
+        notes.approximated(place, "mass without inertia, of body", body, "a point");
+        return Ok(mass);
+    }
     let Some(principal) = mass.principal() else {
-        return wrong("its moments of inertia are zero or no numbers".to_owned());
+        return wrong("its moments of inertia are no numbers".to_owned());
     };
     let [a, b, c] = principal.moments.into();
     if a <= 0.0 || b <= 0.0 || c <= 0.0 {

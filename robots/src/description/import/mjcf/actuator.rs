@@ -5,6 +5,7 @@ use super::super::raw::{RawCoupling, RawHand, RawJoint, RawServo};
 use super::super::report::Notes;
 use super::super::servo::TORQUE_AT_RAD;
 use super::super::source::Source;
+use super::survey::is_left_out;
 use crate::description::{DescriptionError, Place};
 use mjcf_rs::Model;
 use mjcf_rs::extras::{Actuator, ActuatorKind};
@@ -22,7 +23,8 @@ pub(super) fn drive(
     notes: &mut Notes,
 ) -> Result<(), DescriptionError> {
     let sections = document.root_element().children().filter(|node| node.has_tag_name("actuator"));
-    let nodes: Vec<Node> = sections.flat_map(|node| node.children()).filter(Node::is_element).collect();
+    let read = |node: &Node| node.is_element() && !is_left_out(node.tag_name().name());
+    let nodes: Vec<Node> = sections.flat_map(|node| node.children()).filter(read).collect();
     let mut driver = Driver { hand, source, document, model, notes, driven: BTreeMap::new() };
     let actuators: Vec<(Place, Node, &Actuator)> =
         nodes.iter().zip(&model.actuators).map(|(node, actuator)| (source.place_of(*node), *node, actuator)).collect();

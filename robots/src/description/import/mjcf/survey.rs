@@ -76,6 +76,8 @@ const DECORATION: &[&str] = &[
 /// Elements that say something about how a hand moves, and are not read.
 const UNREAD: &[(&str, &str)] = &[
     ("pair", "which shapes touch is decided by bodies"),
+    ("plugin", "plugins are not read"),
+    ("spatial", "tendons over sites are not read"),
     ("composite", "left out"),
     ("flexcomp", "left out"),
     ("deformable", "left out"),
@@ -185,6 +187,11 @@ const ACTUATOR: &[&str] = &[
     "group",
     "user",
 ];
+
+/// Whether elements of this name are blanked before the file is parsed.
+pub(super) fn is_left_out(tag: &str) -> bool {
+    DECORATION.contains(&tag) || UNREAD.iter().any(|(unread, _)| *unread == tag)
+}
 
 /// Checks a file; returns the ranges of its text that say nothing about how a hand moves.
 pub(super) fn survey(
