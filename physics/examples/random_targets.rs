@@ -1,27 +1,31 @@
 //! Drives a hand with random targets and prints speed, drops and object motion.
 //!
-//! `cargo run --release -p giraffe-physics --example random_targets -- [substeps] [iterations] [sweeps]`
+//! `cargo run --release -p giraffe-physics --example random_targets -- [substeps] [iterations] [sweeps] [episodes] [robot] [object]`
 
 use giraffe_physics::{EpisodePlan, HandSim, PhysicsSettings, SceneModel, WorldParameters};
-use giraffe_robots::{Hand, OBJECTS, SeedTree, Signal, SignalFrame, SignalLayout, Stream, load_robot, tasks::TASKS};
+use giraffe_robots::{
+    Hand, SeedTree, Signal, SignalFrame, SignalLayout, Stream, find_object, load_robot, tasks::TASKS,
+};
 use rand::RngExt;
 use std::sync::Arc;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut number = |default| arguments.next().map_or(Ok(default), |text| text.parse());
+    let mut number = |default: u32| arguments.next().map_or(Ok(default), |text| text.parse());
     let settings = PhysicsSettings {
         substep_count: number(2)?,
-        solver_iteration_count: number(1)?,
-        inner_iteration_count: number(16)?,
+        solver_iteration_count: number(4)?,
+        inner_iteration_count: number(2)?,
     };
-    let robot = Arc::new(load_robot("leap-right")?);
-    let scene = Arc::new(SceneModel::new(Arc::clone(&robot), OBJECTS[0].clone(), settings));
+    let episode_count = u64::from(number(50)?);
+    let robot = Arc::new(load_robot(&arguments.next().unwrap_or_else(|| "leap-right".to_owned()))?);
+    let object = find_object(&arguments.next().unwrap_or_else(|| "cube-70mm".to_owned()))?;
+    let scene = Arc::new(SceneModel::new(Arc::clone(&robot), object.clone(), settings));
     let seeds = SeedTree::new(1);
     let (mut steps, mut drops, mut fastest, mut force) = (0u32, 0u32, 0f32, 0f32);
     #[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
     let begin = std::time::Instant::now();
-    for episode in 0..50 {
+    for episode in 0..episode_count {
         let mut rng = seeds.stream(Stream::Start, 0, episode);
         let plan = EpisodePlan {
             parameters: WorldParameters::nominal(&scene),
@@ -55,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let micros = begin.elapsed().as_secs_f64() * 1e6 / f64::from(steps);
     println!(
-        "{steps} control steps, {micros:.0} us each; {drops} drops of 50; fastest {fastest:.2} m/s; mean contact force {:.2} N",
+        "{steps} control steps, {micros:.0} us each; {drops} drops of {episode_count}; fastest {fastest:.2} m/s; mean contact force {:.2} N",
         force / steps as f32
     );
     Ok(())
