@@ -229,9 +229,15 @@ pub struct CompareArguments {
     /// An object: a name from `giraffe list objects`.
     #[arg(long, default_value = "cube-70mm")]
     pub object: String,
+    /// Another setting, such as `physics.substep_count=4`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
     /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
     #[arg(long, value_name = "PATH")]
     pub python: Option<String>,
+    /// Episodes of each of the three variants: undisturbed, pushed, tilted.
+    #[arg(long, default_value_t = 100)]
+    pub episodes: usize,
     /// A few short episodes, to see that it works: nothing to be quoted.
     #[arg(long)]
     pub quick: bool,
@@ -279,6 +285,9 @@ pub struct BenchPhysicsArguments {
     /// Do not measure the other hands.
     #[arg(long)]
     pub skip_robots: bool,
+    /// Another setting, such as `physics.substep_count=4`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
     /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
     #[arg(long, value_name = "PATH")]
     pub python: Option<String>,

@@ -230,12 +230,19 @@ fn python(given: Option<&String>) -> String {
     given.cloned().or_else(from_environment).unwrap_or_else(|| "python3".to_owned())
 }
 
+/// What a comparison or a measurement is of.
+fn compared_config(robot: &str, object: &str, settings: &[String]) -> Result<RunConfig> {
+    let config = RunConfig::read(None, settings)?;
+    Ok(RunConfig { robot: robot.to_owned(), object: object.to_owned(), ..config })
+}
+
 fn run_compare(arguments: &CompareArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    ensure!(arguments.episodes > 1, "--episodes {}: expected at least two", arguments.episodes);
     let options = CompareOptions {
         out: arguments.out.clone(),
-        robot: arguments.robot.clone(),
-        object: arguments.object.clone(),
+        config: compared_config(&arguments.robot, &arguments.object, &arguments.settings)?,
         python: python(arguments.python.as_ref()),
+        episodes: arguments.episodes,
         quick: arguments.quick,
     };
     let compared = compare_engines(&options, stop);
@@ -257,8 +264,7 @@ fn run_bench_physics(arguments: &BenchPhysicsArguments, stop: &AtomicBool) -> Re
     let secs = arguments.secs;
     ensure!(secs.is_finite() && secs > 0.0, "--secs {secs}: expected a number above zero");
     let options = PhysicsBenchOptions {
-        robot: arguments.robot.clone(),
-        object: arguments.object.clone(),
+        config: compared_config(&arguments.robot, &arguments.object, &arguments.settings)?,
         python: python(arguments.python.as_ref()),
         repeats: arguments.repeats,
         secs,

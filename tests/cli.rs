@@ -222,6 +222,64 @@ fn every_subcommand_explains_itself_with_an_example_that_works() {
 }
 
 #[test]
+fn measurements_explain_themselves_with_an_example_that_works() {
+    let finished = run_in(Path::new("."), &["bench", "physics", "--help"]);
+    assert_eq!(finished.code, Some(0), "{finished:#?}");
+    let examples: Vec<&str> =
+        finished.stdout.lines().map(str::trim).filter(|line| line.starts_with("giraffe ")).collect();
+    assert!(!examples.is_empty(), "{finished:#?}");
+    for example in examples {
+        assert!(Cli::try_parse_from(example.split_whitespace()).is_ok(), "{example}");
+    }
+}
+
+#[test]
+fn a_comparison_without_mujoco_is_refused_with_what_to_install() {
+    let compare = ["compare-engines", "--out", "report", "--python"];
+    let advice = ["pip install mujoco", "--python"];
+    refused(&[&compare[..], &["no-such-python"]].concat(), &[&advice[..], &["no-such-python"]].concat());
+    // Programs that start, but are no Python with MuJoCo.
+    refused(&[&compare[..], &["true"]].concat(), &advice);
+    refused(&[&compare[..], &["echo"]].concat(), &advice);
+    refused(&["compare-engines", "--out", "report", "--robot", "leap-rihgt"], &["did you mean", "leap-right"]);
+    refused(&["compare-engines", "--out", "report", "--object", "cube-70m"], &["did you mean", "cube-70mm"]);
+    refused(&["bench", "physics", "--repeats", "0"], &["--repeats 0", "at least one"]);
+    refused(&["bench", "physics", "--secs", "nan"], &["--secs", "above zero"]);
+}
+
+#[test]
+fn a_comparison_finds_the_same_hand_in_both_engines() {
+    let folder = tempfile::tempdir().unwrap();
+    let finished = run_in(folder.path(), &["compare-engines", "--out", "report", "--quick", "--json"]);
+    if finished.code == Some(2) && finished.stderr.contains("pip install mujoco") {
+        eprintln!("not tried: {}", finished.stderr);
+        return;
+    }
+    let report = finished.json();
+    let errors = report["joint_response"]["errors"].as_array().unwrap();
+    let error = |is_rapier: bool| {
+        let mut of_engine = errors.iter().filter(|row| row["is_rapier"] == is_rapier);
+        of_engine.next().unwrap()["rms_rad"].as_f64().unwrap()
+    };
+    assert!(error(true) > 0.0 && error(true) < 0.005, "rapier's joints are {} rad off", error(true));
+    assert!(error(false) > 0.0 && error(false) < 0.01, "MuJoCo's joints are {} rad off", error(false));
+    for row in report["slip"].as_array().unwrap() {
+        let (slips, theory) = (row["slip_degrees"].as_f64().unwrap(), row["theory_degrees"].as_f64().unwrap());
+        assert!((slips - theory).abs() < 2.0, "{row}");
+    }
+    for row in report["squeeze"].as_array().unwrap() {
+        let (force, expected) = (row["force_newton"].as_f64().unwrap(), row["expected_newton"].as_f64().unwrap());
+        assert!((force / expected - 1.0).abs() < 0.05, "{row}");
+    }
+    assert!(report["rest"].as_array().unwrap().iter().all(|row| row["stayed"] == true), "{report}");
+    assert_eq!(report["episodes"].as_array().unwrap().len(), 2);
+    assert!(!report["comparisons"].as_array().unwrap().is_empty());
+    for name in ["report.md", "report.json", "joint_response.svg", "slip.svg", "squeeze.svg", "rest.svg"] {
+        assert!(folder.path().join("report").join(name).is_file(), "{name} is missing");
+    }
+}
+
+#[test]
 fn lists_and_descriptions_can_be_read_by_programs_and_by_people() {
     let everything = run_in(Path::new("."), &["list", "--json"]).json();
     for kind in ["robots", "tasks", "objects", "parameters", "scenarios", "drivers"] {

@@ -3,11 +3,11 @@
 use crate::compare::episodes::TARGET_SPREAD_RAD;
 use crate::compare::rollout::Setup;
 use anyhow::Result;
-use giraffe_physics::{HandWorlds, PhysicsSettings, WorldsSettings};
+use giraffe_physics::{HandWorlds, WorldsSettings};
 use giraffe_randomization::{Distribution, FixedRanges, Preset};
 use giraffe_robots::{
     ActionSchema, EpisodeEnd, EpisodeStart, Limits, ObjectPose, ObservationTerm, Outcome, Progress, RewardTerms,
-    RobotModel, SeedTree, SignalFrame, StepBatch, Stream, StreamRng, Task, TASKS, WorldBatch,
+    RobotModel, SeedTree, SignalFrame, StepBatch, Stream, StreamRng, TASKS, Task, WorldBatch,
 };
 use std::time::Instant;
 
@@ -81,7 +81,7 @@ impl Environment {
 
     fn build(setup: &Setup, world_count: usize, thread_count: usize) -> Result<Self> {
         let seeds = SeedTree::new(1).branch("speed");
-        let scene = setup.scene(PhysicsSettings::default());
+        let scene = setup.scene(setup.physics);
         let sampler = FixedRanges::new(seeds, scene.clone(), &RANDOM_TARGETS, &Preset::Wide.ranges());
         let settings = WorldsSettings { world_count, thread_count, staggered: true };
         let mut worlds = HandWorlds::new(scene, &RANDOM_TARGETS, Box::new(sampler), settings)?;
@@ -98,8 +98,7 @@ impl Environment {
         let spread = Distribution::Uniform { min, max };
         let width = self.worlds.action_width();
         let ends = &self.batch.ends;
-        for (world, (actions, places)) in
-            self.actions.chunks_mut(width).zip(self.places.chunks_mut(width)).enumerate()
+        for (world, (actions, places)) in self.actions.chunks_mut(width).zip(self.places.chunks_mut(width)).enumerate()
         {
             if ends[world] != EpisodeEnd::Running {
                 places.fill(0.0);

@@ -6,8 +6,9 @@ mod opponent;
 use crate::compare::joints::joint_response;
 use crate::compare::lab::Lab;
 use crate::compare::rollout::{Engine, Setup};
+use crate::compare::setup;
 use crate::compare::worker::Versions;
-use crate::compare::{rapier_at_training_step, setup};
+use crate::config::RunConfig;
 use anyhow::{Result, bail};
 use environment::Environment;
 use giraffe_physics::PhysicsSettings;
@@ -26,10 +27,8 @@ const REFERENCE_ROBOT: &str = "leap-right";
 /// What is measured, and for how long.
 #[derive(Debug, Clone)]
 pub struct PhysicsBenchOptions {
-    /// Name of a hand, or path of its folder.
-    pub robot: String,
-    /// Name of the object.
-    pub object: String,
+    /// Hand, object, and our physics.
+    pub config: RunConfig,
     /// The Python with MuJoCo.
     pub python: String,
     /// Repetitions of every measurement.
@@ -142,7 +141,7 @@ impl Spread {
 /// # Errors
 /// When hand or object do not exist, or an engine fails. A missing MuJoCo is no error: what needs it stays empty.
 pub fn bench_physics(options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result<PhysicsBench> {
-    let (setup, _) = setup(&options.robot, &options.object)?;
+    let (setup, _) = setup(&options.config)?;
     let lab = Lab::open(&options.python, 1, stop);
     let mut lab = match lab {
         Ok(lab) => Some(lab),
@@ -157,7 +156,7 @@ pub fn bench_physics(options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result
     let mut opponents = Vec::new();
     if let Some(lab) = &mut lab {
         eprintln!("joint errors against MuJoCo at 0.5 ms");
-        let ours = joint_response(lab, &setup, &[rapier_at_training_step()])?.errors[0].rms_rad;
+        let ours = joint_response(lab, &setup, &[setup.training_step()])?.errors[0].rms_rad;
         opponents = opponent::at_equal_error(lab, &setup, ours)?;
         error_rad = Some(ours);
     }
@@ -176,8 +175,8 @@ pub fn bench_physics(options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result
         mujoco_step_secs: best.map(|best| best.step_secs),
         mujoco_joint_error: best.map(|best| best.joint_error_rms_rad),
         mujoco_integrator: best.map(|best| best.integrator),
-        step_secs: rapier_at_training_step().step_secs(setup.robot.control.period_secs),
-        physics: PhysicsSettings::default(),
+        step_secs: setup.training_step().step_secs(setup.robot.control.period_secs),
+        physics: setup.physics,
         robot: setup.robot.name.clone(),
         object: setup.object.name.to_owned(),
         versions: lab.as_ref().map(|lab| lab.versions().clone()),
@@ -210,7 +209,12 @@ fn rounds(
     let mut worker = lab.map(Lab::worker);
     for round in 0..options.repeats {
         go_on(stop)?;
-        eprintln!("round {} of {}: the environment, then MuJoCo with {} integrators", round + 1, options.repeats, opponents.len());
+        eprintln!(
+            "round {} of {}: the environment, then MuJoCo with {} integrators",
+            round + 1,
+            options.repeats,
+            opponents.len()
+        );
         ours.push(environment.rate(options.secs));
         if let Some(worker) = &mut worker {
             for (opponent, rates) in opponents.iter_mut().zip(&mut theirs) {
@@ -241,7 +245,10 @@ fn cores2(setup: &Setup, options: &PhysicsBenchOptions, stop: &AtomicBool) -> Re
 fn robots(options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result<BTreeMap<String, RobotSpeed>> {
     let mut environments = ROBOTS
         .iter()
-        .map(|robot| Ok((robot.name, Environment::new(&setup(robot.name, &options.object)?.0, 1)?)))
+        .map(|robot| {
+            let config = RunConfig { robot: robot.name.to_owned(), ..options.config.clone() };
+            Ok((robot.name, Environment::new(&setup(&config)?.0, 1)?))
+        })
         .collect::<Result<Vec<_>>>()?;
     let mut rates: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for _ in 0..options.repeats {

@@ -98,9 +98,8 @@ pub fn rest(lab: &mut Lab, setup: &Setup, engines: &[Engine], measured_secs: f64
     each(lab, setup, engines, &rollout, |engine, trace| {
         let settled = trace.object.get(settling.saturating_sub(1)..).unwrap_or(&[]);
         let (first, last) = (settled.first(), settled.last());
-        let mean = |number: fn(&ObjectSample) -> f64| {
-            settled.iter().map(number).sum::<f64>() / settled.len().max(1) as f64
-        };
+        let mean =
+            |number: fn(&ObjectSample) -> f64| settled.iter().map(number).sum::<f64>() / settled.len().max(1) as f64;
         let between = |f: &dyn Fn(&ObjectSample, &ObjectSample) -> f32| {
             first.zip(last).map_or(f64::NAN, |(first, last)| f64::from(f(first, last)))
         };
@@ -124,7 +123,7 @@ pub fn rest(lab: &mut Lab, setup: &Setup, engines: &[Engine], measured_secs: f64
 ///
 /// # Errors
 /// When an engine fails.
-pub fn slip(lab: &mut Lab, folder: &Path, engines: &[Engine], frictions: &[f32]) -> Result<Vec<Slip>> {
+pub fn slip(lab: &mut Lab, like: &Setup, folder: &Path, engines: &[Engine], frictions: &[f32]) -> Result<Vec<Slip>> {
     let mut rows = Vec::new();
     for &friction in frictions {
         let slab = ObjectModel {
@@ -132,7 +131,7 @@ pub fn slip(lab: &mut Lab, folder: &Path, engines: &[Engine], frictions: &[f32])
             friction,
             ..OBJECTS[0].clone()
         };
-        let setup = scene(folder, &format!("plate-{friction}"), &PLATE, &friction.to_string(), slab)?;
+        let setup = scene(like, folder, &format!("plate-{friction}"), &PLATE, &friction.to_string(), slab)?;
         let period_secs = setup.robot.control.period_secs;
         let theory_degrees = friction.atan().to_degrees();
         let degrees = ramp(theory_degrees, period_secs);
@@ -175,10 +174,10 @@ fn tilt(step: u32, degrees: f32, period_secs: f32) -> TimedDisturbance {
 ///
 /// # Errors
 /// When an engine fails.
-pub fn squeeze(lab: &mut Lab, folder: &Path, engines: &[Engine]) -> Result<Vec<Squeeze>> {
+pub fn squeeze(lab: &mut Lab, like: &Setup, folder: &Path, engines: &[Engine]) -> Result<Vec<Squeeze>> {
     const STEPS: usize = 80;
     const MEASURED_STEPS: usize = 20;
-    let setup = scene(folder, "gripper", &GRIPPER, "", OBJECTS[0].clone())?;
+    let setup = scene(like, folder, "gripper", &GRIPPER, "", OBJECTS[0].clone())?;
     let period_secs = setup.robot.control.period_secs;
     let mut rows = Vec::new();
     for target_rad in SQUEEZE_TARGETS_RAD {
@@ -226,7 +225,14 @@ fn each<T>(
 }
 
 /// Writes a small scene into the folder of the report, where a reader finds it, and loads it from there.
-fn scene(folder: &Path, name: &str, files: &[(&str, &str)], friction: &str, object: ObjectModel) -> Result<Setup> {
+fn scene(
+    like: &Setup,
+    folder: &Path,
+    name: &str,
+    files: &[(&str, &str)],
+    friction: &str,
+    object: ObjectModel,
+) -> Result<Setup> {
     let path = folder.join("scenes").join(name);
     std::fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
     for (file, text) in files {
@@ -235,5 +241,6 @@ fn scene(folder: &Path, name: &str, files: &[(&str, &str)], friction: &str, obje
         std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
     }
     let name = path.to_string_lossy();
-    Ok(Setup { hand_xml: hand_xml(&name)?, robot: Arc::new(load_robot(&name)?), object, with_object: true })
+    let robot = Arc::new(load_robot(&name)?);
+    Ok(Setup { hand_xml: hand_xml(&name)?, robot, object, with_object: true, physics: like.physics })
 }

@@ -2,7 +2,6 @@
 
 use super::episodes::{EpisodeStatistics, STATISTICS, Variant, measure};
 use super::lab::Lab;
-use super::rapier_at_training_step;
 use super::rollout::{Rollout, Setup};
 use crate::statistics::Estimate;
 use anyhow::Result;
@@ -27,7 +26,7 @@ pub struct Comparison {
     /// Which statistic.
     pub statistic: &'static str,
     /// rapier's, at the training step.
-    pub rapier: Estimate,
+    pub ours: Estimate,
     /// MuJoCo's.
     pub mujoco: Estimate,
     /// rapier's over MuJoCo's, less one; nothing where MuJoCo's is zero.
@@ -82,13 +81,13 @@ pub fn compare(
     setup: &Setup,
     task: &dyn Task,
     variant: &Variant,
-    rapier: &EpisodeStatistics,
+    ours: &EpisodeStatistics,
     mujoco: &EpisodeStatistics,
     say: &dyn Fn(&str),
 ) -> Result<Vec<Comparison>> {
     let mut rows: Vec<Comparison> = STATISTICS
         .iter()
-        .map(|(name, _)| compared(variant.name, name, rapier.statistics[name], mujoco.statistics[name]))
+        .map(|(name, _)| compared(variant.name, name, ours.statistics[name], mujoco.statistics[name]))
         .collect();
     let mut open: Vec<Open> = rows
         .iter()
@@ -97,7 +96,7 @@ pub fn compare(
         .map(|(index, row)| Open {
             index,
             statistic: row.statistic,
-            nominal: row.rapier.value,
+            nominal: row.ours.value,
             wanted: row.mujoco.ci95,
             nearest: None,
         })
@@ -131,17 +130,17 @@ pub fn compare(
     Ok(rows)
 }
 
-fn compared(variant: &str, statistic: &'static str, rapier: Estimate, mujoco: Estimate) -> Comparison {
-    let gap = (rapier.value - mujoco.value).abs();
+fn compared(variant: &str, statistic: &'static str, ours: Estimate, mujoco: Estimate) -> Comparison {
+    let gap = (ours.value - mujoco.value).abs();
     let verdict = if gap <= TOLERATED_DIFFERENCE * mujoco.value.abs() {
         Verdict::Agrees
-    } else if inside(rapier.value, mujoco.ci95) {
+    } else if inside(ours.value, mujoco.ci95) {
         Verdict::WithinInterval
     } else {
-        Verdict::NotCovered { parameter: "none", value: f32::NAN, statistic: rapier.value }
+        Verdict::NotCovered { parameter: "none", value: f32::NAN, statistic: ours.value }
     };
-    let difference = (mujoco.value.abs() > 0.0).then(|| rapier.value / mujoco.value - 1.0);
-    Comparison { variant: variant.to_owned(), statistic, rapier, mujoco, difference, verdict }
+    let difference = (mujoco.value.abs() > 0.0).then(|| ours.value / mujoco.value - 1.0);
+    Comparison { variant: variant.to_owned(), statistic, ours, mujoco, difference, verdict }
 }
 
 fn inside(value: f64, [lower, upper]: [f64; 2]) -> bool {
@@ -172,7 +171,7 @@ impl Search<'_, '_> {
         };
         let rollouts = self.variant.rollouts.iter().map(changed).collect();
         let variant = Variant { name: self.variant.name, rollouts };
-        measure(self.lab, self.setup, self.task, &rapier_at_training_step(), &variant)
+        measure(self.lab, self.setup, self.task, &self.setup.training_step(), &variant)
     }
 
     /// Whether the parameter covers a case, at `end` or between its nominal value and there.
@@ -181,9 +180,8 @@ impl Search<'_, '_> {
         let covered = |value, statistic| Some(Verdict::Covered { parameter: name, value, statistic });
         let (mut near, mut far) =
             ((self.parameter.nominal, case.nominal), (end, there.statistics[case.statistic].value));
-        let nearer = case.nearest.is_none_or(|(_, _, best)| {
-            outside_by(far.1, case.wanted) < outside_by(best, case.wanted)
-        });
+        let nearer =
+            case.nearest.is_none_or(|(_, _, best)| outside_by(far.1, case.wanted) < outside_by(best, case.wanted));
         if nearer {
             case.nearest = Some((name, far.0, far.1));
         }

@@ -44,7 +44,8 @@ pub fn summary(rows: &[Comparison]) -> String {
         100.0 * TOLERATED_DIFFERENCE
     );
     for row in rows.iter().filter(|row| !matches!(row.verdict, Verdict::Agrees)) {
-        let difference = row.difference.map_or_else(|| "MuJoCo has none".to_owned(), |d| format!("{:+.0} %", 100.0 * d));
+        let difference =
+            row.difference.map_or_else(|| "MuJoCo has none".to_owned(), |d| format!("{:+.0} %", 100.0 * d));
         let _ = writeln!(text, "- {}, {}: {difference}; {}", row.variant, row.statistic, verdict(row));
     }
     text
@@ -54,14 +55,14 @@ fn verdict(row: &Comparison) -> String {
     let wanted = format!("[{:.3}, {:.3}]", row.mujoco.ci95[0], row.mujoco.ci95[1]);
     match &row.verdict {
         Verdict::Agrees => "agrees".to_owned(),
-        Verdict::WithinInterval => format!("{:.3} is inside MuJoCo's 95 % interval {wanted}", row.rapier.value),
+        Verdict::WithinInterval => format!("{:.3} is inside MuJoCo's 95 % interval {wanted}", row.ours.value),
         Verdict::Covered { parameter, value, statistic } => {
             format!("**covered** by `{parameter}` = {value:.3}, which gives {statistic:.3}, inside {wanted}")
         }
         Verdict::NotCovered { parameter, value, statistic } => format!(
             "**not covered**: no parameter alone brings {:.3} into {wanted}; the nearest is `{parameter}` = {value:.3} \
              with {statistic:.3}",
-            row.rapier.value
+            row.ours.value
         ),
     }
 }

@@ -4,7 +4,7 @@ use super::lab::Lab;
 use super::rollout::{Engine, Rollout, Setup, Trace};
 use crate::statistics::{Estimate, fraction, mean};
 use anyhow::{Result, ensure};
-use giraffe_physics::{EpisodeSampler, PhysicsSettings};
+use giraffe_physics::EpisodeSampler;
 use giraffe_randomization::{Distribution, FixedRanges, RangeConfig, find_scenario};
 use giraffe_robots::{Limits, ObjectPose, Progress, SeedTree, Stream, Task};
 use serde::Serialize;
@@ -67,7 +67,7 @@ pub fn variant(
     steps: usize,
 ) -> Result<Variant> {
     let seeds = SeedTree::new(1).branch("engine comparison");
-    let scene = setup.scene(PhysicsSettings::default());
+    let scene = setup.scene(setup.physics);
     let sampler = FixedRanges::new(seeds, scene, task, &RangeConfig::none()).with_scenario(find_scenario(name)?);
     let plans: Vec<_> = (0..(SPARE_STARTS * count) as u64).map(|world| sampler.plan(world, 0)).collect();
     let overlaps = lab.overlaps(setup, &plans)?;

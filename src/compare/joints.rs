@@ -2,7 +2,7 @@
 
 use super::lab::Lab;
 use super::rollout::{Engine, Rollout, Setup, Trace};
-use super::{FINE_MUJOCO, coarse_rapier, mujoco, rapier_at_training_step, rapier_with};
+use super::{FINE_MUJOCO, coarse_rapier, mujoco};
 use anyhow::{Context, Result};
 use giraffe_randomization::Distribution;
 use giraffe_robots::{Limits, SeedTree, Stream};
@@ -45,11 +45,11 @@ pub struct JointError {
 }
 
 /// The engines that a full comparison tries.
-pub fn engines() -> Vec<Engine> {
-    let finer = [4, 10, 25].map(rapier_with);
+pub fn engines(setup: &Setup) -> Vec<Engine> {
+    let finer = [4, 10, 25].map(|substeps| setup.rapier_with(substeps));
     let steps = [25, 10, 5, 4, 3, 2].map(mujoco);
     let discrete = [5, 3, 2].map(|substeps| Engine::Mujoco { substeps, integrator: "discrete", cone: None });
-    [rapier_at_training_step(), coarse_rapier()].into_iter().chain(finer).chain(steps).chain(discrete).collect()
+    [setup.training_step(), coarse_rapier()].into_iter().chain(finer).chain(steps).chain(discrete).collect()
 }
 
 /// The script: every joint jumps to a new target every 0.4 s.
@@ -98,7 +98,7 @@ pub fn joint_response(lab: &mut Lab, setup: &Setup, engines: &[Engine]) -> Resul
     let mut errors = Vec::new();
     for engine in engines {
         let trace = run(engine)?;
-        if *engine == rapier_at_training_step() {
+        if *engine == setup.training_step() {
             curves.push((label(setup, engine), curve(&trace)));
         }
         errors.push(error(setup, engine, &trace, &reference));
@@ -136,9 +136,8 @@ fn error(setup: &Setup, engine: &Engine, trace: &Trace, reference: &Trace) -> Jo
 
 /// The joint that travelled farthest.
 fn most_moved(trace: &Trace) -> usize {
-    let travel = |joint: usize| -> f64 {
-        trace.joints_rad.windows(2).map(|pair| (pair[1][joint] - pair[0][joint]).abs()).sum()
-    };
+    let travel =
+        |joint: usize| -> f64 { trace.joints_rad.windows(2).map(|pair| (pair[1][joint] - pair[0][joint]).abs()).sum() };
     let count = trace.joints_rad.first().map_or(0, Vec::len);
     (0..count).max_by(|a, b| travel(*a).total_cmp(&travel(*b))).unwrap_or(0)
 }

@@ -103,8 +103,7 @@ impl<'a> Lab<'a> {
             };
             handles.into_iter().map(joined).collect()
         });
-        let mut shares: Vec<_> =
-            shares.into_iter().map(|share| share.map(Vec::into_iter)).collect::<Result<_>>()?;
+        let mut shares: Vec<_> = shares.into_iter().map(|share| share.map(Vec::into_iter)).collect::<Result<_>>()?;
         Ok((0..rollouts.len()).filter_map(|index| shares[index % count].next()).collect())
     }
 }

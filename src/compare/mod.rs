@@ -35,15 +35,19 @@ use worker::Versions;
 pub struct CompareOptions {
     /// Where the report is written.
     pub out: PathBuf,
-    /// Name of a hand, or path of its folder.
-    pub robot: String,
-    /// Name of the object.
-    pub object: String,
+    /// Hand, object, task, and rapier as training uses it.
+    pub config: RunConfig,
     /// The Python with MuJoCo.
     pub python: String,
+    /// Episodes of each variant.
+    pub episodes: usize,
     /// A few short episodes: to see that it works, not to learn from.
     pub quick: bool,
 }
+
+/// What a try runs.
+const QUICK_EPISODES: usize = 4;
+const QUICK_STEPS: usize = 40;
 
 /// Everything that was measured.
 #[derive(Debug, Clone, Serialize)]
@@ -87,19 +91,9 @@ pub const fn mujoco(substeps: u32) -> Engine {
     Engine::Mujoco { substeps, integrator: "implicitfast", cone: None }
 }
 
-/// rapier as training uses it.
-pub fn rapier_at_training_step() -> Engine {
-    Engine::Rapier(PhysicsSettings::default())
-}
-
 /// rapier at its fastest: contacts and joints once per 25 ms.
 pub fn coarse_rapier() -> Engine {
     Engine::Rapier(PhysicsSettings { substep_count: 2, solver_iteration_count: 1, inner_iteration_count: 16 })
-}
-
-/// rapier as training uses it, but with so many physics steps per control step.
-pub fn rapier_with(substep_count: u32) -> Engine {
-    Engine::Rapier(PhysicsSettings { substep_count, ..PhysicsSettings::default() })
 }
 
 impl Engine {
@@ -126,18 +120,18 @@ fn millis(secs: f64) -> String {
     format!("{:.3}", 1e3 * secs).trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Hand and object by name.
+/// Hand, object and task of a configuration.
 ///
 /// # Errors
-/// When there is no such hand or object.
-pub fn setup(robot: &str, object: &str) -> Result<(Setup, &'static dyn Task)> {
-    let config = RunConfig { robot: robot.to_owned(), object: object.to_owned(), ..RunConfig::default() };
+/// When there is no such hand, object or task.
+pub fn setup(config: &RunConfig) -> Result<(Setup, &'static dyn Task)> {
     let parts = config.parts()?;
     let setup = Setup {
-        hand_xml: hand_xml(robot)?,
+        hand_xml: hand_xml(&config.robot)?,
         robot: Arc::clone(parts.scene.robot()),
         object: parts.scene.object().clone(),
         with_object: true,
+        physics: config.physics,
     };
     Ok((setup, parts.task))
 }
@@ -147,81 +141,86 @@ pub fn setup(robot: &str, object: &str) -> Result<(Setup, &'static dyn Task)> {
 /// # Errors
 /// When Python or MuJoCo is missing, hand or object do not exist, an engine fails, or the folder cannot be written.
 pub fn compare_engines(options: &CompareOptions, stop: &AtomicBool) -> Result<CompareReport> {
-    let (setup, task) = setup(&options.robot, &options.object)?;
+    let (setup, task) = setup(&options.config)?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let mut lab = Lab::open(&options.python, workers, stop)?;
     let out = &options.out;
     std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let say = |text: &str| eprintln!("{text}");
-    let contact_engines = contact_engines(options.quick);
+    let contact_engines = contact_engines(&setup, options.quick);
     say("joint response to scripted targets");
-    let joint_response = joints::joint_response(&mut lab, &setup, &joint_engines(options.quick))?;
+    let joint_response = joints::joint_response(&mut lab, &setup, &joint_engines(&setup, options.quick))?;
     say("object at rest in the palm");
     let rest = contact::rest(&mut lab, &setup, &contact_engines, if options.quick { 1.0 } else { 10.0 })?;
     say("slip on a tilted plate");
     let frictions = if options.quick { &FRICTIONS[..1] } else { &FRICTIONS[..] };
-    let slip = contact::slip(&mut lab, out, &contact_engines, frictions)?;
+    let slip = contact::slip(&mut lab, &setup, out, &contact_engines, frictions)?;
     say("squeeze between two fingers");
-    let squeeze = contact::squeeze(&mut lab, out, &contact_engines)?;
-    let (episodes, comparisons) = random_episodes(&mut lab, &setup, task, options.quick, &say)?;
-    let report = CompareReport {
+    let squeeze = contact::squeeze(&mut lab, &setup, out, &contact_engines)?;
+    let mut report = CompareReport {
         robot: setup.robot.name.clone(),
         object: setup.object.name.to_owned(),
         versions: lab.versions().clone(),
-        training_physics: PhysicsSettings::default(),
+        training_physics: setup.physics,
         quick: options.quick,
         joint_response,
         rest,
         slip,
         squeeze,
-        episodes,
-        comparisons,
+        episodes: Vec::new(),
+        comparisons: Vec::new(),
     };
+    let variants: &[&'static str] = if options.quick { &["none"] } else { &["none", "push", "tilt"] };
+    for name in variants {
+        // Whoever stops it early keeps what there is.
+        write(&report, out)?;
+        random_episodes(&mut lab, &setup, task, name, options, &mut report)?;
+    }
     write(&report, out)?;
     Ok(report)
 }
 
-fn joint_engines(quick: bool) -> Vec<Engine> {
-    if quick { vec![rapier_at_training_step(), mujoco(3)] } else { joints::engines() }
+fn joint_engines(setup: &Setup, quick: bool) -> Vec<Engine> {
+    if quick { vec![setup.training_step(), mujoco(3)] } else { joints::engines(setup) }
 }
 
-fn contact_engines(quick: bool) -> Vec<Engine> {
+fn contact_engines(setup: &Setup, quick: bool) -> Vec<Engine> {
     let reference = mujoco(25);
     if quick {
-        return vec![rapier_at_training_step(), reference];
+        return vec![setup.training_step(), reference];
     }
-    vec![rapier_at_training_step(), coarse_rapier(), rapier_with(4), rapier_with(10), reference]
+    vec![setup.training_step(), coarse_rapier(), setup.rapier_with(4), setup.rapier_with(10), reference]
 }
 
 fn random_episodes(
     lab: &mut Lab,
     setup: &Setup,
     task: &'static dyn Task,
-    quick: bool,
-    say: &dyn Fn(&str),
-) -> Result<(Vec<EpisodeStatistics>, Vec<Comparison>)> {
-    let (count, steps) = if quick { (4, 40) } else { (100, task.episode_step_count() as usize) };
-    let names: &[&'static str] = if quick { &["none"] } else { &["none", "push", "tilt"] };
-    let (mut rows, mut comparisons) = (Vec::new(), Vec::new());
-    for &name in names {
-        let variant = episodes::variant(lab, setup, task, name, count, steps)?;
-        let mut run = |lab: &mut Lab, engine: &Engine| -> Result<EpisodeStatistics> {
-            say(&format!("{name}: {count} episodes in {}", engine.label(setup.robot.control.period_secs)));
-            let row = episodes::measure(lab, setup, task, engine, &variant)?;
-            rows.push(row.clone());
-            Ok(row)
-        };
-        let reference = run(lab, &mujoco(25))?;
-        let training = run(lab, &rapier_at_training_step())?;
-        if !quick {
-            run(lab, &coarse_rapier())?;
-            run(lab, &rapier_with(4))?;
-            run(lab, &rapier_with(10))?;
-            run(lab, &Engine::Mujoco { substeps: 25, integrator: "implicitfast", cone: Some("elliptic") })?;
-        }
-        comparisons.extend(coverage::compare(lab, setup, task, &variant, &training, &reference, say)?);
+    name: &'static str,
+    options: &CompareOptions,
+    report: &mut CompareReport,
+) -> Result<()> {
+    let quick = options.quick;
+    let (count, steps) =
+        if quick { (QUICK_EPISODES, QUICK_STEPS) } else { (options.episodes, task.episode_step_count() as usize) };
+    let variant = episodes::variant(lab, setup, task, name, count, steps)?;
+    let mut run = |lab: &mut Lab, engine: &Engine| -> Result<EpisodeStatistics> {
+        eprintln!("{name}: {count} episodes in {}", engine.label(setup.robot.control.period_secs));
+        let row = episodes::measure(lab, setup, task, engine, &variant)?;
+        report.episodes.push(row.clone());
+        Ok(row)
+    };
+    let reference = run(lab, &mujoco(25))?;
+    let training = run(lab, &setup.training_step())?;
+    if !quick {
+        run(lab, &coarse_rapier())?;
+        run(lab, &setup.rapier_with(4))?;
+        run(lab, &setup.rapier_with(10))?;
+        run(lab, &Engine::Mujoco { substeps: 25, integrator: "implicitfast", cone: Some("elliptic") })?;
     }
-    Ok((rows, comparisons))
+    let say = |text: &str| eprintln!("{text}");
+    report.comparisons.extend(coverage::compare(lab, setup, task, &variant, &training, &reference, &say)?);
+    Ok(())
 }
 
 fn write(report: &CompareReport, out: &Path) -> Result<()> {

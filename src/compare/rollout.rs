@@ -3,9 +3,7 @@
 use super::worker::Worker;
 use anyhow::{Context, Result};
 use giraffe_physics::{Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, WorldParameters};
-use giraffe_robots::{
-    GeomShape, Hand, ObjectModel, ObjectPose, Region, RobotModel, Signal, SignalFrame, SignalLayout,
-};
+use giraffe_robots::{GeomShape, Hand, ObjectModel, ObjectPose, Region, RobotModel, Signal, SignalFrame, SignalLayout};
 use nalgebra::{Quaternion, UnitQuaternion, UnitVector3, Vector3};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,6 +26,8 @@ pub struct Setup {
     /// Whether MuJoCo is given the object. Without it nothing of the hand touches anything, itself included: both
     /// engines then show the joints and their servos alone.
     pub with_object: bool,
+    /// rapier as training uses it.
+    pub physics: PhysicsSettings,
 }
 
 /// An engine and how finely it cuts time.
@@ -107,7 +107,7 @@ impl Setup {
     /// Hand and object at rest: the hand at home, nothing random.
     pub fn plan(&self) -> EpisodePlan {
         EpisodePlan {
-            parameters: WorldParameters::nominal(&self.scene(PhysicsSettings::default())),
+            parameters: WorldParameters::nominal(&self.scene(self.physics)),
             start: giraffe_robots::EpisodeStart {
                 joint_positions_rad: self.robot.home_rad.clone(),
                 palm_from_object: self.robot.palm_from_object_home,
@@ -116,6 +116,16 @@ impl Setup {
             sampled: Vec::new(),
             noise_seed: 0,
         }
+    }
+
+    /// rapier as training uses it.
+    pub fn training_step(&self) -> Engine {
+        Engine::Rapier(self.physics)
+    }
+
+    /// rapier as training uses it, but with so many physics steps per control step.
+    pub fn rapier_with(&self, substep_count: u32) -> Engine {
+        Engine::Rapier(PhysicsSettings { substep_count, ..self.physics })
     }
 
     /// What rapier simulates.
