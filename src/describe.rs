@@ -52,9 +52,10 @@ pub fn describe(config: &RunConfig) -> Result<Description> {
 
 fn robot_text(robot: &RobotModel) -> String {
     let mut text = format!(
-        "{}: {} joints, {} bodies, control every {} s, kinematics {}, dynamics {}\n\n{:<22}{:>9}{:>9}{:>11}{:>9}{:>11}{:>9}{:>9}\n",
+        "{}: {} joints, {} servos, {} bodies, control every {} s, kinematics {}, dynamics {}\n\n{:<22}{:>9}{:>9}{:>11}{:>9}{:>11}{:>9}{:>9}\n",
         robot.name,
         robot.joint_count(),
+        robot.actuated_joints().len(),
         robot.bodies.len(),
         robot.control.period_secs,
         robot.kinematics_fingerprint,
@@ -70,7 +71,11 @@ fn robot_text(robot: &RobotModel) -> String {
     );
     let _ =
         writeln!(text, "{:<22}{:>9}{:>9}{:>11}{:>9}{:>11}{:>9}", "", "rad", "rad", "N m/rad", "N m s", "N m", "rad");
-    for (joint, home) in robot.joints.iter().zip(&robot.home_rad) {
+    for (index, (joint, home)) in robot.joints.iter().zip(&robot.home_rad).enumerate() {
+        let device = match robot.couplings.iter().find(|coupling| coupling.follower == index) {
+            Some(coupling) => format!("  follows {}", robot.joints[coupling.leader].name),
+            None => joint.device.map_or_else(|| "-".to_owned(), |device| device.id.to_string()),
+        };
         let _ = writeln!(
             text,
             "{:<22}{:>9.3}{:>9.3}{:>11.3}{:>9.3}{:>11.4}{:>9.2}{:>9}",
@@ -81,7 +86,7 @@ fn robot_text(robot: &RobotModel) -> String {
             joint.damping_newton_m_secs_per_rad,
             joint.effort_limit_newton_m,
             home,
-            joint.device.map_or_else(|| "-".to_owned(), |device| device.id.to_string())
+            device
         );
     }
     text
@@ -106,6 +111,7 @@ fn robot_json(robot: &RobotModel) -> serde_json::Value {
     json!({
         "name": robot.name,
         "joints": joints,
+        "couplings": robot.couplings,
         "home_rad": robot.home_rad,
         "control_period_secs": robot.control.period_secs,
         "kinematics_fingerprint": robot.kinematics_fingerprint,
