@@ -3,9 +3,9 @@
 //! Layers, later ones win: defaults, the file given with `--config`, every `--set key=value`.
 
 use anyhow::{Context, Result, bail};
-use giraffe_physics::{PhysicsSettings, SceneModel, WorldsSettings};
+use giraffe_physics::{EpisodeSampler, PhysicsSettings, SceneModel, WorldsSettings};
 use giraffe_policy::PpoConfig;
-use giraffe_randomization::{FixedRanges, RandomizationConfig, Scenario};
+use giraffe_randomization::{AdrMonitor, AdrRanges, FixedRanges, NONE, RandomizationConfig, Scenario};
 use giraffe_robots::{SeedTree, Task, find_object, find_task, load_robot, nearest_name};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -86,6 +86,7 @@ impl RunConfig {
         })?;
         config.check_counts()?;
         config.ppo.validate(config.worlds.world_count)?;
+        config.randomization.adr.validate().context("the configuration")?;
         Ok(config)
     }
 
@@ -119,6 +120,22 @@ impl RunConfig {
 }
 
 impl Parts {
+    /// Draws the episodes of a training run: from fixed ranges, or from ranges that grow, which can then be watched.
+    ///
+    /// # Errors
+    /// When ranges shall grow and there is nothing to widen.
+    pub fn training_sampler(&self, config: &RunConfig) -> Result<(Box<dyn EpisodeSampler>, Option<AdrMonitor>)> {
+        let randomization = &config.randomization;
+        if !randomization.adr.enabled {
+            return Ok((Box::new(self.sampler(randomization, &NONE, self.seeds)), None));
+        }
+        let (ranges, world_count) = (randomization.resolved(), config.worlds.world_count);
+        let scene = Arc::clone(&self.scene);
+        let sampler = AdrRanges::new(self.seeds, scene, self.task, &ranges, &randomization.adr, world_count)?;
+        let monitor = sampler.monitor();
+        Ok((Box::new(sampler), Some(monitor)))
+    }
+
     /// Draws episodes as `randomization` asks, from `seeds`, with what `scenario` lets happen during each.
     pub fn sampler(
         &self,

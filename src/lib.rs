@@ -14,6 +14,7 @@
 //! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`]; against another engine [`compare`],
 //! [`bench`].
 
+mod adr_log;
 pub mod bench;
 pub mod cli;
 pub mod compare;

@@ -65,8 +65,8 @@ impl Display {
         Self { bar, quiet, last_line_secs: f64::NEG_INFINITY, first: None }
     }
 
-    /// Shows how things stand.
-    pub fn show(&mut self, budget: Budget, progress: &RunProgress, window: &Window) {
+    /// Shows how things stand; `entropy_nats` is that of ranges that grow by themselves.
+    pub fn show(&mut self, budget: Budget, progress: &RunProgress, window: &Window, entropy_nats: Option<f64>) {
         if self.quiet {
             return;
         }
@@ -96,8 +96,9 @@ impl Display {
                 100.0 * (1.0 - score.no_drop_fraction)
             )
         };
+        let ranges = entropy_nats.map_or_else(String::new, |nats| format!(" | ranges {nats:+.2} nats"));
         let text = format!(
-            "{:.2} M steps, {rate:.0} steps/s | {seen} | {} left",
+            "{:.2} M steps, {rate:.0} steps/s | {seen}{ranges} | {} left",
             progress.control_steps as f64 * 1e-6,
             duration(left_secs)
         );

@@ -1,5 +1,6 @@
 //! Training: build the parts, then collect, learn, log and save until the budget is spent or somebody says stop.
 
+use crate::adr_log::AdrLog;
 use crate::config::{Parts, RunConfig};
 use crate::plot::learning_curve;
 use crate::progress::{Display, Window};
@@ -7,7 +8,7 @@ use crate::run_folder::{RunFolder, RunProgress};
 use anyhow::{Context, Result};
 use giraffe_physics::HandWorlds;
 use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PpoLearner};
-use giraffe_randomization::NONE;
+use giraffe_randomization::AdrMonitor;
 use giraffe_robots::{StepBatch, WorldBatch};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -59,6 +60,7 @@ pub struct Training {
     progress: RunProgress,
     metrics: File,
     window: Window,
+    adr: Option<AdrLog>,
 }
 
 impl Training {
@@ -67,12 +69,12 @@ impl Training {
     /// # Errors
     /// When the configuration cannot be, or the folder is in use.
     pub fn begin(config: RunConfig, out: &Path, device: DeviceChoice) -> Result<Self> {
-        let (parts, worlds, learner) = build(&config, device)?;
+        let (parts, worlds, learner, adr) = build(&config, device)?;
         let folder = RunFolder::create(out)?;
         let text = toml::to_string_pretty(&config).context("writing down the configuration")?;
         folder.write("config.toml", text.as_bytes())?;
         folder.write("schema.txt", format!("{}\n", worlds.schema()).as_bytes())?;
-        Self::assemble(config, folder, parts, worlds, learner, RunProgress::default())
+        Self::assemble(config, folder, (parts, worlds, learner, adr), RunProgress::default())
     }
 
     /// Continues a run from its newest whole checkpoint, bit for bit.
@@ -83,9 +85,9 @@ impl Training {
         let folder = RunFolder::open(path)?;
         let config = RunConfig::read(Some(&folder.file("config.toml")), &[])?;
         let (checkpoint, progress) = folder.newest_checkpoint()?;
-        let (parts, worlds, mut learner) = build(&config, device)?;
+        let (parts, worlds, mut learner, adr) = build(&config, device)?;
         learner.load(&checkpoint)?;
-        let mut training = Self::assemble(config, folder, parts, worlds, learner, progress)?;
+        let mut training = Self::assemble(config, folder, (parts, worlds, learner, adr), progress)?;
         let saved = std::fs::read(checkpoint.join(WORLDS_FILE)).context("reading the saved worlds")?;
         training.worlds.restore(&saved, &mut training.batch).map_err(anyhow::Error::msg)?;
         let window = std::fs::read(checkpoint.join(WINDOW_FILE)).context("reading the latest episodes")?;
@@ -96,14 +98,14 @@ impl Training {
     fn assemble(
         config: RunConfig,
         folder: RunFolder,
-        parts: Parts,
-        worlds: HandWorlds,
-        learner: PpoLearner,
+        (parts, worlds, learner, adr): Built,
         progress: RunProgress,
     ) -> Result<Self> {
         let batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
         let metrics = open_metrics(&folder.file(METRICS_FILE), progress.iteration)?;
-        Ok(Self { config, folder, parts, worlds, batch, learner, progress, metrics, window: Window::default() })
+        let adr = adr.map(|monitor| AdrLog::open(monitor, &folder, progress.iteration)).transpose()?;
+        let window = Window::default();
+        Ok(Self { config, folder, parts, worlds, batch, learner, progress, metrics, window, adr })
     }
 
     /// Trains until the budget is spent or `stop` is set; then leaves a checkpoint and a policy.
@@ -124,7 +126,8 @@ impl Training {
             };
             self.window.extend(self.worlds.take_reports());
             self.log(&report)?;
-            display.show(budget, &self.progress, &self.window);
+            let entropy_nats = self.adr.as_ref().map(AdrLog::entropy_nats);
+            display.show(budget, &self.progress, &self.window, entropy_nats);
             if saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0)) {
                 self.save()?;
                 saved_at = Instant::now();
@@ -170,11 +173,13 @@ impl Training {
             train_seconds: self.progress.train_seconds,
             rotation_rate_rad_per_sec: score.rotation_rate_rad_per_sec,
             no_drop_fraction: score.no_drop_fraction,
+            adr_entropy: self.adr.as_ref().map(AdrLog::entropy_nats),
             report: report.clone(),
         };
         let mut line = serde_json::to_vec(&row).context("a row of metrics")?;
         line.push(b'\n');
-        self.metrics.write_all(&line).context("writing metrics")
+        self.metrics.write_all(&line).context("writing metrics")?;
+        self.adr.as_mut().map_or(Ok(()), |adr| adr.log(&self.progress))
     }
 
     fn report(&self, stopped: bool) -> TrainReport {
@@ -208,14 +213,20 @@ pub struct MetricsRow {
     pub rotation_rate_rad_per_sec: f64,
     /// Fraction of those without a drop.
     pub no_drop_fraction: f64,
+    /// Entropy of the ranges under automatic domain randomization, nats per dimension: -6.9 is nominal, 0 as wide as
+    /// the configured ranges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adr_entropy: Option<f64>,
     /// What the learner says.
     #[serde(flatten)]
     pub report: IterationReport,
 }
 
-fn build(config: &RunConfig, device: DeviceChoice) -> Result<(Parts, HandWorlds, PpoLearner)> {
+type Built = (Parts, HandWorlds, PpoLearner, Option<AdrMonitor>);
+
+fn build(config: &RunConfig, device: DeviceChoice) -> Result<Built> {
     let parts = config.parts()?;
-    let sampler = Box::new(parts.sampler(&config.randomization, &NONE, parts.seeds));
+    let (sampler, adr) = parts.training_sampler(config)?;
     let worlds = HandWorlds::new(parts.scene.clone(), parts.task, sampler, config.worlds)?;
     let learner = PpoLearner::new(
         &config.ppo,
@@ -225,7 +236,7 @@ fn build(config: &RunConfig, device: DeviceChoice) -> Result<(Parts, HandWorlds,
         parts.seeds,
         device,
     )?;
-    Ok((parts, worlds, learner))
+    Ok((parts, worlds, learner, adr))
 }
 
 /// Opens the metrics for appending, without the rows that came after the checkpoint being continued from.

@@ -78,6 +78,42 @@ fn a_killed_run_continues_bit_for_bit() {
     }
 }
 
+/// Every range that was written down, without wall-clock times.
+fn ranges(run: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(run.join("adr.jsonl")).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut line: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
+        assert!(line.remove("train_seconds").is_some(), "{line:?}");
+        Value::Object(line)
+    });
+    lines.collect()
+}
+
+#[test]
+fn ranges_that_grow_by_themselves_go_on_from_where_they_were() {
+    // Every result is a success, and one is enough: ranges move with every test.
+    let growing = [
+        "randomization.adr.enabled=true",
+        "randomization.adr.buffer_length=1",
+        "randomization.adr.shrink_below_rad_per_sec=-100.0",
+        "randomization.adr.grow_above_rad_per_sec=-99.0",
+    ];
+    let growing: Vec<&str> = growing.iter().flat_map(|setting| ["--set", setting]).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let whole = train(folder.path(), "whole", 90, &growing);
+    let run = train(folder.path(), "parts", 45, &growing);
+    let finished = run_in(folder.path(), &["train", "--resume", "parts", "--steps", &steps(90)]);
+    assert_eq!(finished.code, Some(0), "{finished:#?}");
+    assert_same(&whole, &run);
+    let lines = ranges(&whole);
+    assert_eq!(lines, ranges(&run));
+    assert_eq!(lines.len(), 9);
+    let entropy = |line: &Value| line["entropy_nats"].as_f64().unwrap();
+    assert!(entropy(&lines[0]) < -6.9 && entropy(&lines[8]) > entropy(&lines[4]), "{:?}", lines[8]);
+    let last = &outcome(&whole).1[89];
+    assert_eq!(last["adr_entropy"], lines[8]["entropy_nats"]);
+}
+
 #[test]
 fn a_damaged_checkpoint_is_passed_over_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();

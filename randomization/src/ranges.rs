@@ -1,5 +1,6 @@
 //! Which parameters vary, and how: what a user writes.
 
+use crate::adr::AdrConfig;
 use crate::distribution::Distribution;
 use crate::error::RandomizationError;
 use crate::parameter::RandomizedParameter;
@@ -104,6 +105,8 @@ pub struct RandomizationConfig {
     pub preset: Preset,
     /// Exceptions.
     pub ranges: RangeConfig,
+    /// Whether training begins at nominal and widens the ranges by itself.
+    pub adr: AdrConfig,
 }
 
 impl RandomizationConfig {
@@ -183,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_the_same() {
         for preset in Preset::ALL {
-            let mut config = RandomizationConfig { preset, ranges: preset.ranges() };
+            let mut config = RandomizationConfig { preset, ranges: preset.ranges(), adr: AdrConfig::default() };
             config.ranges.set("object.mass", Distribution::Fixed(0.7)).unwrap();
             config.ranges.set("joint.damping", Distribution::Normal { mean: 1.0, deviation: 0.1 }).unwrap();
             let text = toml::to_string(&config).unwrap();

@@ -1,0 +1,62 @@
+//! What automatic domain randomization came to, in the folder of a run.
+
+use crate::run_folder::{RunFolder, RunProgress};
+use anyhow::{Context, Result};
+use giraffe_randomization::{AdrMonitor, AdrReport};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+
+/// File in a run's folder.
+const FILE: &str = "adr.jsonl";
+/// Iterations between lines: ranges move slowly, and a line is long.
+const EVERY: u64 = 10;
+
+/// Writes `adr.jsonl`.
+#[derive(Debug)]
+pub struct AdrLog {
+    monitor: AdrMonitor,
+    file: File,
+}
+
+/// One line of it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    iteration: u64,
+    control_steps: u64,
+    train_seconds: f64,
+    #[serde(flatten)]
+    report: AdrReport,
+}
+
+impl AdrLog {
+    /// Opens the file for appending, without the lines that came after `iteration`, the one being continued from.
+    pub fn open(monitor: AdrMonitor, folder: &RunFolder, iteration: u64) -> Result<Self> {
+        let path = folder.file(FILE);
+        let before = |line: &&str| serde_json::from_str(line).is_ok_and(|line: Line| line.iteration <= iteration);
+        let kept: String = match std::fs::read_to_string(&path) {
+            Ok(text) => text.lines().filter(before).flat_map(|line| [line, "\n"]).collect(),
+            Err(_) => String::new(),
+        };
+        std::fs::write(&path, kept).with_context(|| format!("writing {}", path.display()))?;
+        let file = OpenOptions::new().append(true).open(&path);
+        Ok(Self { monitor, file: file.with_context(|| format!("opening {}", path.display()))? })
+    }
+
+    /// Entropy of the ranges now, nats per dimension.
+    pub fn entropy_nats(&self) -> f64 {
+        self.monitor.report().entropy_nats
+    }
+
+    /// Writes a line now and then.
+    pub fn log(&mut self, progress: &RunProgress) -> Result<()> {
+        let RunProgress { iteration, control_steps, train_seconds } = *progress;
+        if !iteration.is_multiple_of(EVERY) {
+            return Ok(());
+        }
+        let line = Line { iteration, control_steps, train_seconds, report: self.monitor.report() };
+        let mut line = serde_json::to_vec(&line).context("a line about the ranges")?;
+        line.push(b'\n');
+        self.file.write_all(&line).context("writing about the ranges")
+    }
+}
