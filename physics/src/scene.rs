@@ -17,17 +17,17 @@ pub struct SceneModel {
 pub struct PhysicsSettings {
     /// Physics steps per control step: how often contacts are found.
     pub substep_count: u32,
-    /// Solver iterations per physics step: each integrates its part of it. What decides how true contact is.
+    /// Solver iterations per physics step: each integrates its part of it.
     pub solver_iteration_count: u32,
-    /// Sweeps over all contacts and joints within one solver iteration.
+    /// Sweeps over all contacts, friction included, and joints within one solver iteration.
     pub inner_iteration_count: u32,
 }
 
 impl Default for PhysicsSettings {
-    /// Contacts are found every 25 ms and integrated in parts of 6.25 ms. Finer steps of either kind change nothing
-    /// that a policy could live on; coarser parts do, however many sweeps are made over them (docs/results).
+    /// Contacts are found every 25 ms, motion is integrated in parts of 12.5 ms. Finer steps of either kind change
+    /// little (docs/results).
     fn default() -> Self {
-        Self { substep_count: 2, solver_iteration_count: 4, inner_iteration_count: 2 }
+        Self { substep_count: 2, solver_iteration_count: 2, inner_iteration_count: 4 }
     }
 }
 
