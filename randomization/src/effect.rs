@@ -65,6 +65,18 @@ pub enum Observable {
     SensedErrorAtRest,
     /// Of an empty hand.
     SensedErrorInMotion,
+    /// Of an empty hand.
+    SensedOffset,
+    /// Of an empty hand.
+    Tremble,
+    /// Of an empty hand.
+    FollowingError,
+    /// Of the object on the palm.
+    TrackedPlaceError,
+    /// Of the object on the palm.
+    TrackedTurnError,
+    /// Of an object that falls.
+    TrackedLag,
 }
 
 /// What an [`Observable`] is.
@@ -116,6 +128,12 @@ impl Observable {
             Self::TrueAngle => angle("mean true joint angle at rest for fixed targets"),
             Self::SensedErrorAtRest => angle("distance of sensed from true joint angles at rest"),
             Self::SensedErrorInMotion => angle("distance of sensed from true joint angles in motion"),
+            Self::SensedOffset => angle("mean of sensed less true joint angles at rest"),
+            Self::Tremble => angle("change of the true joint angles from step to step while targets stay"),
+            Self::FollowingError => angle("distance of the joints from targets that move at 1 rad/s"),
+            Self::TrackedPlaceError => place("distance of the tracked from the true place of an object at rest"),
+            Self::TrackedTurnError => turn("angle between the tracked and the true orientation of an object at rest"),
+            Self::TrackedLag => place("distance of the tracked from the true place of a falling object"),
         }
     }
 }

@@ -74,6 +74,9 @@ pub enum Apply {
     /// Drawn once per episode, with a direction in the horizontal plane (the last argument, rad from the palm's x
     /// axis) that is always uniform over the full circle.
     Horizontal(fn(&mut WorldParameters, Change, f32)),
+    /// Drawn once per episode, with a direction in space (the last argument, a unit vector) that is always uniform over
+    /// the sphere.
+    Direction(fn(&mut WorldParameters, Change, [f32; 3])),
     /// Every joint has its own value.
     Joint(fn(&mut JointParameters, Change), JointDraw),
 }
@@ -139,6 +142,7 @@ impl RandomizedParameter {
         match self.apply {
             Apply::World(apply) => apply(world, self.change(value)),
             Apply::Horizontal(apply) => apply(world, self.change(value), rng.random_range(-PI..=PI)),
+            Apply::Direction(apply) => apply(world, self.change(value), direction(rng)),
             Apply::Joint(apply, JointDraw::Shared { spread }) => {
                 let reach = spread * value.abs();
                 let lower = (value - reach).max(range.lower).min(value);
@@ -159,6 +163,7 @@ impl RandomizedParameter {
         match self.apply {
             Apply::World(apply) => apply(world, change),
             Apply::Horizontal(apply) => apply(world, change, 0.0),
+            Apply::Direction(apply) => apply(world, change, [1.0, 0.0, 0.0]),
             Apply::Joint(apply, _) => world.joints.iter_mut().for_each(|joint| apply(joint, change)),
         }
     }
@@ -173,4 +178,12 @@ impl RandomizedParameter {
     pub(crate) fn change(&self, value: f32) -> Change {
         Change { meaning: self.meaning, value }
     }
+}
+
+/// A unit vector, uniform over the sphere: its height is uniform (Archimedes), and so is its azimuth.
+fn direction(rng: &mut StreamRng) -> [f32; 3] {
+    let z: f32 = rng.random_range(-1.0..=1.0);
+    let azimuth_rad: f32 = rng.random_range(-PI..=PI);
+    let across = (1.0 - z * z).sqrt();
+    [across * azimuth_rad.cos(), across * azimuth_rad.sin(), z]
 }

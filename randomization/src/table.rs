@@ -46,7 +46,7 @@ impl From<&RandomizedParameter> for ParameterRow {
     fn from(row: &RandomizedParameter) -> Self {
         let joints = match row.apply {
             Apply::Joint(_, draw) => Some(draw),
-            Apply::World(_) | Apply::Horizontal(_) => None,
+            Apply::World(_) | Apply::Horizontal(_) | Apply::Direction(_) => None,
         };
         let RandomizedParameter { name, unit, meaning, nominal, bounds, usual, effect, source, doc, apply: _ } = *row;
         Self { name, unit, meaning, nominal, bounds, usual, joints, effect, source, doc }

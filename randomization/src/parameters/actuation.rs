@@ -2,17 +2,56 @@
 
 use super::{between, raises, uniform};
 use crate::effect::Observable;
-use crate::parameter::{Apply, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, JointDraw, Meaning, RandomizedParameter};
 
-pub(super) const ROWS: &[RandomizedParameter] = &[RandomizedParameter {
-    name: "actuation.delay",
-    unit: "s",
-    doc: "time from a command to its arrival at the servos",
-    meaning: Meaning::Replace,
-    nominal: 0.0,
-    bounds: between(0.0, 0.2),
-    usual: uniform(0.0, 0.075),
-    source: "in-hand-rotation-mjlab: 0.5 to 1.5 control steps of 50 ms; Dactyl 2018: one step of 80 ms, or none",
-    effect: raises(Observable::StepLag),
-    apply: Apply::World(|world, change| change.to(&mut world.actuation.delay_secs)),
-}];
+pub(super) const ROWS: &[RandomizedParameter] = &[
+    RandomizedParameter {
+        name: "actuation.delay",
+        unit: "s",
+        doc: "time from a command to its arrival at the servos",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.2),
+        usual: uniform(0.0, 0.075),
+        source: "in-hand-rotation-mjlab: 0.5 to 1.5 control steps of 50 ms; Dactyl 2018: one step of 80 ms, or none",
+        effect: raises(Observable::StepLag),
+        apply: Apply::World(|world, change| change.to(&mut world.actuation.delay_secs)),
+    },
+    RandomizedParameter {
+        name: "actuation.jitter",
+        unit: "s",
+        doc: "each command is later than actuation.delay by a time of its own, uniform from zero to this",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.1),
+        usual: uniform(0.0, 0.01),
+        source: "own choice: a loop on a desktop computer; robogym draws up to one step of 80 ms per actuator",
+        effect: raises(Observable::FollowingError),
+        apply: Apply::World(|world, change| change.to(&mut world.actuation.jitter_secs)),
+    },
+    RandomizedParameter {
+        name: "actuation.noise",
+        unit: "rad",
+        doc: "how far each joint misses each command: uniform in plus or minus this, new at every control step",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.5),
+        usual: uniform(0.0, 0.005),
+        source: "own choice: three steps of a 12-bit encoder; Dactyl 2018: 5 % of the range of actions, DeXtreme manual \
+                 0.05, which here would be most of the largest increment",
+        effect: raises(Observable::Tremble),
+        apply: Apply::World(|world, change| change.to(&mut world.actuation.noise_rad)),
+    },
+    RandomizedParameter {
+        name: "actuation.bias",
+        unit: "rad",
+        doc: "how far each joint misses every command of the episode, each joint for itself, unseen by the encoders",
+        meaning: Meaning::Add,
+        nominal: 0.0,
+        bounds: between(-0.3, 0.3),
+        usual: uniform(-0.01, 0.01),
+        source: "Dactyl 2018: 1.5 % of the range of actions; DeXtreme manual: 0.02",
+        effect: raises(Observable::TrueAngle),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.target_bias_rad), JointDraw::Independent),
+    },
+];

@@ -108,4 +108,44 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         effect: lowers(Observable::TrueAngle),
         apply: Apply::Joint(|joint, change| change.to(&mut joint.zero_offset_rad), JointDraw::Independent),
     },
+    RandomizedParameter {
+        name: "joint.dead_band",
+        unit: "rad",
+        doc: "error below which the servos give no torque; beyond it the error counts from there; one draw for all, then \
+              +-10 % from joint to joint",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.2),
+        usual: uniform(0.0, 0.005),
+        source: "compliance margin of a ROBOTIS AX-12 as delivered: one step of 0.29 degrees, 0.005 rad",
+        effect: raises(Observable::FingerSag),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.dead_band_rad), ONE_MAKE),
+    },
+    RandomizedParameter {
+        name: "joint.backlash",
+        unit: "rad",
+        doc: "play between encoder and joint, from flank to flank; one draw for all, then +-10 % from joint to joint",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.2),
+        usual: uniform(0.0, 0.006),
+        source: "ROBOTIS data sheets: XH430 15 arc minutes, 0.0044 rad, MX-28 20, 0.0058 rad; none is given for XC330",
+        effect: raises(Observable::SensedErrorAtRest),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.backlash_rad), ONE_MAKE),
+    },
+    RandomizedParameter {
+        name: "joint.torque_speed_slope",
+        unit: "-",
+        doc: "share of the torque limit that a servo has lost at the velocity limit of the description: 1 for a motor whose \
+              no-load speed that is, 0 for one whose torque is limited by current far below its stall torque; one draw \
+              for all, then +-10 % from joint to joint",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 4.0),
+        usual: uniform(0.0, 0.5),
+        source: "own choice: an XC330 stalls at 0.93 N m and runs free at 8.5 rad/s, and the LEAP model's limit of 0.22 N m \
+                 cuts that line off, but for supplies that sag; no published range",
+        effect: raises(Observable::StepLag),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.torque_speed_slope), ONE_MAKE),
+    },
 ];

@@ -6,6 +6,7 @@ mod gravity;
 mod hand;
 mod object;
 mod sensing;
+mod tracking;
 
 use crate::distribution::Distribution;
 use crate::effect::{Direction, Effect, Observable};
@@ -14,7 +15,7 @@ use crate::parameter::RandomizedParameter;
 use giraffe_robots::Limits;
 
 const GROUPS: &[&[RandomizedParameter]] =
-    &[object::ROWS, contact::ROWS, hand::ROWS, gravity::ROWS, sensing::ROWS, actuation::ROWS];
+    &[object::ROWS, contact::ROWS, hand::ROWS, gravity::ROWS, sensing::ROWS, actuation::ROWS, tracking::ROWS];
 
 static ALL: [RandomizedParameter; count(GROUPS)] = concatenated(GROUPS);
 

@@ -2,7 +2,7 @@
 
 use super::{between, raises, uniform};
 use crate::effect::Observable;
-use crate::parameter::{Apply, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, JointDraw, Meaning, RandomizedParameter};
 
 pub(super) const ROWS: &[RandomizedParameter] = &[
     RandomizedParameter {
@@ -40,5 +40,30 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         source: "in-hand-rotation-mjlab: 0 to 1 control step of 50 ms; users of a LEAP hand read it at 30 to 60 Hz",
         effect: raises(Observable::SensedErrorInMotion),
         apply: Apply::World(|world, change| change.to(&mut world.sensing.position_delay_secs)),
+    },
+    RandomizedParameter {
+        name: "sensing.position_bias",
+        unit: "rad",
+        doc: "error of each encoder that stays for the episode, each joint for itself, in what is sensed only \
+              (joint.zero_offset shifts targets too)",
+        meaning: Meaning::Add,
+        nominal: 0.0,
+        bounds: between(-0.3, 0.3),
+        usual: uniform(-0.01, 0.01),
+        source: "DeXtreme manual: correlated noise of 0.01; robogym: 0.1 on hand angles",
+        effect: raises(Observable::SensedOffset),
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.position_bias_rad), JointDraw::Independent),
+    },
+    RandomizedParameter {
+        name: "sensing.position_dropout",
+        unit: "-",
+        doc: "chance that a joint's reading is lost in a control step, and the last one repeated",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.9),
+        usual: uniform(0.0, 0.02),
+        source: "own choice: a read in fifty that fails on a busy bus; no published range for joints",
+        effect: raises(Observable::SensedErrorInMotion),
+        apply: Apply::World(|world, change| change.to(&mut world.sensing.position_dropout)),
     },
 ];

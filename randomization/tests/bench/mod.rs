@@ -9,7 +9,7 @@ use giraffe_physics::{
 };
 use giraffe_randomization::Observable;
 use giraffe_robots::{EpisodeStart, Hand, OBJECTS, Signal, SignalFrame, SignalLayout, load_robot};
-use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
 use std::sync::Arc;
 
 /// Rotation of the palm body in `hand.xml`: the tangent of half the slope.
@@ -43,6 +43,10 @@ pub struct Bench {
 struct Record {
     true_rad: Vec<f32>,
     sensed_rad: Vec<f32>,
+    /// From the true to the tracked place, palm frame.
+    tracked_apart_m: f32,
+    /// Angle between the true and the tracked orientation.
+    tracked_apart_rad: f32,
     /// Plate frame.
     object_m: Vector3<f32>,
     /// Plate frame, from the start.
@@ -91,6 +95,14 @@ impl Bench {
             Observable::TrueAngle => self.true_angle(parameters),
             Observable::SensedErrorAtRest => self.sensed_error(OFF_GRID_RAD, 20..40, parameters),
             Observable::SensedErrorInMotion => self.sensed_error(0.5, 0..8, parameters),
+            Observable::SensedOffset => self.sensed_offset(parameters),
+            Observable::Tremble => self.tremble(parameters),
+            Observable::FollowingError => self.following_error(parameters),
+            Observable::TrackedPlaceError => mean(self.at_rest(parameters).iter().map(|record| record.tracked_apart_m)),
+            Observable::TrackedTurnError => {
+                mean(self.at_rest(parameters).iter().map(|record| record.tracked_apart_rad))
+            }
+            Observable::TrackedLag => self.tracked_lag(parameters),
         }
     }
 
@@ -124,6 +136,11 @@ impl Bench {
     }
 
     fn run(&self, trial: Trial, targets_rad: &[f32], step_count: u32) -> Vec<Record> {
+        self.run_along(trial, |_| targets_rad.to_vec(), step_count)
+    }
+
+    /// `targets_rad` are those of each control step.
+    fn run_along(&self, trial: Trial, targets_rad: impl Fn(u32) -> Vec<f32>, step_count: u32) -> Vec<Record> {
         let Trial { parameters, joints_rad, cube_m: [x, y, z], push_newton_secs } = trial;
         let place = self.palm_from_plate * Vector3::new(x, y, z + HALF_EDGE_M);
         let newton_secs = (self.palm_from_plate * Vector3::from(push_newton_secs)).into();
@@ -141,8 +158,8 @@ impl Bench {
         let mut sim = HandSim::new(Arc::clone(&self.scene), plan);
         let layout = SignalLayout::of(self.scene.robot(), 0);
         let mut sensed = SignalFrame::new(layout);
-        let step = |_| {
-            sim.exchange(targets_rad, &mut sensed).expect("a finite world");
+        let step = |step| {
+            sim.exchange(&targets_rad(step), &mut sensed).expect("a finite world");
             self.record(&sim, &sensed)
         };
         (0..step_count).map(step).collect()
@@ -152,7 +169,12 @@ impl Bench {
         let read = |frame: &SignalFrame, signal| frame.read(signal).expect("written at every step").to_vec();
         let pose = sim.object_pose();
         let plate_from_palm = self.palm_from_plate.inverse();
+        let tracked_m = Vector3::from_row_slice(&read(sensed, Signal::ObjectPosition));
+        let [i, j, k, w] = read(sensed, Signal::ObjectRotation)[..] else { panic!("a quaternion") };
+        let tracked = UnitQuaternion::from_quaternion(Quaternion::new(w, i, j, k));
         Record {
+            tracked_apart_m: (tracked_m - pose.position_m).norm(),
+            tracked_apart_rad: tracked.angle_to(&pose.palm_from_object),
             true_rad: read(sim.truth(), Signal::JointPosition),
             sensed_rad: read(sensed, Signal::JointPosition),
             object_m: plate_from_palm * pose.position_m,
@@ -207,21 +229,25 @@ impl Bench {
 
     /// The cube falls 5 cm on the level palm: how deep it lies 0.05 s after it arrived.
     fn dent(&self, parameters: WorldParameters) -> f32 {
-        -self.fall(parameters)[2]
+        -self.fall(rough(parameters))[2]
     }
 
     /// Heights of the cube above a mere touch, m, at the end of every control step of a fall.
     fn fall(&self, parameters: WorldParameters) -> Vec<f32> {
         let [x, y, z] = ON_PALM;
-        let trial = self.let_go([x, y, z + 0.05], rough(self.levelled(parameters)));
+        let trial = self.let_go([x, y, z + 0.05], self.levelled(parameters));
         self.run(trial, &self.flat(), 10).iter().map(|record| record.object_m.z - z - HALF_EDGE_M).collect()
     }
 
     /// An empty hand at home whose targets jump by `step_rad` at once.
     fn empty(&self, step_rad: f32, step_count: u32, parameters: WorldParameters) -> Vec<Record> {
+        self.run(self.alone(parameters), &self.home_plus(step_rad), step_count)
+    }
+
+    /// An empty hand at home.
+    fn alone(&self, parameters: WorldParameters) -> Trial {
         let joints_rad = self.scene.robot().home_rad.clone();
-        let trial = Trial { parameters, joints_rad, cube_m: NOWHERE, push_newton_secs: [0.0; 3] };
-        self.run(trial, &self.home_plus(step_rad), step_count)
+        Trial { parameters, joints_rad, cube_m: NOWHERE, push_newton_secs: [0.0; 3] }
     }
 
     /// Mean distance between targets and true angles over these control steps after a jump of the targets.
@@ -229,6 +255,39 @@ impl Bench {
         let targets = self.home_plus(step_rad);
         let records = self.empty(step_rad, steps.end as u32, parameters);
         mean(records[steps].iter().flat_map(|record| distances(&targets, &record.true_rad)))
+    }
+
+    fn sensed_offset(&self, parameters: WorldParameters) -> f32 {
+        let records = self.empty(OFF_GRID_RAD, 40, parameters);
+        let offset = |record: &Record| mean(record.sensed_rad.iter().zip(&record.true_rad).map(|(s, t)| s - t));
+        mean(records[20..].iter().map(offset))
+    }
+
+    fn tremble(&self, parameters: WorldParameters) -> f32 {
+        let records = self.empty(0.0, 80, parameters);
+        mean(records[40..].windows(2).flat_map(|pair| distances(&pair[0].true_rad, &pair[1].true_rad)))
+    }
+
+    /// Targets go to and fro, 0.4 s each way.
+    fn following_error(&self, parameters: WorldParameters) -> f32 {
+        let targets = |step: u32| self.home_plus(0.05 * (8.0 - (step as f32 % 16.0 - 8.0).abs()));
+        let records = self.run_along(self.alone(parameters), targets, 48);
+        mean(records.iter().zip(0..).flat_map(|(record, step)| {
+            let targets = targets(step);
+            distances(&targets, &record.true_rad).collect::<Vec<_>>()
+        }))
+    }
+
+    /// The cube lies on the level, rough palm.
+    fn at_rest(&self, parameters: WorldParameters) -> Vec<Record> {
+        let parameters = rough(self.levelled(parameters));
+        self.run(self.let_go(ON_PALM, parameters), &self.flat(), 60).split_off(20)
+    }
+
+    /// The cube falls past the hand for 0.3 s.
+    fn tracked_lag(&self, parameters: WorldParameters) -> f32 {
+        let records = self.run(self.let_go(NOWHERE, parameters), &self.flat(), 6);
+        mean(records.iter().map(|record| record.tracked_apart_m))
     }
 
     fn true_angle(&self, parameters: WorldParameters) -> f32 {
