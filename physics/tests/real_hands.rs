@@ -303,3 +303,18 @@ fn the_worst_servos_and_sensors_leave_a_world_finite_and_its_joints_within_their
         assert!(fastest < 60.0, "{fastest} rad/s");
     }
 }
+
+#[test]
+fn jitter_makes_joints_lag_behind_a_jump_of_their_targets() {
+    let scene = support::scene();
+    let moved = |jitter_secs: f32| {
+        let mut plan = weightless(&scene, |_| {});
+        plan.parameters.actuation.jitter_secs = jitter_secs;
+        let mut sim = HandSim::new(Arc::clone(&scene), plan);
+        let targets: Vec<f32> = scene.robot().home_rad.iter().map(|home| home + 0.1).collect();
+        support::hold(&mut sim, &mut support::frame(&scene), &targets, 1);
+        angles(&sim)[4] - scene.robot().home_rad[4]
+    };
+    let (at_once, late) = (moved(0.0), moved(0.1));
+    assert!(at_once > 0.02 && late < 0.8 * at_once, "{at_once} and {late} rad");
+}
