@@ -68,30 +68,81 @@ impl Mesh {
         (GeomShape::Box { half_extents_m: half.into() }, (low + high) / 2.0)
     }
 
-    /// Mass of what the triangles enclose, at `density` kg/m3; `None` when they enclose nothing. A sum over
-    /// tetrahedra from the origin.
+    /// Mass of what the triangles enclose, at `density` kg/m3; `None` when they enclose nothing.
     pub(super) fn mass(&self, density: f64) -> Option<Mass> {
-        let (mut volume, mut first, mut second) = (0.0, Vector3::zeros(), Matrix3::zeros());
-        for triangle in &self.triangles {
-            let [a, b, c] = triangle.map(|index| self.corners[index].coords);
-            let six = a.dot(&b.cross(&c));
-            let sum = a + b + c;
-            volume += six / 6.0;
-            first += sum * six / 24.0;
-            let squares = a * a.transpose() + b * b.transpose() + c * c.transpose() + sum * sum.transpose();
-            second += squares * six / 120.0;
-        }
+        let enclosed = self.moments(&Vector3::zeros(), false);
         let (GeomShape::Box { half_extents_m: [x, y, z] }, _) = self.bounding_box() else { return None };
         let boxed = 8.0 * f64::from(x) * f64::from(y) * f64::from(z);
         // Inside out, open, or with walls that cross: what comes out is no volume.
+        let volume = enclosed.volume;
         if !volume.is_finite() || volume.abs() < 1e-3 * boxed || volume.abs() > boxed * 1.001 {
             return None;
         }
-        let (kg, center) = (volume.abs() * density, first / volume);
-        let about_center = second * volume.signum() * density - center * center.transpose() * kg;
-        let tensor = Matrix3::identity() * about_center.trace() - about_center;
-        Some(Mass { kg, center_m: center.into(), tensor })
+        let (kg, center) = (volume.abs() * density, enclosed.first / volume);
+        let second = enclosed.second * volume.signum() * density - center * center.transpose() * kg;
+        Some(Mass { kg, center_m: center.into(), tensor: inertia_of(&second) })
     }
+
+    /// Mass as MuJoCo reckons it unless told otherwise (`inertia="legacy"`): the pyramids from the triangles to the
+    /// middle all count as full, so that hollow and open meshes weigh more than they enclose.
+    pub(super) fn legacy_mass(&self, density: f64) -> Option<Mass> {
+        let (mut area, mut middle) = (0.0, Vector3::zeros());
+        for [a, b, c] in self.corners_of_triangles() {
+            let own = (b - a).cross(&(c - a)).norm() / 2.0;
+            area += own;
+            middle += (a + b + c) / 3.0 * own;
+        }
+        if !area.is_normal() {
+            return None;
+        }
+        let middle = middle / area;
+        let about_middle = self.moments(&middle, true);
+        if !about_middle.volume.is_normal() {
+            return None;
+        }
+        let center = middle + about_middle.first / about_middle.volume;
+        let about_center = self.moments(&center, true);
+        let tensor = inertia_of(&(about_center.second * density));
+        let kg = about_center.volume * density;
+        (kg.is_normal() && tensor.iter().all(|number| number.is_finite())).then_some(Mass {
+            kg,
+            center_m: center.into(),
+            tensor,
+        })
+    }
+
+    fn corners_of_triangles(&self) -> impl Iterator<Item = [Vector3<f64>; 3]> {
+        self.triangles.iter().map(|triangle| triangle.map(|index| self.corners[index].coords))
+    }
+
+    /// Volume and its moments about a point: a sum over the tetrahedra between it and the triangles, those behind it
+    /// counting as negative, or as positive too.
+    fn moments(&self, about: &Vector3<f64>, all_positive: bool) -> Moments {
+        let mut sum = Moments { volume: 0.0, first: Vector3::zeros(), second: Matrix3::zeros() };
+        for corners in self.corners_of_triangles() {
+            let [a, b, c] = corners.map(|corner| corner - about);
+            let six = a.dot(&b.cross(&c));
+            let six = if all_positive { six.abs() } else { six };
+            let total = a + b + c;
+            sum.volume += six / 6.0;
+            sum.first += total * six / 24.0;
+            let squares = a * a.transpose() + b * b.transpose() + c * c.transpose() + total * total.transpose();
+            sum.second += squares * six / 120.0;
+        }
+        sum
+    }
+}
+
+/// Integrals over a volume of 1, of the position, and of its square as a matrix.
+struct Moments {
+    volume: f64,
+    first: Vector3<f64>,
+    second: Matrix3<f64>,
+}
+
+/// The tensor of inertia for second moments.
+fn inertia_of(second: &Matrix3<f64>) -> Matrix3<f64> {
+    Matrix3::identity() * second.trace() - second
 }
 
 fn binary_stl(bytes: &[u8]) -> Option<Mesh> {
@@ -176,6 +227,9 @@ mod tests {
         let found = mesh.mass(10.0).unwrap();
         assert!((found.kg - 480.0).abs() < 1e-9 && (found.tensor - expected.tensor).norm() < 1e-9, "{found:?}");
         assert!((found.center_m - expected.center_m).norm() < 1e-12);
+        // A convex mesh weighs what it encloses, however it is reckoned.
+        let legacy = mesh.legacy_mass(10.0).unwrap();
+        assert!((legacy.kg - 480.0).abs() < 1e-9 && (legacy.tensor - expected.tensor).norm() < 1e-9, "{legacy:?}");
     }
 
     #[test]
@@ -199,6 +253,14 @@ mod tests {
             assert_eq!(read.bounding_box(), mesh.bounding_box());
         }
         assert!(binary_stl(&binary[..binary.len() - 1]).is_none() && binary_stl(&[]).is_none());
+    }
+
+    #[test]
+    fn a_wall_within_weighs_in_mujocos_reckoning_only() {
+        let hollow = format!("{BOX}v 0.5 1 1\nv 1.5 1 1\nv 1.5 3 1\nv 0.5 3 1\nf 9 10 11 12\nf 12 11 10 9\n");
+        let mesh = obj(hollow.as_bytes()).unwrap().checked().unwrap();
+        assert!((mesh.mass(1.0).unwrap().kg - 48.0).abs() < 1e-9);
+        assert!(mesh.legacy_mass(1.0).unwrap().kg > 48.5);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::isometry;
 use crate::description::{DescriptionError, Place};
 use crate::model::GeomShape;
 use mjcf_rs::Model;
+use mjcf_rs::assets::MeshInertia;
 use mjcf_rs::body::{Body, Geom, GeomType};
 use nalgebra::{Isometry3, Point3, Vector3};
 use roxmltree::Node;
@@ -40,6 +41,8 @@ struct Placed {
     body_from_geom: Isometry3<f64>,
     /// Where the shape stands for a mesh.
     mesh: Option<(Mesh, Isometry3<f64>)>,
+    /// Whether a mesh weighs exactly what it encloses.
+    exact: bool,
 }
 
 impl<'r> GeomReader<'r> {
@@ -123,7 +126,7 @@ impl<'r> GeomReader<'r> {
                     let done = "a capsule or a ball of about the same size";
                     notes.approximated(place, "ellipsoid", called, done);
                 }
-                Ok(Some(Placed { shape, body_from_geom, mesh: None }))
+                Ok(Some(Placed { shape, body_from_geom, mesh: None, exact: true }))
             }
         }
     }
@@ -146,7 +149,9 @@ impl<'r> GeomReader<'r> {
             notes.approximated(place, what, called, "its bounding box");
         }
         let at = body_from_geom * nalgebra::Translation3::from(middle);
-        Placed { shape, body_from_geom: at, mesh: Some((mesh, body_from_geom)) }
+        let asset = geom.mesh.as_deref().and_then(|name| self.model.assets.mesh(name));
+        let exact = asset.is_some_and(|asset| asset.inertia == MeshInertia::Exact);
+        Placed { shape, body_from_geom: at, mesh: Some((mesh, body_from_geom)), exact }
     }
 
     /// A mesh by its name, with its scale and reference pose.
@@ -229,7 +234,10 @@ fn is_weightless(geom: &Geom) -> bool {
 fn weigh(geom: &Geom, placed: &Placed) -> Option<Mass> {
     let density = geom.density.unwrap_or(DENSITY);
     let of_volume = |density: f64| match &placed.mesh {
-        Some((mesh, pose)) => mesh.mass(density).map(|mass| mass.moved(pose)),
+        Some((mesh, pose)) => {
+            let mass = if placed.exact { mesh.mass(density) } else { mesh.legacy_mass(density) };
+            mass.map(|mass| mass.moved(pose))
+        }
         None => {
             let kg = density * inertia::volume(&placed.shape);
             Some(Mass::of_shape(&placed.shape, kg, &placed.body_from_geom))
