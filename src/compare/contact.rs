@@ -3,7 +3,7 @@
 use super::lab::Lab;
 use super::rollout::{Engine, ObjectSample, Rollout, Setup, Trace};
 use anyhow::{Context, Result};
-use giraffe_physics::{Disturbance, TimedDisturbance};
+use giraffe_physics::{Disturbance, GRAVITY_M_PER_SEC2, TimedDisturbance};
 use giraffe_robots::{GeomShape, OBJECTS, ObjectModel, hand_xml, load_robot};
 use serde::Serialize;
 use std::path::Path;
@@ -25,8 +25,10 @@ const SQUEEZE_TARGETS_RAD: [f32; 4] = [0.05, 0.1, 0.15, 0.4];
 const SQUEEZE_STIFFNESS_NEWTON_M_PER_RAD: f64 = 1.0;
 const SQUEEZE_TORQUE_LIMIT_NEWTON_M: f64 = 0.2;
 const SQUEEZE_LEVER_M: f64 = 0.1;
-/// Faster than this, m/s, is sliding: a degree beyond the friction angle the slab has this speed within 0.1 s.
-const SLIDING_M_PER_SEC: f64 = 0.01;
+/// Faster than this, m/s, is creeping at least: soft friction gives way before it breaks.
+const CREEPING_M_PER_SEC: f64 = 0.01;
+/// Faster than this, m/s, is sliding.
+const SLIDING_M_PER_SEC: f64 = 0.1;
 /// How far about the friction angle gravity is turned slowly, degrees.
 const RAMP_DEGREES: f32 = 6.0;
 const RAMP_DEGREES_PER_SEC: f32 = 1.0;
@@ -64,8 +66,10 @@ pub struct Slip {
     pub friction: f32,
     /// atan(friction), degrees.
     pub theory_degrees: f64,
-    /// Where it slid; nothing when it did not up to 6 degrees beyond.
+    /// Where it slid; nothing when it did not up to 6 degrees beyond. What it takes to get to speed is taken off.
     pub slip_degrees: Option<f64>,
+    /// Where it was faster than 10 mm/s.
+    pub creep_degrees: Option<f64>,
 }
 
 /// A cube between two fingers.
@@ -139,19 +143,32 @@ pub fn slip(lab: &mut Lab, like: &Setup, folder: &Path, engines: &[Engine], fric
         plan.disturbances = (0..).zip(&degrees).map(|(step, degrees)| tilt(step, *degrees, period_secs)).collect();
         let rollout = Rollout { plan, targets_rad: vec![setup.robot.home_rad.clone(); degrees.len()] };
         rows.extend(each(lab, &setup, engines, &rollout, |engine, trace| {
-            let slides = |(_, sample): &(&f32, &ObjectSample)| sample.speed_m_per_sec > SLIDING_M_PER_SEC;
             // While it is put down it may move.
-            let mut later = degrees.iter().zip(&trace.object).skip_while(|(degrees, _)| **degrees <= 0.0);
+            let tilted = || degrees.iter().zip(&trace.object).skip_while(|(degrees, _)| **degrees <= 0.0);
+            let faster_than = |limit: f64| {
+                let found = tilted().find(|(_, sample)| sample.speed_m_per_sec > limit);
+                found.map(|(degrees, _)| f64::from(*degrees))
+            };
             Slip {
                 engine: engine.label(period_secs),
                 step_secs: engine.step_secs(period_secs),
                 friction,
                 theory_degrees: f64::from(theory_degrees),
-                slip_degrees: later.find(slides).map(|(degrees, _)| f64::from(*degrees)),
+                slip_degrees: faster_than(SLIDING_M_PER_SEC).map(|degrees| degrees - getting_to_speed(degrees)),
+                creep_degrees: faster_than(CREEPING_M_PER_SEC),
             }
         })?);
     }
     Ok(rows)
+}
+
+/// Degrees that gravity turns while the slab gets from rest to sliding speed: what pulls it beyond friction grows as
+/// g w t / cos(angle) for a rate w, so its speed is g w t^2 / (2 cos(angle)).
+fn getting_to_speed(degrees: f64) -> f64 {
+    let rate = f64::from(RAMP_DEGREES_PER_SEC).to_radians();
+    let gravity = f64::from(GRAVITY_M_PER_SEC2);
+    let secs = (2.0 * SLIDING_M_PER_SEC * degrees.to_radians().cos() / (gravity * rate)).sqrt();
+    secs * f64::from(RAMP_DEGREES_PER_SEC)
 }
 
 /// Degrees of tilt in every control step: 1 s flat, 2 s up to a little below `center`, then slowly past it.

@@ -110,13 +110,16 @@ fn rest_section(report: &CompareReport) -> String {
 fn slip_section(report: &CompareReport) -> String {
     let mut text = section(
         "Slip on a slope",
-        "A slab of 70 x 70 x 35 mm on a plate; gravity turns by one degree per second. The angle at which the slab is \
+        "A slab of 70 x 70 x 35 mm on a plate; gravity turns by one degree per second. The angle at which the slab \
+         breaks loose (faster than 0.1 m/s, less the degree that getting there takes), and the angle at which it creeps \
          faster than 10 mm/s.",
-        &["", "friction", "atan(friction), degrees", "slips at, degrees"],
+        &["", "friction", "atan(friction), degrees", "slips at, degrees", "creeps at, degrees"],
     );
     for row in &report.slip {
-        let slips = row.slip_degrees.map_or_else(|| "**does not**".to_owned(), |degrees| format!("{degrees:.2}"));
-        let _ = writeln!(text, "| {} | {} | {:.2} | {slips} |", row.engine, row.friction, row.theory_degrees);
+        let at = |degrees: Option<f64>| degrees.map_or_else(|| "**nowhere**".to_owned(), |at| format!("{at:.2}"));
+        let (slips, creeps) = (at(row.slip_degrees), at(row.creep_degrees));
+        let _ =
+            writeln!(text, "| {} | {} | {:.2} | {slips} | {creeps} |", row.engine, row.friction, row.theory_degrees);
     }
     text + &pictures(&["slip.svg"])
 }

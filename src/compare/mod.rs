@@ -86,6 +86,9 @@ impl CompareReport {
 /// What all joint angles are measured against.
 pub const FINE_MUJOCO: Engine = mujoco(100);
 
+/// The reference, but with a true cone of friction instead of a pyramid.
+const ELLIPTIC_MUJOCO: Engine = Engine::Mujoco { substeps: 25, integrator: "implicitfast", cone: Some("elliptic") };
+
 /// MuJoCo with so many physics steps per control step, as the hand's file has it.
 pub const fn mujoco(substeps: u32) -> Engine {
     Engine::Mujoco { substeps, integrator: "implicitfast", cone: None }
@@ -189,7 +192,14 @@ fn contact_engines(setup: &Setup, quick: bool) -> Vec<Engine> {
     if quick {
         return vec![setup.training_step(), reference];
     }
-    vec![setup.training_step(), coarse_rapier(), setup.rapier_with(4), setup.rapier_with(10), reference]
+    vec![
+        setup.training_step(),
+        coarse_rapier(),
+        setup.rapier_with(4),
+        setup.rapier_with(10),
+        reference,
+        ELLIPTIC_MUJOCO,
+    ]
 }
 
 fn random_episodes(
@@ -216,7 +226,7 @@ fn random_episodes(
         run(lab, &coarse_rapier())?;
         run(lab, &setup.rapier_with(4))?;
         run(lab, &setup.rapier_with(10))?;
-        run(lab, &Engine::Mujoco { substeps: 25, integrator: "implicitfast", cone: Some("elliptic") })?;
+        run(lab, &ELLIPTIC_MUJOCO)?;
     }
     let say = |text: &str| eprintln!("{text}");
     report.comparisons.extend(coverage::compare(lab, setup, task, &variant, &training, &reference, &say)?);

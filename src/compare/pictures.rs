@@ -122,7 +122,10 @@ fn draw(chart: &Chart, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let scaled = |(x, y): (f64, f64)| if chart.logarithmic { (x.log10(), y.log10()) } else { (x, y) };
     let all = chart.curves.iter().flat_map(|curve| &curve.points).map(|point| scaled(*point));
     let finite: Vec<(f64, f64)> = all.filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
-    draw_curves(chart, &area, &scaled, range(finite.iter().map(|p| p.0)), range(finite.iter().map(|p| p.1)))?;
+    let mut y = range(finite.iter().map(|point| point.1));
+    // Room for the legend.
+    y.end += 0.3 * (y.end - y.start);
+    draw_curves(chart, &area, &scaled, range(finite.iter().map(|point| point.0)), y)?;
     area.present()?;
     Ok(())
 }
