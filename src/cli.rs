@@ -1,8 +1,11 @@
 //! The command line: what can be typed, and what it means.
 
+use crate::config::RunConfig;
 use crate::list::Kind;
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use giraffe_robots::ROBOTS;
+use std::path::{Path, PathBuf};
 
 /// Train a robot hand in heavily randomized simulation, carry the policy to a real hand over ZeroMQ.
 #[derive(Debug, Parser)]
@@ -39,7 +42,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401")]
     Serve(ServeArguments),
     /// Show a hand, its task, and what a policy reads.
-    #[command(after_help = "Example:\n  giraffe describe leap-right rotate-z")]
+    #[command(after_help = "Examples:\n  giraffe describe leap-right rotate-z\n  giraffe describe path/to/hand.xml")]
     Describe(DescribeArguments),
     /// Run the same hand in rapier and in MuJoCo and report where they differ. Needs Python with MuJoCo.
     #[command(
@@ -54,15 +57,60 @@ pub enum Command {
     List(ListArguments),
 }
 
+/// Which hand, and what it holds.
+#[derive(Debug, Default, Args)]
+pub struct SceneArguments {
+    /// A hand: a name from `giraffe list robots`, or the path of a folder, MJCF or URDF file.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub robot: Option<String>,
+    /// An object: a name from `giraffe list objects`.
+    #[arg(long, value_name = "NAME")]
+    pub object: Option<String>,
+}
+
 /// What a run is.
 #[derive(Debug, Args)]
 pub struct ConfigArguments {
     /// A TOML file with settings; see `config.toml` in any run's folder for all of them.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Which hand, and what it holds.
+    #[command(flatten)]
+    pub scene: SceneArguments,
     /// One setting, such as `ppo.core_width=64`; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
+}
+
+impl SceneArguments {
+    /// Settings with what was asked for by flags behind them, so that flags win. Paths become absolute: a run is gone on
+    /// with from any folder.
+    pub fn over(&self, settings: &[String]) -> Vec<String> {
+        let quoted = |key: &str, value: &str| format!("{key}={}", toml::Value::String(value.to_owned()));
+        let mut all = settings.to_vec();
+        all.extend(self.robot.as_deref().map(|robot| quoted("robot", &absolute(robot))));
+        all.extend(self.object.as_deref().map(|object| quoted("object", object)));
+        all
+    }
+}
+
+impl ConfigArguments {
+    /// The configuration that is asked for.
+    ///
+    /// # Errors
+    /// When a file cannot be read, a key is unknown or a value cannot be.
+    pub fn read(&self) -> Result<RunConfig> {
+        RunConfig::read(self.config.as_deref(), &self.scene.over(&self.settings))
+    }
+}
+
+/// A hand's name as it is, a path from the root of the file system.
+fn absolute(robot: &str) -> String {
+    let path = Path::new(robot);
+    if ROBOTS.iter().any(|entry| entry.name == robot) || !path.exists() {
+        return robot.to_owned();
+    }
+    std::path::absolute(path).map_or_else(|_| robot.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
 /// Arguments of `quickstart`.
@@ -101,7 +149,7 @@ pub struct TrainArguments {
     #[command(flatten)]
     pub config: ConfigArguments,
     /// Go on with the run in this folder, from its newest checkpoint. Its own settings hold.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "settings", "out", "seed"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "robot", "object", "settings", "out", "seed"])]
     pub resume: Option<PathBuf>,
     /// Wall-clock minutes of training, earlier sessions of the run included.
     #[arg(long, conflicts_with = "steps")]
@@ -140,6 +188,9 @@ pub struct EvaluateArguments {
     /// Seed of the worlds. Never the same worlds as in training, whatever the number.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Another hand of the same kinematics, or another object, than in training.
+    #[command(flatten)]
+    pub scene: SceneArguments,
     /// Change a setting of the run, such as `randomization.preset=none`; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
@@ -175,7 +226,10 @@ pub struct DeployArguments {
     /// Seed of the first episode.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Change a setting of the run, such as `robot=path/to/hand`; may be given many times.
+    /// Another hand of the same kinematics, or another object, than in training.
+    #[command(flatten)]
+    pub scene: SceneArguments,
+    /// Change a setting of the run, such as `randomization.preset=none`; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
     /// Print one JSON object.
@@ -203,12 +257,11 @@ pub struct ServeArguments {
 /// Arguments of `describe`.
 #[derive(Debug, Args)]
 pub struct DescribeArguments {
-    /// A hand: a name from `giraffe list robots`, or a folder.
-    #[arg(default_value = "leap-right")]
-    pub robot: String,
-    /// A task: a name from `giraffe list tasks`.
-    #[arg(default_value = "rotate-z")]
-    pub task: String,
+    /// A hand, as with --robot [default: leap-right].
+    #[arg(value_name = "ROBOT", conflicts_with = "robot")]
+    pub hand: Option<String>,
+    /// A task: a name from `giraffe list tasks` [default: rotate-z].
+    pub task: Option<String>,
     /// Other settings.
     #[command(flatten)]
     pub config: ConfigArguments,
@@ -223,7 +276,7 @@ pub struct CompareArguments {
     /// Folder of the report: report.md, report.json, pictures, and the small scenes that were used.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// A hand: a name from `giraffe list robots`, or a folder.
+    /// A hand: a name from `giraffe list robots`, or the path of a folder or MJCF file.
     #[arg(long, default_value = "leap-right")]
     pub robot: String,
     /// An object: a name from `giraffe list objects`.
@@ -267,7 +320,7 @@ pub enum BenchWhat {
 /// Arguments of `bench physics`.
 #[derive(Debug, Args)]
 pub struct BenchPhysicsArguments {
-    /// A hand: a name from `giraffe list robots`, or a folder.
+    /// A hand: a name from `giraffe list robots`, or the path of a folder or MJCF file.
     #[arg(long, default_value = "leap-right")]
     pub robot: String,
     /// An object: a name from `giraffe list objects`.

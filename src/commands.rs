@@ -18,6 +18,7 @@ use giraffe::report::score_table;
 use giraffe::serve::{ServeOptions, serve};
 use giraffe::train::{Budget, Training};
 use giraffe_randomization::{SCENARIOS, Scenario, find_scenario};
+use giraffe_robots::{ImportReport, load_robot_with_report};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -80,11 +81,26 @@ fn check_minutes(minutes: f64) -> Result<Budget> {
     Ok(Budget::Minutes(minutes))
 }
 
+/// Says what was not understood of somebody else's hand, and what was assumed.
+fn tell_import(report: &ImportReport) {
+    if !report.is_empty() {
+        eprint!("this hand is not in giraffe's own form; what is read differently, assumed or ignored:\n{report}");
+    }
+}
+
+/// The same of the hand of a configuration. What is wrong with it is said when it is needed.
+fn tell_import_of(config: &RunConfig) {
+    if let Ok((_, report)) = load_robot_with_report(&config.robot) {
+        tell_import(&report);
+    }
+}
+
 fn run_quickstart(arguments: &QuickstartArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     check_minutes(arguments.minutes)?;
     ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
-    let mut config = RunConfig::read(arguments.config.config.as_deref(), &arguments.config.settings)?;
+    let mut config = arguments.config.read()?;
     config.seed = arguments.seed;
+    tell_import_of(&config);
     let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("quickstart-{}", arguments.seed)));
     let options = QuickstartOptions {
         minutes: arguments.minutes,
@@ -112,8 +128,9 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
     let mut training = match &arguments.resume {
         Some(path) => Training::resume(path, device)?,
         None => {
-            let mut config = RunConfig::read(arguments.config.config.as_deref(), &arguments.config.settings)?;
+            let mut config = arguments.config.read()?;
             config.seed = arguments.seed.unwrap_or(config.seed);
+            tell_import_of(&config);
             let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("train-{}", config.seed)));
             Training::begin(config, &out, device)?
         }
@@ -138,7 +155,7 @@ fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<Exit
         "all" => SCENARIOS.to_vec(),
         name => vec![find_scenario(name)?],
     };
-    let trained = TrainedPolicy::load(&arguments.policy, &arguments.settings)?;
+    let trained = TrainedPolicy::load(&arguments.policy, &arguments.scene.over(&arguments.settings))?;
     let parts = trained.parts()?;
     let secs = episode_secs(parts.task, parts.scene.robot());
     let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
@@ -161,7 +178,7 @@ fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<Exit
 
 fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
-    let trained = TrainedPolicy::load(&arguments.policy, &arguments.settings)?;
+    let trained = TrainedPolicy::load(&arguments.policy, &arguments.scene.over(&arguments.settings))?;
     let parts = trained.parts()?;
     let scenario = find_scenario(&arguments.scenario)?;
     let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.seed));
@@ -193,7 +210,7 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
 }
 
 fn run_serve(arguments: &ServeArguments, stop: &AtomicBool) -> Result<ExitCode> {
-    let config = RunConfig::read(arguments.config.config.as_deref(), &arguments.config.settings)?;
+    let config = arguments.config.read()?;
     let options =
         ServeOptions { endpoint: arguments.bind.clone(), driver: arguments.driver.clone(), seed: arguments.seed };
     serve(&config, &options, stop)?;
@@ -201,10 +218,15 @@ fn run_serve(arguments: &ServeArguments, stop: &AtomicBool) -> Result<ExitCode> 
 }
 
 fn run_describe(arguments: &DescribeArguments) -> Result<ExitCode> {
-    let mut config = RunConfig::read(arguments.config.config.as_deref(), &arguments.config.settings)?;
-    config.robot.clone_from(&arguments.robot);
-    config.task.clone_from(&arguments.task);
+    let mut config = arguments.config.read()?;
+    if let Some(hand) = &arguments.hand {
+        config.robot.clone_from(hand);
+    }
+    if let Some(task) = &arguments.task {
+        config.task.clone_from(task);
+    }
     let description = describe(&config)?;
+    tell_import(&description.import);
     if arguments.json {
         print_json(&description.json)?;
     } else {

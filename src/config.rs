@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, PhysicsSettings, SceneModel, WorldsSettings};
 use giraffe_policy::PpoConfig;
 use giraffe_randomization::{AdrMonitor, AdrRanges, FixedRanges, NONE, RandomizationConfig, Scenario};
-use giraffe_robots::{SeedTree, Task, find_object, find_task, load_robot, nearest_name};
+use giraffe_robots::{ImportReport, SeedTree, Task, find_object, find_task, load_robot_with_report, nearest_name};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunConfig {
-    /// Name of a built-in hand, or path to a folder with `hand.xml` and `robot.toml`.
+    /// Name of a built-in hand, or path to a folder with `hand.xml` and `robot.toml`, or to an MJCF or URDF file.
     pub robot: String,
     /// Name of the object.
     pub object: String,
@@ -59,6 +59,8 @@ pub struct Parts {
     pub task: &'static dyn Task,
     /// All randomness.
     pub seeds: SeedTree,
+    /// What was not understood of somebody else's hand.
+    pub import: ImportReport,
 }
 
 impl RunConfig {
@@ -109,12 +111,13 @@ impl RunConfig {
     /// # Errors
     /// When one of them does not exist or cannot be read.
     pub fn parts(&self) -> Result<Parts> {
-        let robot = Arc::new(load_robot(&self.robot)?);
+        let (robot, import) = load_robot_with_report(&self.robot)?;
         let object = find_object(&self.object)?.clone();
         Ok(Parts {
-            scene: Arc::new(SceneModel::new(robot, object, self.physics)),
+            scene: Arc::new(SceneModel::new(Arc::new(robot), object, self.physics)),
             task: find_task(&self.task)?,
             seeds: SeedTree::new(self.seed),
+            import,
         })
     }
 }

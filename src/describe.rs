@@ -4,7 +4,7 @@ use crate::config::RunConfig;
 use anyhow::Result;
 use giraffe_physics::EpisodeSampler;
 use giraffe_randomization::NONE;
-use giraffe_robots::{ObservationSchema, RobotModel};
+use giraffe_robots::{ImportReport, ObservationSchema, RobotModel};
 use serde_json::json;
 use std::fmt::Write as _;
 
@@ -14,6 +14,8 @@ pub struct Description {
     pub text: String,
     /// For programs.
     pub json: serde_json::Value,
+    /// What was not understood of somebody else's hand.
+    pub import: ImportReport,
 }
 
 /// Describes the hand of a configuration and what its task makes a policy read.
@@ -41,13 +43,14 @@ pub fn describe(config: &RunConfig) -> Result<Description> {
     let _ = writeln!(text, "{schema}");
     let json = json!({
         "robot": robot_json(robot),
+        "import": parts.import,
         "object": { "name": object.name, "mass_kg": object.mass_kg },
         "task": { "name": parts.task.name(), "doc": parts.task.doc(), "steps": parts.task.episode_step_count() },
         "action": action,
         "observation": { "schema": schema, "columns": schema.column_names(), "actor_width": schema.actor_width(),
             "critic_width": schema.critic_width(), "fingerprint": schema.actor_fingerprint() },
     });
-    Ok(Description { text, json })
+    Ok(Description { text, json, import: parts.import })
 }
 
 fn robot_text(robot: &RobotModel) -> String {

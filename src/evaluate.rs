@@ -78,8 +78,11 @@ impl TrainedPolicy {
         let mut config = RunConfig::read(config_file.as_deref(), settings)?;
         let manifest = policy.manifest();
         config.task.clone_from(&manifest.context.task);
-        config.object.clone_from(&manifest.context.object);
-        if config_file.is_none() && !settings.iter().any(|setting| setting.starts_with("robot=")) {
+        let asked = |key: &str| settings.iter().any(|setting| setting.trim_start().starts_with(key));
+        if !asked("object=") {
+            config.object.clone_from(&manifest.context.object);
+        }
+        if config_file.is_none() && !asked("robot=") {
             config.robot.clone_from(&manifest.context.robot);
         }
         Ok(Self { policy, config })

@@ -6,6 +6,7 @@
 mod abroad;
 mod catalogue;
 mod cli;
+mod own_hand;
 mod rehearsal;
 mod resume;
 mod support;
