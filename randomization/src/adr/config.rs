@@ -55,6 +55,7 @@ impl Default for AdrConfig {
                 group(&["object.center_of_mass_*"]),
                 group(&["contact.tip_friction", "contact.link_friction", "contact.palm_friction"]),
                 group(&["sensing.*"]),
+                group(&["tracking.*"]),
                 group(&["actuation.*"]),
             ],
         }
