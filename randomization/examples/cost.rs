@@ -5,6 +5,8 @@
 //! ```
 //! The argument is how many rounds; a round is 100 control steps of 64 worlds on one thread for each set.
 
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
 use giraffe_physics::{HandWorlds, PhysicsSettings, SceneModel, WorldsSettings};
 use giraffe_randomization::{Distribution, FixedRanges, PARAMETERS, Preset, RangeConfig};
 use giraffe_robots::{OBJECTS, SeedTree, StepBatch, StreamRng, WorldBatch, load_robot, tasks::TASKS};
