@@ -464,3 +464,26 @@ fn sixteen_thousand_worlds_widen_the_ranges_too() {
     }
     assert!(2 * report.stale_episodes < report.boundary_episodes, "{report:?}");
 }
+
+/// 10,000 episodes: 4 million control steps, what one core does in a quarter of an hour.
+#[test]
+fn a_quarter_of_an_hour_is_enough_to_reach_the_usual_ranges_even_if_half_of_it_is_lost() {
+    let adr = AdrRanges::new(
+        SeedTree::new(1),
+        Arc::clone(&SCENE),
+        task(),
+        &Preset::Wide.ranges(),
+        &AdrConfig::default(),
+        128,
+    );
+    let mut runner = Runner::new(adr.expect("the defaults can be"), 128);
+    while runner.report().episodes < 5_000 {
+        runner.tick(|_| 0.05);
+    }
+    assert!(runner.report().entropy_nats < -6.9);
+    while runner.report().episodes < 10_000 {
+        runner.tick(|_| 0.4);
+    }
+    let report = runner.report();
+    assert!(report.entropy_nats > 0.0, "as wide as configured, in the mean: {}", report.entropy_nats);
+}

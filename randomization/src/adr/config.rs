@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 /// The defaults are chosen for a quarter of an hour on one core: 4,500 control steps a second are 4 million, or 10,000
 /// episodes of 400 steps, of which half test a boundary. Policies need a third to a half of that to pass
 /// `grow_above_rad_per_sec` (0.2 rad/s was passed after 1.2 to 2 million steps in five runs with fixed wide ranges); what is
-/// left is 60 to 80 tests for each of about 40 sides: with buffers of 8 some eight to ten decisions, and with steps of 0.2
-/// a boundary that is never refused travels to the edge of the `wide` preset and as far again. With more worlds buffers
+/// left is 60 to 80 tests for each of about 40 sides: with buffers of 8 some six to nine decisions, and with steps of 0.2
+/// boundaries that are never refused travel to the edge of the `wide` preset and a little beyond. With more worlds buffers
 /// grow and steps shrink, up to 240 results and 0.037 (the paper has 240 and 0.02).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
