@@ -195,8 +195,7 @@ impl<'r> Reader<'r> {
         let Some(best) = best.filter(|best| hinges(&trees[*best]) > 0) else {
             return Err(self.source.whole().error("there is no revolute joint: a hand has at least one"));
         };
-        for (index, tree) in trees.iter().enumerate().filter(|(index, _)| *index != best) {
-            debug_assert!(index < trees.len());
+        for (_, tree) in trees.iter().enumerate().filter(|(index, _)| *index != best) {
             let place = self.source.place_of(links[tree[0]]);
             let name = links[tree[0]].attribute("name").unwrap_or_default();
             self.notes.ignored(&place, "links beside the hand", name, "the tree with most hinges is the hand");
@@ -265,7 +264,7 @@ impl<'r> Reader<'r> {
             if lower > upper {
                 return Err(self.error(edge.node, format!("its lower limit {lower} is above its upper limit {upper}")));
             }
-            if lower == upper {
+            if upper - lower <= 0.0 {
                 self.notes.approximated(&place, "joint with a single angle", &edge.name, "fixed there");
             }
         } else {
