@@ -284,7 +284,7 @@ fn written_disturbances(plan: &EpisodePlan, steps: usize, period_secs: f32) -> (
             _ => {}
         }
     }
-    if gravity.iter().all(|now| now == &upright) {
+    if gravity.iter().flatten().zip(upright.iter().cycle()).all(|(now, upright)| (now - upright).abs() < 1e-9) {
         gravity.truncate(1);
     }
     (gravity, impulses)

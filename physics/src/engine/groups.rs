@@ -22,7 +22,7 @@ pub(super) fn of_object() -> InteractionGroups {
 /// Groups of every body of the hand.
 pub(super) fn of_bodies(robot: &RobotModel) -> Vec<InteractionGroups> {
     let bits = unit_bits(robot);
-    let mut filters = vec![Group::ALL; GROUP_COUNT];
+    let mut filters = [Group::ALL; GROUP_COUNT];
     let mut part = |a: usize, b: usize| {
         filters[a].remove(bit(b));
         filters[b].remove(bit(a));
