@@ -12,7 +12,7 @@
 //! | [`giraffe_bridge`] | safe exchange with a real hand |
 //!
 //! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`]; against another engine [`compare`],
-//! [`bench`].
+//! [`mod@bench`].
 
 mod adr_log;
 pub mod bench;

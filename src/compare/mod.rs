@@ -2,7 +2,7 @@
 //!
 //! Every experiment is a [`rollout::Rollout`]: a plan and targets. [`lab::Lab`] runs it in either engine, rapier in this
 //! process and MuJoCo in Python (`physics/compare_engines/`), and gives back the same kind of trace. To add an
-//! experiment: a function that makes rollouts and reads traces, and its table in [`document`].
+//! experiment: a function that makes rollouts and reads traces, and its table in `document`.
 
 pub mod contact;
 pub mod coverage;
