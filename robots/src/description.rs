@@ -133,7 +133,7 @@ pub fn hand_xml(name_or_path: &str) -> Result<String, DescriptionError> {
 }
 
 fn read_file(path: &Path) -> Result<String, DescriptionError> {
-    let unreadable = |source| DescriptionError::Unreadable { path: path.to_path_buf(), source };
+    let unreadable = |cause| DescriptionError::Unreadable { path: path.to_path_buf(), cause };
     let mut text = String::new();
     let mut limited = File::open(path).map_err(unreadable)?.take(MAX_FILE_BYTES + 1);
     limited.read_to_string(&mut text).map_err(unreadable)?;

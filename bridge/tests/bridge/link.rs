@@ -406,8 +406,9 @@ fn what_other_machines_could_reach_is_not_bound_nor_connected_to() {
 
 #[test]
 fn ipc_works_and_a_taken_path_is_named() {
-    let path = std::env::temp_dir().join(format!("giraffe-bridge-{}", std::process::id()));
-    let at = format!("ipc://{}", path.display());
+    let folder = std::env::temp_dir().join(format!("giraffe-bridge-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let at = format!("ipc://{}", folder.join("link").display());
     let stop = never();
     let mut server = bind(&at).unwrap();
     assert!(matches!(bind(&at).map(drop).unwrap_err(), BridgeError::AddressInUse { .. }));
@@ -421,4 +422,5 @@ fn ipc_works_and_a_taken_path_is_named() {
     client.exchange(&[0.0, 0.45, 0.2], &mut frame).unwrap();
     stop.store(true, Ordering::Relaxed);
     thread.join().unwrap().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -12,14 +12,14 @@ pub enum DescriptionError {
     #[error(
         "{0}. A hand of your own is given as the path of a folder with hand.xml and robot.toml, or of an MJCF or URDF file"
     )]
-    UnknownRobot(#[from] UnknownName),
+    UnknownRobot(UnknownName),
     /// A file that cannot be read.
-    #[error("cannot read {}: {source}. A hand is a folder with hand.xml and robot.toml, or an MJCF or URDF file", .path.display())]
+    #[error("cannot read {}: {cause}. A hand is a folder with hand.xml and robot.toml, or an MJCF or URDF file", .path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A file too large to be a description.
     #[error("{} is larger than {limit_bytes} bytes; no description of primitive shapes is", .path.display())]
@@ -61,5 +61,12 @@ impl fmt::Display for Place {
             Some(line) => write!(f, "{}:{line}", self.file),
             None => f.write_str(&self.file),
         }
+    }
+}
+
+// Its own words are in the message already: as a source they would be printed twice.
+impl From<UnknownName> for DescriptionError {
+    fn from(unknown: UnknownName) -> Self {
+        Self::UnknownRobot(unknown)
     }
 }
