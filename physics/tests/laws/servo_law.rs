@@ -131,7 +131,8 @@ fn over_damped_step(inertia: f32, damping: f32, stiffness: f32, secs: f32) -> f3
     1.0 - (b * (-a * secs).exp() - a * (-b * secs).exp()) / (b - a)
 }
 
-/// The same oscillator after `steps` backward Euler steps: v' = (v + h k (1 - q) / I) / (1 + h d / I + h^2 k / I), q' = q + h v'.
+/// The same oscillator after `steps` backward Euler steps:
+/// v' = (v + h k (1 - q) / I) / (1 + h d / I + h^2 k / I), q' = q + h v'.
 fn backward_euler_step(inertia: f32, damping: f32, stiffness: f32, step_secs: f32, steps: u32) -> f32 {
     let (mut angle, mut speed) = (0.0, 0.0);
     let slowed = 1.0 + step_secs * (damping + step_secs * stiffness) / inertia;
@@ -142,7 +143,8 @@ fn backward_euler_step(inertia: f32, damping: f32, stiffness: f32, step_secs: f3
     angle
 }
 
-/// The numbers of a LEAP servo. At the training step the implicit spring arrives late, by exactly what backward Euler is late.
+/// The numbers of a LEAP servo. At the training step the implicit spring arrives late, by exactly what backward Euler
+/// is late.
 #[test]
 fn a_damped_servo_follows_a_jump_as_its_differential_equation_says() {
     let (armature, damping, stiffness) = (1.5e-3, 0.2, 3.0);
