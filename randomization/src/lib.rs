@@ -43,7 +43,7 @@ pub use distribution::Distribution;
 pub use effect::{Direction, Effect, Observable, ObservableDefinition};
 pub use error::RandomizationError;
 pub use fixed_ranges::FixedRanges;
-pub use parameter::{Apply, Change, JointDraw, Meaning, RandomizedParameter};
+pub use parameter::{Apply, Change, FirstPreset, JointDraw, Meaning, RandomizedParameter};
 pub use parameters::{PARAMETERS, find_parameter};
 pub use ranges::{Preset, RandomizationConfig, RangeConfig};
 pub use scenario::{EpisodeOutline, Scenario};

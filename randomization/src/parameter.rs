@@ -31,8 +31,21 @@ pub struct RandomizedParameter {
     pub source: &'static str,
     /// What changes when the value does, and which way. Tested.
     pub effect: Effect,
+    /// The first preset in which it varies.
+    pub preset: FirstPreset,
     /// How a value enters a world.
     pub apply: Apply,
+}
+
+/// The first preset in which a parameter varies, from the narrowest set of parameters to the largest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstPreset {
+    /// `narrow` and `wide`, and so also `full`.
+    Wide,
+    /// `full` only: policies were trained and published with `wide` before this parameter was in the table, and `wide`
+    /// must mean the same worlds as then.
+    Full,
 }
 
 /// What a value does to the number it is applied to.

@@ -2,7 +2,7 @@
 
 use crate::distribution::Distribution;
 use crate::effect::Effect;
-use crate::parameter::{Apply, JointDraw, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, FirstPreset, JointDraw, Meaning, RandomizedParameter};
 use crate::parameters::PARAMETERS;
 use crate::scenarios::SCENARIOS;
 use giraffe_robots::Limits;
@@ -36,6 +36,8 @@ pub struct ParameterRow {
     pub joints: Option<JointDraw>,
     /// See [`RandomizedParameter::effect`].
     pub effect: Effect,
+    /// See [`RandomizedParameter::preset`].
+    pub preset: FirstPreset,
     /// See [`RandomizedParameter::source`].
     pub source: &'static str,
     /// See [`RandomizedParameter::doc`].
@@ -48,8 +50,9 @@ impl From<&RandomizedParameter> for ParameterRow {
             Apply::Joint(_, draw) => Some(draw),
             Apply::World(_) | Apply::Horizontal(_) | Apply::Direction(_) => None,
         };
-        let RandomizedParameter { name, unit, meaning, nominal, bounds, usual, effect, source, doc, apply: _ } = *row;
-        Self { name, unit, meaning, nominal, bounds, usual, joints, effect, source, doc }
+        let RandomizedParameter { name, unit, meaning, nominal, bounds, usual, effect, preset, source, doc, apply: _ } =
+            *row;
+        Self { name, unit, meaning, nominal, bounds, usual, joints, effect, preset, source, doc }
     }
 }
 
@@ -81,6 +84,7 @@ pub fn parameter_table(format: TableFormat) -> String {
         "nominal",
         "bounds",
         "usual range",
+        "varies in",
         "what it is",
         "more of it",
         "source of the range",
@@ -92,7 +96,8 @@ pub fn parameter_table(format: TableFormat) -> String {
             meaning(row.meaning).to_owned(),
             row.nominal.to_string(),
             format!("{} to {}", row.bounds.lower, row.bounds.upper),
-            range(row.usual),
+            range_text(row.usual),
+            presets(row.preset).to_owned(),
             row.doc.to_owned(),
             row.effect.to_string(),
             row.source.to_owned(),
@@ -115,7 +120,15 @@ fn meaning(meaning: Meaning) -> &'static str {
     }
 }
 
-fn range(distribution: Distribution) -> String {
+fn presets(first: FirstPreset) -> &'static str {
+    match first {
+        FirstPreset::Wide => "narrow, wide, full",
+        FirstPreset::Full => "full",
+    }
+}
+
+/// A range in words.
+pub(crate) fn range_text(distribution: Distribution) -> String {
     match distribution {
         Distribution::Fixed(value) => value.to_string(),
         Distribution::Uniform { min, max } => format!("{min} to {max}"),
@@ -124,7 +137,7 @@ fn range(distribution: Distribution) -> String {
     }
 }
 
-fn write_table(header: &[&str], rows: &[Vec<String>], format: TableFormat) -> String {
+pub(crate) fn write_table(header: &[&str], rows: &[Vec<String>], format: TableFormat) -> String {
     let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
     let width = |column: usize| {
         let lengths = rows.iter().chain([&header]).map(|row| row[column].chars().count());

@@ -2,7 +2,7 @@
 
 use super::{between, raises, uniform};
 use crate::effect::Observable;
-use crate::parameter::{Apply, JointDraw, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, FirstPreset, JointDraw, Meaning, RandomizedParameter};
 
 pub(super) const ROWS: &[RandomizedParameter] = &[
     RandomizedParameter {
@@ -15,6 +15,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.075),
         source: "in-hand-rotation-mjlab: 0.5 to 1.5 control steps of 50 ms; Dactyl 2018: one step of 80 ms, or none",
         effect: raises(Observable::StepLag),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.actuation.delay_secs)),
     },
     RandomizedParameter {
@@ -27,6 +28,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.01),
         source: "own choice: a loop on a desktop computer; robogym draws up to one step of 80 ms per actuator",
         effect: raises(Observable::FollowingError),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.actuation.jitter_secs)),
     },
     RandomizedParameter {
@@ -40,6 +42,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         source: "own choice: three steps of a 12-bit encoder; Dactyl 2018: 5 % of the range of actions, DeXtreme manual \
                  0.05, which here would be most of the largest increment",
         effect: raises(Observable::Tremble),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.actuation.noise_rad)),
     },
     RandomizedParameter {
@@ -52,6 +55,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(-0.01, 0.01),
         source: "Dactyl 2018: 1.5 % of the range of actions; DeXtreme manual: 0.02",
         effect: raises(Observable::TrueAngle),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.target_bias_rad), JointDraw::Independent),
     },
 ];

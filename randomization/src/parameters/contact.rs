@@ -2,7 +2,7 @@
 
 use super::{between, log_uniform, lowers, raises, uniform};
 use crate::effect::Observable;
-use crate::parameter::{Apply, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, FirstPreset, Meaning, RandomizedParameter};
 
 const REGION_SOURCE: &str = "Dactyl 2018 table 1: x0.7 to 1.3 for all; here it is what is left between regions \
                              after contact.friction";
@@ -18,6 +18,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.5, 1.5),
         source: "Dactyl 2018 table 1: x0.7 to 1.3; in-hand-rotation-mjlab: 0.6 to 1.4; DeXtreme manual: x0.2 to 1.2",
         effect: lowers(Observable::SlipOnPalm),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| {
             change.to(&mut world.contact.tip_friction);
             change.to(&mut world.contact.link_friction);
@@ -34,6 +35,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.8, 1.25),
         source: REGION_SOURCE,
         effect: lowers(Observable::SlipOnTips),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.contact.tip_friction)),
     },
     RandomizedParameter {
@@ -46,6 +48,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.8, 1.25),
         source: REGION_SOURCE,
         effect: lowers(Observable::SlipOnLinks),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.contact.link_friction)),
     },
     RandomizedParameter {
@@ -58,6 +61,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.8, 1.25),
         source: REGION_SOURCE,
         effect: lowers(Observable::SlipOnPalm),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.contact.palm_friction)),
     },
     RandomizedParameter {
@@ -70,6 +74,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.3),
         source: "DeXtreme manual: 0 to 0.4",
         effect: raises(Observable::Rebound),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.contact.restitution)),
     },
     RandomizedParameter {
@@ -82,6 +87,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: log_uniform(15.0, 60.0),
         source: "own choice: half and twice the engine's default; no published range, engines differ more than this",
         effect: lowers(Observable::Dent),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.contact.frequency_hz)),
     },
     RandomizedParameter {
@@ -94,6 +100,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: log_uniform(2.5, 10.0),
         source: "own choice: half and twice the nominal one; no published range, engines differ more than this",
         effect: raises(Observable::Dent),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.contact.damping_ratio)),
     },
 ];

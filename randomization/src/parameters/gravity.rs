@@ -2,7 +2,7 @@
 
 use super::{between, raises, uniform};
 use crate::effect::Observable;
-use crate::parameter::{Apply, Change, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, Change, FirstPreset, Meaning, RandomizedParameter};
 use giraffe_physics::WorldParameters;
 use nalgebra::{Rotation3, UnitVector3, Vector3};
 
@@ -18,6 +18,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, TEN_DEGREES_RAD),
         source: "own choice: a hand mounted by eye on a bench; UniLab Sharpa draws any direction",
         effect: raises(Observable::SlipOnPalm),
+        preset: FirstPreset::Wide,
         apply: Apply::Horizontal(tilt),
     },
     RandomizedParameter {
@@ -30,6 +31,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.95, 1.05),
         source: "Dactyl 2018 table 1: +N(0, 0.4) m/s2, a deviation of 4 %",
         effect: raises(Observable::FingerSag),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| world.gravity_m_per_sec2.iter_mut().for_each(|axis| change.to(axis))),
     },
 ];

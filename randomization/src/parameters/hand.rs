@@ -2,7 +2,7 @@
 
 use super::{between, log_uniform, lowers, raises, uniform};
 use crate::effect::Observable;
-use crate::parameter::{Apply, JointDraw, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, FirstPreset, JointDraw, Meaning, RandomizedParameter};
 
 /// Servos of one make differ by about this much from each other.
 const ONE_MAKE: JointDraw = JointDraw::Shared { spread: 0.1 };
@@ -18,6 +18,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.8, 1.2),
         source: "in-hand-rotation-mjlab: x0.8 to 1.2; Dactyl 2018 table 1: x0.5 to 1.5",
         effect: raises(Observable::FingerSag),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.hand.link_mass_scale)),
     },
     RandomizedParameter {
@@ -30,6 +31,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.95, 1.05),
         source: "own choice: half a millimetre of rubber on a fingertip; no published range",
         effect: raises(Observable::HeightOnTips),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.hand.tip_size_scale)),
     },
     RandomizedParameter {
@@ -42,6 +44,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.5, 1.5),
         source: "UniLab Sharpa: x0.5 to 2; Dactyl 2018 table 1: x0.75 to 1.5; two public LEAP models differ by 7",
         effect: lowers(Observable::FingerSag),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.stiffness_newton_m_per_rad), ONE_MAKE),
     },
     RandomizedParameter {
@@ -54,6 +57,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: log_uniform(0.5, 2.0),
         source: "UniLab Sharpa: x0.5 to 2; Dactyl 2018 table 1: x0.3 to 3",
         effect: raises(Observable::StepLag),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.damping_newton_m_secs_per_rad), ONE_MAKE),
     },
     RandomizedParameter {
@@ -66,6 +70,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: log_uniform(0.5, 2.0),
         source: "MuJoCo Playground LEAP domain_randomize: x0.5 to 2",
         effect: raises(Observable::StepResidual),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(
             |joint, change| change.to(&mut joint.friction_loss_newton_m),
             JointDraw::Shared { spread: 0.2 },
@@ -81,6 +86,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.7, 1.3),
         source: "in-hand-rotation-mjlab: x0.7 to 1.3",
         effect: raises(Observable::StepLag),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.armature_kg_m2), ONE_MAKE),
     },
     RandomizedParameter {
@@ -93,6 +99,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.8, 1.2),
         source: "in-hand-rotation-mjlab: x0.9 to 1.1; DeXtreme's automatic ranges: x0.9 to 2.5",
         effect: lowers(Observable::StepLag),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.effort_limit_newton_m), ONE_MAKE),
     },
     RandomizedParameter {
@@ -106,6 +113,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(-0.05, 0.05),
         source: "MuJoCo Playground LEAP domain_randomize: +-0.05 rad",
         effect: lowers(Observable::TrueAngle),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.zero_offset_rad), JointDraw::Independent),
     },
     RandomizedParameter {
@@ -119,6 +127,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.005),
         source: "compliance margin of a ROBOTIS AX-12 as delivered: one step of 0.29 degrees, 0.005 rad",
         effect: raises(Observable::FingerSag),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.dead_band_rad), ONE_MAKE),
     },
     RandomizedParameter {
@@ -131,6 +140,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.006),
         source: "ROBOTIS data sheets: XH430 15 arc minutes, 0.0044 rad, MX-28 20, 0.0058 rad; none is given for XC330",
         effect: raises(Observable::SensedErrorAtRest),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.backlash_rad), ONE_MAKE),
     },
     RandomizedParameter {
@@ -146,6 +156,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         source: "own choice: an XC330 stalls at 0.93 N m and runs free at 8.5 rad/s, and the LEAP model's limit of 0.22 N m \
                  cuts that line off, but for supplies that sag; no published range",
         effect: raises(Observable::StepLag),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.torque_speed_slope), ONE_MAKE),
     },
 ];

@@ -2,7 +2,7 @@
 
 use super::{between, lowers, raises, uniform};
 use crate::effect::Observable;
-use crate::parameter::{Apply, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, FirstPreset, Meaning, RandomizedParameter};
 
 const COM_SOURCE: &str = "MuJoCo Playground LEAP domain_randomize: +-5 mm; HORA, UniLab: +-10 mm";
 
@@ -17,6 +17,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.5, 1.5),
         source: "Dactyl 2018 table 1 and Isaac Lab Shadow: x0.5 to 1.5",
         effect: lowers(Observable::KickSpeed),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.object.mass_kg)),
     },
     RandomizedParameter {
@@ -29,6 +30,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.95, 1.05),
         source: "Dactyl 2018 table 1, robogym, DeXtreme: x0.95 to 1.05",
         effect: raises(Observable::RestHeight),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.object.size_scale)),
     },
     RandomizedParameter {
@@ -41,6 +43,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(-0.005, 0.005),
         source: COM_SOURCE,
         effect: raises(Observable::TurnAboutY),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.object.center_of_mass_m[0])),
     },
     RandomizedParameter {
@@ -53,6 +56,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(-0.005, 0.005),
         source: COM_SOURCE,
         effect: lowers(Observable::TurnAboutX),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.object.center_of_mass_m[1])),
     },
     RandomizedParameter {
@@ -65,6 +69,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(-0.005, 0.005),
         source: COM_SOURCE,
         effect: raises(Observable::LeanOnSlope),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.object.center_of_mass_m[2])),
     },
 ];

@@ -2,7 +2,7 @@
 
 use super::{between, raises, uniform};
 use crate::effect::Observable;
-use crate::parameter::{Apply, JointDraw, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, FirstPreset, JointDraw, Meaning, RandomizedParameter};
 
 pub(super) const ROWS: &[RandomizedParameter] = &[
     RandomizedParameter {
@@ -15,6 +15,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.03, 0.04),
         source: "MuJoCo Playground LEAP: +-0.05 rad; HORA: 0.02; in-hand-rotation-mjlab: +-0.01",
         effect: raises(Observable::SensedErrorAtRest),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.sensing.position_noise_rad)),
     },
     RandomizedParameter {
@@ -27,6 +28,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.003),
         source: "Dynamixel XC330 and XL330: 4096 steps a turn, 0.0015 rad",
         effect: raises(Observable::SensedErrorAtRest),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.sensing.position_resolution_rad)),
     },
     RandomizedParameter {
@@ -39,6 +41,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.025),
         source: "in-hand-rotation-mjlab: 0 to 1 control step of 50 ms; users of a LEAP hand read it at 30 to 60 Hz",
         effect: raises(Observable::SensedErrorInMotion),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.sensing.position_delay_secs)),
     },
     RandomizedParameter {
@@ -52,6 +55,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(-0.01, 0.01),
         source: "DeXtreme manual: correlated noise of 0.01; robogym: 0.1 on hand angles",
         effect: raises(Observable::SensedOffset),
+        preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.position_bias_rad), JointDraw::Independent),
     },
     RandomizedParameter {
@@ -64,6 +68,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.02),
         source: "own choice: a read in fifty that fails on a busy bus; no published range for joints",
         effect: raises(Observable::SensedErrorInMotion),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.sensing.position_dropout)),
     },
 ];

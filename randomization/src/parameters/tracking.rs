@@ -2,7 +2,7 @@
 
 use super::{between, raises, uniform};
 use crate::effect::Observable;
-use crate::parameter::{Apply, Change, Meaning, RandomizedParameter};
+use crate::parameter::{Apply, Change, FirstPreset, Meaning, RandomizedParameter};
 
 pub(super) const ROWS: &[RandomizedParameter] = &[
     RandomizedParameter {
@@ -15,6 +15,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.1),
         source: "DeXtreme's automatic ranges: 1 to 6 control steps of 33 ms; MuJoCo Playground LEAP: a camera at 15 Hz",
         effect: raises(Observable::TrackedLag),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.tracking.refresh_secs)),
     },
     RandomizedParameter {
@@ -28,6 +29,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         source: "own choice: up to two control steps; robogym's group for vision: 3 steps of 80 ms; DeXtreme manual: one \
                  step of 33 ms with a chance of 0.3",
         effect: raises(Observable::TrackedLag),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.tracking.delay_secs)),
     },
     RandomizedParameter {
@@ -40,6 +42,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.1),
         source: "own choice: fingers hide the object now and then; robogym: 0.02 per second, for 1 s each",
         effect: raises(Observable::TrackedLag),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.tracking.dropout)),
     },
     RandomizedParameter {
@@ -52,6 +55,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.005),
         source: "MuJoCo Playground LEAP: +-0.02 m; Dactyl 2018: a deviation of 1 mm",
         effect: raises(Observable::TrackedPlaceError),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.tracking.position_noise_m)),
     },
     RandomizedParameter {
@@ -65,6 +69,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.1),
         source: "Dactyl 2018 and MuJoCo Playground LEAP: a deviation of 0.1 rad",
         effect: raises(Observable::TrackedTurnError),
+        preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.tracking.rotation_noise_rad)),
     },
     RandomizedParameter {
@@ -77,6 +82,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.005),
         source: "Dactyl 2018: correlated noise with a deviation of 5 mm",
         effect: raises(Observable::TrackedPlaceError),
+        preset: FirstPreset::Wide,
         apply: Apply::Direction(|world, change, along| world.tracking.position_bias_m = scaled(change, along)),
     },
     RandomizedParameter {
@@ -89,6 +95,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         usual: uniform(0.0, 0.1),
         source: "Dactyl 2018: correlated noise with a deviation of 0.1 rad",
         effect: raises(Observable::TrackedTurnError),
+        preset: FirstPreset::Wide,
         apply: Apply::Direction(|world, change, along| world.tracking.rotation_bias_rad = scaled(change, along)),
     },
 ];
