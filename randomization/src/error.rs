@@ -26,6 +26,16 @@ pub enum RandomizationError {
         /// `; did you mean "..."?`, or nothing.
         suggestion: String,
     },
+    /// No such preset.
+    #[error("no preset is called \"{name}\"{suggestion}; there are {known}, and `giraffe list presets` shows them")]
+    UnknownPreset {
+        /// What was asked for.
+        name: String,
+        /// `; did you mean "..."?`, or nothing.
+        suggestion: String,
+        /// All of them.
+        known: String,
+    },
     /// A distribution that cannot be drawn from.
     #[error("range of \"{name}\": found {found}, but {problem}")]
     InvalidRange {

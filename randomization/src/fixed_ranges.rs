@@ -93,8 +93,8 @@ mod tests {
         FixedRanges::new(SeedTree::new(seed), test_scene::scene(), test_scene::task(), ranges)
     }
 
-    fn wide(seed: u64) -> FixedRanges {
-        sampler(seed, &Preset::Wide.ranges())
+    fn full(seed: u64) -> FixedRanges {
+        sampler(seed, &Preset::Full.ranges())
     }
 
     /// Columns of many episodes: `[column][episode]`.
@@ -105,9 +105,9 @@ mod tests {
 
     #[test]
     fn a_plan_repeats_and_differs_between_worlds_episodes_and_seeds() {
-        let plan = wide(3).plan(2, 5);
-        assert_eq!(plan, wide(3).plan(2, 5));
-        for other in [wide(4).plan(2, 5), wide(3).plan(5, 2), wide(3).plan(2, 6), wide(3).plan(3, 5)] {
+        let plan = full(3).plan(2, 5);
+        assert_eq!(plan, full(3).plan(2, 5));
+        for other in [full(4).plan(2, 5), full(3).plan(5, 2), full(3).plan(2, 6), full(3).plan(3, 5)] {
             assert_ne!(plan.sampled, other.sampled);
             assert_ne!(plan.parameters, other.parameters);
             assert_ne!(plan.start, other.start);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_order_of_asking_does_not_matter() {
-        let sampler = wide(3);
+        let sampler = full(3);
         let first = sampler.plan(1, 0);
         for episode in 1..20 {
             sampler.plan(0, episode);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn one_value_per_named_column_inside_its_range() {
-        let sampler = wide(1);
+        let sampler = full(1);
         let named = sampler.parameters();
         assert_eq!(named.len(), PARAMETERS.len());
         for (column, row) in columns(&sampler, 500).iter().zip(&sampler.rows) {
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn every_joint_stays_inside_the_range_and_differs_from_the_others() {
-        let (nominal, sampler) = (test_scene::nominal(), wide(1));
+        let (nominal, sampler) = (test_scene::nominal(), full(1));
         for episode in 0..500 {
             let world = sampler.plan(0, episode).parameters;
             for (joint, was) in world.joints.iter().zip(&nominal.joints) {
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_fixed_parameter_has_that_value_in_every_joint() {
-        let mut ranges = Preset::Wide.ranges();
+        let mut ranges = Preset::Full.ranges();
         ranges.set("joint.stiffness", Distribution::Fixed(1.25)).unwrap();
         let plan = sampler(1, &ranges).plan(0, 0);
         for (joint, was) in plan.parameters.joints.iter().zip(&test_scene::nominal().joints) {
@@ -185,7 +185,7 @@ mod tests {
     fn switching_a_parameter_on_leaves_the_others_as_they_were() {
         let mut one = RangeConfig::none();
         one.set("object.mass", Distribution::Uniform { min: 0.5, max: 1.5 }).unwrap();
-        let (alone, among_all) = (sampler(9, &one).plan(4, 4), wide(9).plan(4, 4));
+        let (alone, among_all) = (sampler(9, &one).plan(4, 4), full(9).plan(4, 4));
         assert_eq!(alone.parameters.object.mass_kg.to_bits(), among_all.parameters.object.mass_kg.to_bits());
         assert_eq!(alone.start, among_all.start);
         assert_eq!(alone.noise_seed, among_all.noise_seed);
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn parameters_are_drawn_independently_of_each_other() {
-        let sampler = wide(1);
+        let sampler = full(1);
         let columns = columns(&sampler, 2000);
         for a in 0..columns.len() {
             for b in 0..a {
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn parameters_are_drawn_independently_of_the_start() {
-        let sampler = wide(1);
+        let sampler = full(1);
         let plans: Vec<_> = (0..2000).map(|episode| sampler.plan(0, episode)).collect();
         let start: Vec<f32> = plans.iter().map(|plan| plan.start.joint_positions_rad[0]).collect();
         for column in 0..sampler.rows.len() {
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn each_column_follows_its_usual_range() {
-        let sampler = wide(5);
+        let sampler = full(5);
         for (column, row) in columns(&sampler, 2000).iter().zip(&sampler.rows) {
             if matches!(row.parameter.apply, Apply::Joint(_, JointDraw::Independent)) {
                 continue; // its column is a mean over joints
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_scenario_adds_disturbances_and_changes_nothing_else() {
-        let (calm, pushed) = (wide(3).plan(2, 5), wide(3).with_scenario(find_scenario("push").unwrap()).plan(2, 5));
+        let (calm, pushed) = (full(3).plan(2, 5), full(3).with_scenario(find_scenario("push").unwrap()).plan(2, 5));
         assert!(calm.disturbances.is_empty() && !pushed.disturbances.is_empty());
         assert_eq!(EpisodePlan { disturbances: Vec::new(), ..pushed }, calm);
     }

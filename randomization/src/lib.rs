@@ -9,7 +9,7 @@
 //! | to learn about | read |
 //! | --- | --- |
 //! | what can vary | [`PARAMETERS`], rows of [`RandomizedParameter`] |
-//! | how it varies | [`Distribution`], [`RangeConfig`], [`Preset`] |
+//! | how it varies | [`Distribution`], [`RangeConfig`], [`Preset`], those published by others: [`Published`] |
 //! | who draws an episode | [`FixedRanges`], or [`AdrRanges`], which widens the ranges where a policy succeeds |
 //! | what happens during an episode | [`SCENARIOS`], rows of [`Scenario`] |
 //!
@@ -28,6 +28,8 @@ mod error;
 mod fixed_ranges;
 mod parameter;
 mod parameters;
+mod presets;
+mod published;
 mod ranges;
 mod scenario;
 mod scenarios;
@@ -45,7 +47,9 @@ pub use error::RandomizationError;
 pub use fixed_ranges::FixedRanges;
 pub use parameter::{Apply, Change, FirstPreset, JointDraw, Meaning, RandomizedParameter};
 pub use parameters::{PARAMETERS, find_parameter};
-pub use ranges::{Preset, RandomizationConfig, RangeConfig};
+pub use presets::{Preset, PresetRange, PresetRow, preset_rows, preset_table};
+pub use published::{DACTYL, DEXTREME, PLAYGROUND, Published, PublishedRange};
+pub use ranges::{RandomizationConfig, RangeConfig};
 pub use scenario::{EpisodeOutline, Scenario};
 pub use scenarios::{NONE, SCENARIOS, find_scenario};
 pub use table::{

@@ -5,6 +5,7 @@ use crate::distribution::Distribution;
 use crate::error::RandomizationError;
 use crate::parameter::RandomizedParameter;
 use crate::parameters::{PARAMETERS, find_parameter};
+use crate::presets::Preset;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -24,6 +25,11 @@ impl RangeConfig {
     /// Nothing varies.
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// Names and ranges of the table of presets, which are tested to be right.
+    pub(crate) fn of(ranges: impl Iterator<Item = (&'static str, Distribution)>) -> Self {
+        Self { ranges: ranges.collect() }
     }
 
     /// Draws `name` from `distribution`, whatever was asked for before.
@@ -65,44 +71,16 @@ impl RangeConfig {
     }
 }
 
-/// Ranges by one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Preset {
-    /// Nothing varies: the description's own values.
-    None,
-    /// Every parameter, a quarter as far from nominal as usual: to see whether something learns at all.
-    Narrow,
-    /// Every parameter in its usual range: for a policy that shall leave this simulator.
-    #[default]
-    Wide,
-}
-
-impl Preset {
-    /// Every preset.
-    pub const ALL: [Preset; 3] = [Preset::None, Preset::Narrow, Preset::Wide];
-
-    /// The ranges it stands for.
-    pub fn ranges(self) -> RangeConfig {
-        let all = |range: fn(&RandomizedParameter) -> Distribution| RangeConfig {
-            ranges: PARAMETERS.iter().map(|row| (row.name, range(row))).collect(),
-        };
-        match self {
-            Preset::None => RangeConfig::none(),
-            Preset::Narrow => all(|row| row.usual.contracted(row.nominal, NARROW_FRACTION)),
-            Preset::Wide => all(|row| row.usual),
-        }
-    }
-}
-
-const NARROW_FRACTION: f32 = 0.25;
-
 /// The `[randomization]` section of a configuration: a preset, and exceptions from it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandomizationConfig {
     /// What varies unless `ranges` says otherwise.
     pub preset: Preset,
+    /// What `preset` meant when a run began. A run writes it into its folder, so that its worlds stay what they were when
+    /// the table of parameters changes. Left out by users: what the preset means now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset_ranges: Option<RangeConfig>,
     /// Exceptions.
     pub ranges: RangeConfig,
     /// Whether training begins at nominal and widens the ranges by itself.
@@ -112,7 +90,16 @@ pub struct RandomizationConfig {
 impl RandomizationConfig {
     /// The preset with the exceptions in place.
     pub fn resolved(&self) -> RangeConfig {
-        self.preset.ranges().overlaid(&self.ranges)
+        let preset = self.preset_ranges.clone().unwrap_or_else(|| self.preset.ranges());
+        preset.overlaid(&self.ranges)
+    }
+
+    /// The same, with the ranges of the preset written out: whatever becomes of the table of parameters, it resolves to
+    /// the same ranges.
+    #[must_use]
+    pub fn pinned(mut self) -> Self {
+        self.preset_ranges.get_or_insert_with(|| self.preset.ranges());
+        self
     }
 }
 
@@ -186,11 +173,40 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_the_same() {
         for preset in Preset::ALL {
-            let mut config = RandomizationConfig { preset, ranges: preset.ranges(), adr: AdrConfig::default() };
+            let mut config =
+                RandomizationConfig { preset, ranges: preset.ranges(), ..RandomizationConfig::default() };
             config.ranges.set("object.mass", Distribution::Fixed(0.7)).unwrap();
             config.ranges.set("joint.damping", Distribution::Normal { mean: 1.0, deviation: 0.1 }).unwrap();
             let text = toml::to_string(&config).unwrap();
             assert_eq!(parse(&text).unwrap(), config, "{text}");
+        }
+    }
+
+    /// Lower and upper end, mean and deviation: the numbers behind a range.
+    fn bits(ranges: &RangeConfig) -> Vec<(&'static str, Vec<u32>)> {
+        let numbers = |distribution| match distribution {
+            Distribution::Fixed(value) => vec![value],
+            Distribution::Uniform { min, max } | Distribution::LogUniform { min, max } => vec![min, max],
+            Distribution::Normal { mean, deviation } => vec![mean, deviation],
+        };
+        let bits = |numbers: Vec<f32>| numbers.into_iter().map(f32::to_bits).collect();
+        ranges.rows().map(|(row, distribution)| (row.name, bits(numbers(distribution)))).collect()
+    }
+
+    #[test]
+    fn a_pinned_preset_reads_back_bit_for_bit_and_no_longer_asks_the_table() {
+        for preset in Preset::ALL {
+            let mut config = RandomizationConfig { preset, ..RandomizationConfig::default() };
+            config.ranges.set("object.mass", Distribution::Uniform { min: 0.1 + 0.2, max: 1.7 }).unwrap();
+            let pinned = config.clone().pinned();
+            let text = toml::to_string_pretty(&pinned).unwrap();
+            let read = parse(&text).unwrap();
+            assert_eq!(read, pinned, "{text}");
+            assert_eq!(bits(&read.resolved()), bits(&config.resolved()), "{text}");
+            assert_eq!(read.clone().pinned(), read, "what is pinned stays");
+            // Whatever the word may mean in another version of this program.
+            let renamed = RandomizationConfig { preset: Preset::None, ..read };
+            assert_eq!(bits(&renamed.resolved()), bits(&config.resolved()));
         }
     }
 
@@ -253,39 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn presets_can_be_drawn_from_and_share_their_columns() {
-        for preset in Preset::ALL {
-            for (row, distribution) in preset.ranges().rows() {
-                row.check(distribution).unwrap_or_else(|error| panic!("{preset:?}: {error}"));
-            }
-        }
-        assert!(Preset::None.ranges().is_empty());
-        assert_eq!(Preset::Wide.ranges().len(), PARAMETERS.len());
-        assert_eq!(Preset::Narrow.ranges().len(), PARAMETERS.len());
-    }
-
-    #[test]
-    fn the_narrow_ranges_reach_a_quarter_as_far_from_nominal_as_the_wide_ones() {
-        let (narrow, wide) = (Preset::Narrow.ranges(), Preset::Wide.ranges());
-        for row in PARAMETERS {
-            let inner = narrow.get(row.name).unwrap();
-            let outer = wide.get(row.name).unwrap();
-            let reach = |value: f32| match outer {
-                Distribution::LogUniform { .. } => (value / row.nominal).ln(),
-                _ => value - row.nominal,
-            };
-            let (inner, outer) = (inner.support(row.bounds), outer.support(row.bounds));
-            for (near, far) in [(inner.lower, outer.lower), (inner.upper, outer.upper)] {
-                assert!((reach(near) - 0.25 * reach(far)).abs() < 1e-5, "{}: {near} and {far}", row.name);
-            }
-        }
-    }
-
-    #[test]
     fn an_exception_takes_the_place_of_the_preset() {
         let config = parse("preset = \"narrow\"\n[ranges]\n\"object.mass\" = 1.5").unwrap();
         assert_eq!(config.resolved().get("object.mass"), Some(Distribution::Fixed(1.5)));
-        assert_eq!(config.resolved().len(), PARAMETERS.len());
+        assert_eq!(config.resolved().len(), Preset::Narrow.ranges().len());
         assert_eq!(config.resolved().get("object.size"), Preset::Narrow.ranges().get("object.size"));
     }
 }

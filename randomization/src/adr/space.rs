@@ -195,7 +195,7 @@ mod tests {
     use crate::ranges::Preset;
 
     fn space(config: &AdrConfig) -> Space {
-        Space::new(&Preset::Wide.ranges(), config).unwrap()
+        Space::new(&Preset::Full.ranges(), config).unwrap()
     }
 
     fn row<'a>(space: &'a Space, name: &str) -> &'a Row {
@@ -257,7 +257,7 @@ mod tests {
         assert!(com("x") == com("y") && com("y") == com("z"));
         assert_eq!(row(&space, "sensing.position_delay").sides, row(&space, "sensing.position_noise").sides);
         assert_ne!(row(&space, "object.mass").sides, row(&space, "object.size").sides);
-        let alone = Space::new(&Preset::Wide.ranges(), &AdrConfig { groups: Vec::new(), ..AdrConfig::default() });
+        let alone = Space::new(&Preset::Full.ranges(), &AdrConfig { groups: Vec::new(), ..AdrConfig::default() });
         assert!(alone.unwrap().sides.len() > PARAMETERS.len());
     }
 
