@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::parameter::{Apply, JointDraw};
     use crate::parameters::PARAMETERS;
-    use crate::ranges::Preset;
+    use crate::presets::Preset;
     use crate::scenarios::find_scenario;
     use crate::test_scene;
     use giraffe_robots::Limits;

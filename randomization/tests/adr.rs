@@ -97,7 +97,7 @@ fn episodes_testing<'a>(adr: &'a AdrRanges, group: &'a str, side: Side) -> impl 
 }
 
 fn column(name: &str) -> usize {
-    PARAMETERS.iter().position(|row| row.name == name).expect("a row")
+    Preset::Wide.ranges().rows().position(|(row, _)| row.name == name).expect("a row of the wide ranges")
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_drop_ends_what_counts_but_what_was_turned_before_counts() {
 #[test]
 fn whatever_succeeds_grows_to_its_bounds_and_never_beyond() {
     let config = AdrConfig { max_reach: 1e3, step: 30.0, buffer_length: 1, ..alone() };
-    let mut runner = Runner::new(wide(&config), 256);
+    let mut runner = Runner::new(adr_of(1, &Preset::Full.ranges(), &config), 256);
     runner.ticks(300, |_| 1.0);
     let report = runner.report();
     for (row, range) in PARAMETERS.iter().zip(&report.ranges) {
@@ -196,7 +196,8 @@ fn whatever_succeeds_grows_to_its_bounds_and_never_beyond() {
 
 #[test]
 fn what_fails_shrinks_to_nominal_and_never_past_it() {
-    let mut runner = Runner::new(wide(&AdrConfig { start_reach: 0.6, ..alone() }), 128);
+    let config = AdrConfig { start_reach: 0.6, ..alone() };
+    let mut runner = Runner::new(adr_of(1, &Preset::Full.ranges(), &config), 128);
     runner.ticks(400, |_| 0.0);
     for (row, range) in PARAMETERS.iter().zip(&runner.report().ranges) {
         let ends = [range.lower, range.upper];

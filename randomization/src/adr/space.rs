@@ -192,7 +192,7 @@ impl Row {
 mod tests {
     use super::*;
     use crate::parameters::PARAMETERS;
-    use crate::ranges::Preset;
+    use crate::presets::Preset;
 
     fn space(config: &AdrConfig) -> Space {
         Space::new(&Preset::Full.ranges(), config).unwrap()
