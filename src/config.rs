@@ -150,6 +150,9 @@ impl Parts {
     }
 }
 
+/// See [`RandomizationConfig::preset_ranges`].
+const PRESET_RANGES: &str = "preset_ranges";
+
 /// Puts `path.to.key=value` into the table. The value is TOML; a bare word is taken as text.
 fn apply_setting(table: &mut toml::Table, setting: &str) -> Result<()> {
     let Some((key, value)) = setting.split_once('=') else {
@@ -172,21 +175,25 @@ fn apply_setting(table: &mut toml::Table, setting: &str) -> Result<()> {
         inner = entry.as_table_mut().with_context(|| format!("--set {setting}: {parent} is a value, not a section"))?;
     }
     inner.insert((*last).to_owned(), value);
+    if path == ["randomization", "preset"] {
+        // What a run wrote down there is what another preset meant.
+        inner.remove(PRESET_RANGES);
+    }
     Ok(())
 }
 
 /// Refuses keys that no setting has, suggesting the nearest. Randomized parameters are checked by their own table.
 fn check_keys(table: &toml::Table, known: &toml::Table, prefix: &str) -> Result<()> {
     for (key, value) in table {
+        if prefix == "randomization." && [PRESET_RANGES, "ranges"].contains(&key.as_str()) {
+            continue;
+        }
         let Some(known_value) = known.get(key) else {
             let suggestion = nearest_name(key, known.keys().map(String::as_str))
                 .map_or_else(String::new, |near| format!("; did you mean {prefix}{near}?"));
             let expected = known.keys().cloned().collect::<Vec<_>>().join(", ");
             bail!("unknown setting {prefix}{key}{suggestion} (known here: {expected})");
         };
-        if prefix == "randomization." && key == "ranges" {
-            continue;
-        }
         if let (toml::Value::Table(inner), toml::Value::Table(known)) = (value, known_value) {
             check_keys(inner, known, &format!("{prefix}{key}."))?;
         }

@@ -1,8 +1,10 @@
-//! What there is: robots, tasks, objects, parameters, scenarios, drivers.
+//! What there is: robots, tasks, objects, parameters, presets, scenarios, drivers.
 
 use crate::serve::drivers;
 use clap::ValueEnum;
-use giraffe_randomization::{SCENARIOS, TableFormat, parameter_rows, parameter_table, scenario_rows};
+use giraffe_randomization::{
+    SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows,
+};
 use giraffe_robots::{OBJECTS, ROBOTS, tasks::TASKS};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -18,6 +20,8 @@ pub enum Kind {
     Objects,
     /// What can vary between worlds, for `--set randomization.ranges.NAME=...`.
     Parameters,
+    /// Ranges of these by one word, for `--set randomization.preset=NAME`.
+    Presets,
     /// What can happen during an episode, for `evaluate --scenario NAME`.
     Scenarios,
     /// What a controller can drive, for `serve --driver NAME`.
@@ -68,20 +72,25 @@ fn named(kind: Kind) -> Vec<(&'static str, &'static str)> {
         Kind::Scenarios => SCENARIOS.iter().map(|row| (row.name, row.doc)).collect(),
         Kind::Drivers => drivers(),
         Kind::Parameters => parameter_rows().iter().map(|row| (row.name, row.doc)).collect(),
+        Kind::Presets => preset_rows().iter().map(|row| (row.name, row.doc)).collect(),
     }
 }
 
 fn rows_json(kind: Kind) -> Value {
     match kind {
         Kind::Parameters => json!(parameter_rows()),
+        Kind::Presets => json!(preset_rows()),
         Kind::Scenarios => json!(scenario_rows()),
         _ => named(kind).into_iter().map(|(name, doc)| json!({ "name": name, "doc": doc })).collect(),
     }
 }
 
 fn rows_text(kind: Kind, style: Style) -> String {
-    if kind == Kind::Parameters {
-        return parameter_table(if style == Style::Markdown { TableFormat::Markdown } else { TableFormat::Text });
+    let format = if style == Style::Markdown { TableFormat::Markdown } else { TableFormat::Text };
+    match kind {
+        Kind::Parameters => return parameter_table(format),
+        Kind::Presets => return preset_table(format),
+        _ => {}
     }
     let mut text = String::new();
     if style == Style::Markdown {

@@ -64,11 +64,13 @@ pub struct Training {
 }
 
 impl Training {
-    /// Starts a run in a new folder.
+    /// Starts a run in a new folder. There the configuration says in numbers what its preset means, so that the run's
+    /// worlds stay what they are when a preset changes.
     ///
     /// # Errors
     /// When the configuration cannot be, or the folder is in use.
     pub fn begin(config: RunConfig, out: &Path, device: DeviceChoice) -> Result<Self> {
+        let config = RunConfig { randomization: config.randomization.pinned(), ..config };
         let (parts, worlds, learner, adr) = build(&config, device)?;
         let folder = RunFolder::create(out)?;
         let text = toml::to_string_pretty(&config).context("writing down the configuration")?;
@@ -200,7 +202,8 @@ impl Training {
 
 const WORLDS_FILE: &str = "worlds.msgpack";
 const WINDOW_FILE: &str = "window.json";
-const METRICS_FILE: &str = "metrics.jsonl";
+/// Every iteration of a run, a line each.
+pub const METRICS_FILE: &str = "metrics.jsonl";
 /// The policy in a run's folder.
 pub const POLICY_FILE: &str = "policy.bin";
 

@@ -40,6 +40,8 @@ fn a_misspelled_name_is_answered_with_the_nearest_one() {
         ("world.world_count=2", "worlds"),
         ("randomization.prest=wide", "randomization.preset"),
         ("randomization.ranges.object.mas=1.0", "object.mass"),
+        ("randomization.preset=wied", "wide"),
+        ("randomization.preset=dextrme", "dextreme"),
     ] {
         let wanted = setting.split('=').next().unwrap();
         let named = wanted.rsplit('.').next().unwrap();
@@ -58,6 +60,8 @@ fn a_name_like_no_other_is_answered_with_all_there_are() {
     refused(&["serve", "--driver", "piano"], &["piano", "sim", "scripted"]);
     refused(&["evaluate", "anything", "--scenario", "piano"], &["piano", "giraffe list scenarios"]);
     refused(&["train", "--steps", "64", "--set", "randomization.ranges.zzz=1.0"], &["zzz", "giraffe list parameters"]);
+    let preset = ["train", "--steps", "64", "--set", "randomization.preset=zzz"];
+    refused(&preset, &["zzz", "narrow, wide, full", "giraffe list presets"]);
 }
 
 #[test]
@@ -282,7 +286,7 @@ fn a_comparison_finds_the_same_hand_in_both_engines() {
 #[test]
 fn lists_and_descriptions_can_be_read_by_programs_and_by_people() {
     let everything = run_in(Path::new("."), &["list", "--json"]).json();
-    for kind in ["robots", "tasks", "objects", "parameters", "scenarios", "drivers"] {
+    for kind in ["robots", "tasks", "objects", "parameters", "presets", "scenarios", "drivers"] {
         let rows = everything[kind].as_array().unwrap_or_else(|| panic!("no {kind}"));
         assert!(!rows.is_empty());
         let alone = run_in(Path::new("."), &["list", kind, "--json"]).json();
