@@ -1,11 +1,18 @@
 //! One simulated hand with an object, for one episode. Implements [`Hand`], as a real hand does.
 
 use crate::actuation::{DelayLine, Servos};
-use crate::engine::{ContactSummary, World};
+use crate::adversary::Adversary;
+use crate::engine::{ContactSummary, ObjectPush, World};
+use crate::forces::RandomForces;
 use crate::plan::{Disturbance, EpisodePlan};
 use crate::scene::SceneModel;
 use crate::sensing::{Encoders, ObjectTracker};
-use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout};
+use crate::swap::ObjectSwap;
+use crate::tie::Ties;
+use giraffe_robots::{
+    Commanded, GeomShape, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout,
+    find_object,
+};
 use nalgebra::{UnitQuaternion, UnitVector3, Vector3};
 use std::sync::Arc;
 
@@ -26,6 +33,14 @@ pub struct HandSim {
     jams: Vec<Option<(u32, f32)>>,
     tilt: Option<(u32, [f32; 3])>,
     frozen_until: u32,
+    forces: Option<RandomForces>,
+    adversary: Option<Adversary>,
+    ties: Ties,
+    /// Of the object that is in the hand now; friction is times the plan's.
+    object_shape: GeomShape,
+    friction_scale: f32,
+    /// `EpisodePlan::sampled`, as true now.
+    sampled: Vec<f32>,
     /// Scratch, one per joint.
     targets: Vec<f32>,
     encoder_side: Vec<f32>,
@@ -61,6 +76,12 @@ impl HandSim {
             jams: vec![None; joint_count],
             tilt: None,
             frozen_until: 0,
+            forces: RandomForces::new(parameters.forces, period_secs, plan.noise_seed),
+            adversary: Adversary::new(robot, parameters, plan.noise_seed),
+            ties: Ties::default(),
+            object_shape: scene.object().shape,
+            friction_scale: 1.0,
+            sampled: plan.sampled.clone(),
             targets: vec![0.0; joint_count],
             encoder_side: vec![0.0; joint_count],
             positions: start,
@@ -124,6 +145,26 @@ impl HandSim {
             }
             Disturbance::SignalLoss { duration_secs } => self.frozen_until = until(duration_secs),
             Disturbance::HiddenStateReset => {}
+            Disturbance::ObjectSwap(ref swap) => self.swap_object(swap),
+            Disturbance::FingerTie(ref tie) => {
+                self.ties.tie(self.scene.robot(), tie, until(tie.duration_secs));
+            }
+        }
+    }
+
+    fn swap_object(&mut self, swap: &ObjectSwap) {
+        let named = swap.object.as_ref().and_then(|name| find_object(name).ok());
+        let shape = named.map_or(self.object_shape, |object| object.shape);
+        let gravity = Vector3::from(self.gravity());
+        let up = -gravity.try_normalize(1e-6).unwrap_or(-Vector3::z());
+        let ratio = swap.friction_scale / self.friction_scale;
+        let restitution = self.plan.parameters.contact.restitution;
+        self.world.swap_object(&shape, &swap.parameters, ratio, restitution, up.into());
+        (self.object_shape, self.friction_scale) = (shape, swap.friction_scale);
+        for &(column, value) in &swap.sampled {
+            if let Some(own) = self.sampled.get_mut(column as usize) {
+                *own = value;
+            }
         }
     }
 
@@ -141,8 +182,27 @@ impl HandSim {
         for jam in &mut self.jams {
             *jam = jam.filter(|(until, _)| step < *until);
         }
-        let gravity = self.tilt.map_or(self.plan.parameters.gravity_m_per_sec2, |(_, gravity)| gravity);
-        self.world.set_gravity(gravity);
+        self.world.set_gravity(self.gravity());
+        self.ties.untie(step);
+        self.world.set_bands(self.ties.bands());
+    }
+
+    /// Gravity now, palm frame.
+    fn gravity(&self) -> [f32; 3] {
+        self.tilt.map_or(self.plan.parameters.gravity_m_per_sec2, |(_, gravity)| gravity)
+    }
+
+    /// Lets act what nobody asked for: random forces, and the adversary, with its share of the targets.
+    fn meddle(&mut self, true_targets_rad: &mut [f32]) {
+        if self.forces.is_none() && self.adversary.is_none() {
+            return;
+        }
+        let mut push = self.forces.as_mut().map_or_else(ObjectPush::default, RandomForces::next);
+        if let Some(adversary) = &mut self.adversary {
+            let own = adversary.act(&self.positions, true_targets_rad, &self.world.object().pose);
+            push.m_per_sec2.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+        }
+        self.world.set_object_push(&push);
     }
 
     /// The physics steps of one control step.
@@ -206,7 +266,7 @@ impl HandSim {
         let object = self.world.object();
         let position = object.pose.position_m;
         let rotation = object.pose.palm_from_object;
-        let gravity = self.tilt.map_or(self.plan.parameters.gravity_m_per_sec2, |(_, gravity)| gravity);
+        let gravity = self.gravity();
         self.truth.begin(self.now());
         self.truth.write(Signal::JointPosition, &self.positions);
         self.truth.write(Signal::JointVelocity, &self.velocities);
@@ -216,7 +276,7 @@ impl HandSim {
         self.truth.write(Signal::ObjectLinearVelocity, &object.linear_velocity);
         self.truth.write(Signal::ObjectAngularVelocity, &object.angular_velocity);
         self.truth.write(Signal::Gravity, &gravity);
-        self.truth.write(Signal::WorldParameters, &self.plan.sampled);
+        self.truth.write(Signal::WorldParameters, &self.sampled);
     }
 
     fn check_finite(&self) -> Result<(), HandError> {
@@ -261,8 +321,9 @@ impl Hand for HandSim {
         }
         self.begin_step();
         let joints = &self.plan.parameters.joints;
-        let true_targets: Vec<f32> =
+        let mut true_targets: Vec<f32> =
             targets_rad.iter().zip(joints).map(|(target, joint)| target - joint.zero_offset_rad).collect();
+        self.meddle(&mut true_targets);
         self.delay.push(&true_targets);
         self.advance();
         self.write_truth(targets_rad);

@@ -14,7 +14,9 @@
 //! To add a physical effect: a field in [`WorldParameters`], the line that uses it here, a row in `randomization`.
 
 mod actuation;
+mod adversary;
 mod engine;
+mod forces;
 mod hand_sim;
 mod noise;
 mod parameters;
@@ -22,9 +24,13 @@ mod plan;
 mod sampler;
 mod scene;
 mod sensing;
+mod swap;
+mod tie;
 mod worlds;
 
+pub use adversary::AdversaryParameters;
 pub use engine::{ContactSummary, ContactTotals};
+pub use forces::ForceParameters;
 pub use hand_sim::HandSim;
 pub use parameters::{
     ActuationParameters, ContactParameters, GRAVITY_M_PER_SEC2, HandParameters, JointParameters, ObjectParameters,
@@ -33,4 +39,6 @@ pub use parameters::{
 pub use plan::{Disturbance, EpisodePlan, TimedDisturbance};
 pub use sampler::EpisodeSampler;
 pub use scene::{PhysicsSettings, SceneModel};
+pub use swap::ObjectSwap;
+pub use tie::FingerTie;
 pub use worlds::{HandWorlds, WorldsError, WorldsSettings};

@@ -14,3 +14,10 @@ pub(crate) fn of_effect(name: &str, noise_seed: u64) -> StreamRng {
 pub(crate) fn symmetric(rng: &mut StreamRng) -> f32 {
     rng.random_range(-1.0..=1.0)
 }
+
+/// A number from a standard normal distribution (Box and Muller 1958).
+pub(crate) fn normal(rng: &mut StreamRng) -> f32 {
+    // 1 - u is never zero, where the logarithm would be infinite.
+    let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
+    radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
+}

@@ -3,6 +3,8 @@
 //! Randomization decides these values, physics applies them. A plan can therefore be logged, replayed, compared
 //! and tested without either side knowing the other.
 
+use crate::adversary::AdversaryParameters;
+use crate::forces::ForceParameters;
 use crate::scene::SceneModel;
 use giraffe_robots::Region;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,12 @@ pub struct WorldParameters {
     /// What a tracker makes of the object's pose.
     #[serde(default)]
     pub tracking: TrackingParameters,
+    /// Random forces on the object.
+    #[serde(default)]
+    pub forces: ForceParameters,
+    /// A random network that meddles.
+    #[serde(default)]
+    pub adversary: AdversaryParameters,
 }
 
 /// One joint and its servo, absolute values. What a servo of a real hand adds to a spring with a torque limit is zero for
@@ -61,6 +69,9 @@ pub struct JointParameters {
     /// speed, 1 for a motor whose no-load speed is that limit, 2 for half that speed.
     #[serde(default)]
     pub torque_speed_slope: f32,
+    /// Share of each target that a random network decides, 0 to 1.
+    #[serde(default)]
+    pub adversary_share: f32,
 }
 
 /// The hand's links.
@@ -181,6 +192,7 @@ impl WorldParameters {
                 dead_band_rad: 0.0,
                 backlash_rad: 0.0,
                 torque_speed_slope: 0.0,
+                adversary_share: 0.0,
             })
             .collect();
         let friction = |region| scene.region_friction(region).max(object.friction);
@@ -200,6 +212,8 @@ impl WorldParameters {
             sensing: SensingParameters::default(),
             actuation: ActuationParameters::default(),
             tracking: TrackingParameters::default(),
+            forces: ForceParameters::default(),
+            adversary: AdversaryParameters::default(),
         }
     }
 }
@@ -227,6 +241,7 @@ impl Default for JointParameters {
             dead_band_rad: 0.0,
             backlash_rad: 0.0,
             torque_speed_slope: 0.0,
+            adversary_share: 0.0,
         }
     }
 }

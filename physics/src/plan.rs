@@ -1,7 +1,9 @@
 //! Everything random about an episode, as one plain value.
 
-use crate::parameters::{JointParameters, WorldParameters};
-use giraffe_robots::EpisodeStart;
+use crate::parameters::{JointParameters, ObjectParameters, WorldParameters};
+use crate::swap::ObjectSwap;
+use crate::tie::FingerTie;
+use giraffe_robots::{EpisodeStart, RobotModel};
 use serde::{Deserialize, Serialize};
 
 /// Something that happens to a world at a time during an episode.
@@ -36,6 +38,10 @@ pub enum Disturbance {
     },
     /// The policy's recurrent state is wiped (the world itself does not change).
     HiddenStateReset,
+    /// The object is replaced by another.
+    ObjectSwap(ObjectSwap),
+    /// A rubber band around two fingers.
+    FingerTie(FingerTie),
 }
 
 /// A disturbance and when it strikes.
@@ -63,6 +69,17 @@ pub struct EpisodePlan {
 }
 
 impl EpisodePlan {
+    /// Whether this hand has every finger that the plan ties.
+    ///
+    /// # Errors
+    /// Names the finger that it does not have.
+    pub fn check_fits(&self, robot: &RobotModel) -> Result<(), String> {
+        self.disturbances.iter().try_for_each(|timed| match &timed.disturbance {
+            Disturbance::FingerTie(tie) => tie.check_fits(robot),
+            _ => Ok(()),
+        })
+    }
+
     /// Whether every number can be: finite, and where physics asks for it, above zero. For plans from outside.
     ///
     /// # Errors
@@ -72,6 +89,12 @@ impl EpisodePlan {
         parameters.joints.iter().try_for_each(check_joint)?;
         check_bodies(parameters)?;
         check_way_to_and_fro(parameters)?;
+        check_meddling(parameters)?;
+        self.disturbances.iter().try_for_each(|timed| match &timed.disturbance {
+            Disturbance::ObjectSwap(swap) => swap.check(self.sampled.len()),
+            Disturbance::FingerTie(tie) => tie.check(),
+            _ => Ok(()),
+        })?;
         let start = &self.start;
         let tracking = &parameters.tracking;
         let loose = parameters.gravity_m_per_sec2.iter().chain(&parameters.object.center_of_mass_m);
@@ -90,6 +113,18 @@ impl EpisodePlan {
         });
         match jams.into_iter().find(|joint| *joint >= joint_count) {
             Some(joint) => Err(format!("a jam of joint {joint}, but there are {joint_count} joints")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ObjectParameters {
+    /// Whether there can be such an object.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        positive("object.mass_kg", self.mass_kg)?;
+        positive("object.size_scale", self.size_scale)?;
+        match self.center_of_mass_m.iter().find(|axis| !axis.is_finite()) {
+            Some(axis) => Err(format!("object.center_of_mass_m has {axis}, which must be a finite number")),
             None => Ok(()),
         }
     }
@@ -118,8 +153,7 @@ fn check_joint(joint: &JointParameters) -> Result<(), String> {
 fn check_bodies(parameters: &WorldParameters) -> Result<(), String> {
     positive("hand.link_mass_scale", parameters.hand.link_mass_scale)?;
     positive("hand.tip_size_scale", parameters.hand.tip_size_scale)?;
-    positive("object.mass_kg", parameters.object.mass_kg)?;
-    positive("object.size_scale", parameters.object.size_scale)?;
+    parameters.object.check()?;
     positive("contact.frequency_hz", parameters.contact.frequency_hz)?;
     between_zero_and(1e6, "contact.damping_ratio", parameters.contact.damping_ratio)?;
     between_zero_and(1.0, "contact.restitution", parameters.contact.restitution)?;
@@ -147,6 +181,21 @@ fn check_way_to_and_fro(parameters: &WorldParameters) -> Result<(), String> {
     }
     between_zero_and(1.0, "sensing.position_dropout", sensing.position_dropout)?;
     between_zero_and(1.0, "tracking.dropout", tracking.dropout)
+}
+
+/// What acts on hand and object without anybody asking.
+fn check_meddling(parameters: &WorldParameters) -> Result<(), String> {
+    let WorldParameters { forces, adversary, joints, .. } = parameters;
+    positive("forces.half_life_secs", forces.half_life_secs)?;
+    for (name, value) in [
+        ("forces.rate_hz", forces.rate_hz),
+        ("forces.acceleration_m_per_sec2", forces.acceleration_m_per_sec2),
+        ("forces.angular_acceleration_rad_per_sec2", forces.angular_acceleration_rad_per_sec2),
+        ("adversary.push_m_per_sec2", adversary.push_m_per_sec2),
+    ] {
+        between_zero_and(1e3, name, value)?;
+    }
+    joints.iter().try_for_each(|joint| between_zero_and(1.0, "a joint's adversary share", joint.adversary_share))
 }
 
 fn positive(name: &str, value: f32) -> Result<(), String> {
@@ -269,7 +318,7 @@ mod tests {
     fn what_cannot_be_is_named() {
         assert_eq!(plan().check(), Ok(()));
         type Spoil = fn(&mut WorldParameters);
-        let spoiled: [(&str, Spoil); 11] = [
+        let spoiled: [(&str, Spoil); 16] = [
             ("stiffness", |world| world.joints[3].stiffness_newton_m_per_rad = 0.0),
             ("position bias", |world| world.joints[3].position_bias_rad = f32::NAN),
             ("target bias", |world| world.joints[3].target_bias_rad = f32::INFINITY),
@@ -284,6 +333,11 @@ mod tests {
                 world.tracking = TrackingParameters { refresh_secs: f32::NAN, ..TrackingParameters::default() };
             }),
             ("tracking.dropout", |world| world.tracking.dropout = -0.1),
+            ("forces.rate_hz", |world| world.forces.rate_hz = -1.0),
+            ("forces.half_life_secs", |world| world.forces.half_life_secs = 0.0),
+            ("forces.acceleration_m_per_sec2", |world| world.forces.acceleration_m_per_sec2 = f32::NAN),
+            ("adversary.push_m_per_sec2", |world| world.adversary.push_m_per_sec2 = f32::INFINITY),
+            ("adversary share", |world| world.joints[3].adversary_share = 1.5),
             ("tracker's bias", |world| world.tracking.rotation_bias_rad[1] = f32::NAN),
         ];
         for (name, spoil) in spoiled {
@@ -292,5 +346,47 @@ mod tests {
             let problem = plan.check().expect_err(name);
             assert!(problem.contains(name), "{name} is not in: {problem}");
         }
+    }
+
+    #[test]
+    fn a_swap_or_a_tie_that_cannot_be_is_named() {
+        let swap = |change: fn(&mut ObjectSwap)| {
+            let parameters = plan().parameters.object;
+            let mut swap = ObjectSwap { object: None, parameters, friction_scale: 1.0, sampled: vec![(0, 0.7)] };
+            change(&mut swap);
+            Disturbance::ObjectSwap(swap)
+        };
+        let tie = |change: fn(&mut FingerTie)| {
+            let mut tie =
+                FingerTie { fingers: [0, 1], rest_length_m: 0.02, stiffness_newton_per_m: 50.0, duration_secs: 5.0 };
+            change(&mut tie);
+            Disturbance::FingerTie(tie)
+        };
+        let with = |disturbance| {
+            let disturbances = vec![TimedDisturbance { step: 3, disturbance }];
+            EpisodePlan { disturbances, ..plan() }
+        };
+        let robot = load_robot("leap-right").expect("the built-in hand");
+        for sound in [swap(|_| ()), swap(|swap| swap.object = Some("sphere".to_owned())), tie(|_| ())] {
+            assert_eq!((with(sound.clone()).check(), with(sound).check_fits(&robot)), (Ok(()), Ok(())));
+        }
+        for (part, disturbance) in [
+            ("sphere", swap(|swap| swap.object = Some("spere".to_owned()))),
+            ("object.mass_kg", swap(|swap| swap.parameters.mass_kg = 0.0)),
+            ("object.size_scale", swap(|swap| swap.parameters.size_scale = f32::NAN)),
+            ("object.center_of_mass_m", swap(|swap| swap.parameters.center_of_mass_m[1] = f32::INFINITY)),
+            ("friction_scale", swap(|swap| swap.friction_scale = 0.0)),
+            ("sampled value 1", swap(|swap| swap.sampled = vec![(1, 0.5)])),
+            ("sampled value 0 to NaN", swap(|swap| swap.sampled = vec![(0, f32::NAN)])),
+            ("to itself", tie(|tie| tie.fingers = [2, 2])),
+            ("rest_length_m", tie(|tie| tie.rest_length_m = -0.1)),
+            ("stiffness_newton_per_m", tie(|tie| tie.stiffness_newton_per_m = f32::NAN)),
+            ("duration_secs", tie(|tie| tie.duration_secs = f32::INFINITY)),
+        ] {
+            let problem = with(disturbance).check().expect_err(part);
+            assert!(problem.contains(part), "{part} is not in: {problem}");
+        }
+        let problem = with(tie(|tie| tie.fingers = [0, 4])).check_fits(&robot).expect_err("LEAP has four fingers");
+        assert!(problem.contains("fingertip 4") && problem.contains("has 4"), "{problem}");
     }
 }

@@ -56,6 +56,17 @@ impl HandJoint {
         link.joint().coords()[JointAxis::AngX as usize]
     }
 
+    /// The chain that this joint is in, and the place of the link that it moves.
+    pub fn link<'a>(&self, joints: &'a MultibodyJointSet) -> Option<(&'a Multibody, usize)> {
+        joints.get(self.handle)
+    }
+
+    /// The link that this joint moves.
+    pub fn link_body(&self, joints: &MultibodyJointSet) -> RigidBodyHandle {
+        let (multibody, link) = joints.get(self.handle).expect("joints live as long as their world");
+        multibody.link(link).expect("a link of this joint").rigid_body_handle()
+    }
+
     pub fn velocity(&self, joints: &MultibodyJointSet) -> f32 {
         let (multibody, link) = joints.get(self.handle).expect("joints live as long as their world");
         let link = multibody.link(link).expect("a link of this joint");

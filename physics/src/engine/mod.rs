@@ -3,6 +3,7 @@
 //! Everything a game engine would leave to defaults is set here on purpose: force-based motors with torque limits,
 //! the friction rule, contact softness, the length unit, no sleeping, no continuous collision detection.
 
+mod band;
 mod contact;
 mod convert;
 mod dispatch;
@@ -11,12 +12,14 @@ mod hand;
 mod object;
 mod round;
 mod shape;
+mod swap;
 mod tree;
 
-use crate::parameters::WorldParameters;
+use crate::parameters::{ObjectParameters, WorldParameters};
 use crate::scene::SceneModel;
+pub(crate) use band::Band;
 pub use contact::{ContactSummary, ContactTotals};
-use giraffe_robots::{EpisodeStart, ObjectPose};
+use giraffe_robots::{EpisodeStart, GeomShape, ObjectPose};
 use hand::HandJoint;
 use rapier3d::prelude::*;
 
@@ -50,11 +53,21 @@ pub(crate) struct Motor {
     pub limit_newton_m: f32,
 }
 
+/// What pushes the object from outside, palm frame: force per mass, and torque per inertia, at the centre of mass.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct ObjectPush {
+    pub m_per_sec2: [f32; 3],
+    pub rad_per_sec2: [f32; 3],
+}
+
 /// One simulated world. The palm frame is rapier's world frame.
 pub(crate) struct World {
     physics: PhysicsWorld,
     joints: Vec<HandJoint>,
     object: RigidBodyHandle,
+    bands: Vec<Band>,
+    /// Links with a force from a band.
+    pulled: Vec<RigidBodyHandle>,
 }
 
 impl World {
@@ -68,7 +81,7 @@ impl World {
         scene.robot().couple(&mut positions_rad);
         let joints = hand::insert(&mut physics, scene, parameters, &positions_rad);
         let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);
-        let mut world = Self { physics, joints, object };
+        let mut world = Self { physics, joints, object, bands: Vec::new(), pulled: Vec::new() };
         world.set_gravity(parameters.gravity_m_per_sec2);
         world
     }
@@ -93,8 +106,52 @@ impl World {
         self.physics.bodies[self.object].apply_impulse(Vector::from(newton_secs), true);
     }
 
+    /// Pushes the object, until it is told otherwise.
+    pub fn set_object_push(&mut self, push: &ObjectPush) {
+        let body = &mut self.physics.bodies[self.object];
+        body.reset_forces(true);
+        body.reset_torques(true);
+        let inertia = body.mass_properties().effective_angular_inertia();
+        body.add_force(Vector::from(push.m_per_sec2) * body.mass(), true);
+        body.add_torque(inertia * Vector::from(push.rad_per_sec2), true);
+    }
+
+    /// Puts another object in the place of this one, `lifted` along a direction out of the hand (see `swap`), with
+    /// friction against each shape of the hand times `friction_ratio`.
+    pub fn swap_object(
+        &mut self,
+        shape: &GeomShape,
+        parameters: &ObjectParameters,
+        friction_ratio: f32,
+        restitution: f32,
+        up: [f32; 3],
+    ) {
+        swap::replace(&mut self.physics, self.object, shape, parameters, restitution, Vector::from(up));
+        for (_, collider) in self.physics.colliders.iter_mut() {
+            let friction = collider.friction();
+            collider.set_friction(friction * friction_ratio);
+        }
+    }
+
+    /// The bands that pull from now on.
+    pub fn set_bands<'a>(&mut self, bands: impl Iterator<Item = &'a Band>) {
+        self.bands.clear();
+        self.bands.extend(bands.cloned());
+    }
+
+    fn pull_bands(&mut self) {
+        for link in self.pulled.drain(..) {
+            self.physics.bodies[link].reset_forces(true);
+            self.physics.bodies[link].reset_torques(true);
+        }
+        for band in &self.bands {
+            self.pulled.extend(band.pull(&mut self.physics, &self.joints));
+        }
+    }
+
     /// One physics step.
     pub fn step(&mut self) {
+        self.pull_bands();
         for joint in &self.joints {
             joint.wake_limits(&mut self.physics.multibody_joints);
         }

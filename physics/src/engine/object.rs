@@ -1,7 +1,7 @@
 //! The object: one free body of even density.
 
 use super::{convert, groups, shape};
-use crate::parameters::WorldParameters;
+use crate::parameters::{ObjectParameters, WorldParameters};
 use crate::scene::SceneModel;
 use giraffe_robots::GeomShape;
 use nalgebra::Isometry3;
@@ -13,28 +13,36 @@ pub(super) fn insert(
     parameters: &WorldParameters,
     palm_from_object: &Isometry3<f32>,
 ) -> RigidBodyHandle {
-    let object = &parameters.object;
-    let model_shape = &scene.object().shape;
-    let mass = MassProperties::new(
-        Vector::from(object.center_of_mass_m),
-        object.mass_kg,
-        Vector::from(even_inertia(model_shape, object.size_scale, object.mass_kg)),
-    );
+    let shape = &scene.object().shape;
     let body = RigidBodyBuilder::dynamic()
         .pose(convert::pose(palm_from_object))
-        .additional_mass_properties(mass)
+        .additional_mass_properties(mass(shape, &parameters.object))
         .can_sleep(false);
-    let collider = shape::collider(model_shape, object.size_scale, &Isometry3::identity())
-        .density(0.0)
-        .friction(0.0)
-        .friction_combine_rule(CoefficientCombineRule::Max)
-        .restitution(parameters.contact.restitution)
-        .restitution_combine_rule(CoefficientCombineRule::Max)
-        .collision_groups(groups::of_object());
+    let collider = collider(shape, parameters.object.size_scale, parameters.contact.restitution);
     let handle = physics.insert(body, collider).0;
     // Otherwise the mass is unknown until the first step, and a push before it would do nothing.
     physics.bodies[handle].recompute_mass_properties_from_colliders(&physics.colliders);
     handle
+}
+
+/// Mass, centre of mass and inertia of an object of this shape.
+pub(super) fn mass(shape: &GeomShape, object: &ObjectParameters) -> MassProperties {
+    MassProperties::new(
+        Vector::from(object.center_of_mass_m),
+        object.mass_kg,
+        Vector::from(even_inertia(shape, object.size_scale, object.mass_kg)),
+    )
+}
+
+/// What of an object of this shape collides. Its own friction is zero: `hand` says why.
+pub(super) fn collider(shape: &GeomShape, scale: f32, restitution: f32) -> ColliderBuilder {
+    shape::collider(shape, scale, &Isometry3::identity())
+        .density(0.0)
+        .friction(0.0)
+        .friction_combine_rule(CoefficientCombineRule::Max)
+        .restitution(restitution)
+        .restitution_combine_rule(CoefficientCombineRule::Max)
+        .collision_groups(groups::of_object())
 }
 
 /// Principal moments of a solid of even density about its centre, kg m2.

@@ -48,7 +48,8 @@ mod tests {
 
     fn duration_secs(disturbance: &Disturbance) -> f32 {
         match disturbance {
-            Disturbance::ObjectImpulse { .. } | Disturbance::HiddenStateReset => 0.0,
+            Disturbance::ObjectImpulse { .. } | Disturbance::HiddenStateReset | Disturbance::ObjectSwap(_) => 0.0,
+            Disturbance::FingerTie(tie) => tie.duration_secs,
             Disturbance::GravityTilt { duration_secs, .. }
             | Disturbance::JointJam { duration_secs, .. }
             | Disturbance::SignalLoss { duration_secs } => *duration_secs,

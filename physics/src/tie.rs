@@ -1,0 +1,82 @@
+//! A rubber band around two fingers, as `OpenAI` tied two fingers of its Shadow hand (2019, section 7.3).
+
+use crate::engine::Band;
+use giraffe_robots::RobotModel;
+use serde::{Deserialize, Serialize};
+
+/// A rubber band between the tips of two fingers: it pulls with stiffness * (length - rest length) while it is longer
+/// than at rest, and hangs loose otherwise. It touches nothing else and weighs nothing.
+///
+/// The physics steps of training resolve stiffnesses up to some 300 N/m on the built-in hands; a stiffer band acts as stiff
+/// as a step can bear.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FingerTie {
+    /// Indices of two fingertips of the description.
+    pub fingers: [usize; 2],
+    /// Length at which it does not pull, m.
+    pub rest_length_m: f32,
+    /// N/m. A household rubber band, doubled, has about 100.
+    pub stiffness_newton_per_m: f32,
+    /// How long, s.
+    pub duration_secs: f32,
+}
+
+impl FingerTie {
+    /// Whether every number can be.
+    ///
+    /// # Errors
+    /// Names what cannot be.
+    pub fn check(&self) -> Result<(), String> {
+        if self.fingers[0] == self.fingers[1] {
+            return Err(format!("a finger tie ties finger {} to itself; expected two fingers", self.fingers[0]));
+        }
+        for (name, value, most) in [
+            ("rest_length_m", self.rest_length_m, 1.0),
+            ("stiffness_newton_per_m", self.stiffness_newton_per_m, 1e4),
+            ("duration_secs", self.duration_secs, 1e6),
+        ] {
+            if !(0.0..=most).contains(&value) {
+                return Err(format!("a finger tie's {name} is {value}, which must be a number from 0 to {most}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a hand has these fingers.
+    ///
+    /// # Errors
+    /// Names the finger that it does not have.
+    pub fn check_fits(&self, robot: &RobotModel) -> Result<(), String> {
+        let count = robot.fingertips.len();
+        match self.fingers.iter().find(|finger| **finger >= count) {
+            Some(finger) => Err(format!("a finger tie of fingertip {finger}, but {} has {count}", robot.name)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The bands that are around fingers now.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ties {
+    /// Until which control step, and what.
+    bands: Vec<(u32, Band)>,
+}
+
+impl Ties {
+    /// Adds one. A hand without these fingers stays as it is.
+    pub fn tie(&mut self, robot: &RobotModel, tie: &FingerTie, until: u32) {
+        if tie.check_fits(robot).is_ok() {
+            let band = Band::between(robot, tie.fingers, tie.rest_length_m, tie.stiffness_newton_per_m);
+            self.bands.push((until, band));
+        }
+    }
+
+    /// Takes off those whose time is over at this control step.
+    pub fn untie(&mut self, step: u32) {
+        self.bands.retain(|(until, _)| step < *until);
+    }
+
+    pub fn bands(&self) -> impl Iterator<Item = &Band> {
+        self.bands.iter().map(|(_, band)| band)
+    }
+}
