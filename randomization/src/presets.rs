@@ -60,7 +60,9 @@ impl Preset {
     pub fn doc(self) -> &'static str {
         match self {
             Preset::None => "nothing varies: the description's own values",
-            Preset::Narrow => "what varies in wide, a quarter as far from nominal: to see whether something learns at all",
+            Preset::Narrow => {
+                "what varies in wide, a quarter as far from nominal: to see whether something learns at all"
+            }
             Preset::Wide => "the usual ranges of the parameters that published policies of this program learned with",
             Preset::Full => "every parameter in its usual range",
             Preset::Dactyl | Preset::Dextreme | Preset::Playground => self.published().map_or("", |it| it.doc),
@@ -233,13 +235,17 @@ mod tests {
             assert_eq!(Preset::find(preset.name()).unwrap(), preset);
             assert_eq!(toml::Value::try_from(preset).unwrap(), toml::Value::String(preset.name().to_owned()));
         }
-        for (name, meant) in [("wild", "wide"), ("dextrem", "dextreme"), ("Dactyl", "dactyl"), ("playgroud", "playground")]
+        for (name, meant) in
+            [("wild", "wide"), ("dextrem", "dextreme"), ("Dactyl", "dactyl"), ("playgroud", "playground")]
         {
             let error = Preset::find(name).unwrap_err().to_string();
             assert!(error.contains(&format!("did you mean \"{meant}\"?")) && error.contains(name), "{error}");
         }
         let error = Preset::find("zzz").unwrap_err().to_string();
-        assert!(!error.contains("did you mean") && error.contains("narrow") && error.contains("list presets"), "{error}");
+        assert!(
+            !error.contains("did you mean") && error.contains("narrow") && error.contains("list presets"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -103,7 +103,11 @@ pub static DEXTREME: Published = Published {
             fixed(0.008_66),
             "N(0, 0.005) at every step, in half of the worlds; here in all",
         ),
-        entry("sensing.position_bias", normal(0.0, 0.01), "N(0, 0.01), once per episode, in half of the worlds; here in all"),
+        entry(
+            "sensing.position_bias",
+            normal(0.0, 0.01),
+            "N(0, 0.01), once per episode, in half of the worlds; here in all",
+        ),
         entry("tracking.refresh", uniform(0.033, 0.1), "up to 2 steps of 33 ms left out"),
         entry("tracking.dropout", uniform(0.0, 0.3), "the last pose stays with a chance of up to 0.3 per step"),
         entry(
@@ -126,7 +130,11 @@ pub static PLAYGROUND: Published = Published {
         entry("hand.link_mass", uniform(0.9, 1.1), "x U(0.9, 1.1), each link for itself; here one factor for all"),
         entry("joint.stiffness", uniform(0.8, 1.2), "x U(0.8, 1.2), each joint for itself; here +-10 % between joints"),
         entry("joint.damping", uniform(0.8, 1.2), "x U(0.8, 1.2), each joint for itself; here +-10 % between joints"),
-        entry("joint.friction_loss", uniform(0.5, 2.0), "x U(0.5, 2), each joint for itself; here +-20 % between joints"),
+        entry(
+            "joint.friction_loss",
+            uniform(0.5, 2.0),
+            "x U(0.5, 2), each joint for itself; here +-20 % between joints",
+        ),
         entry("joint.armature", uniform(1.0, 1.05), "x U(1, 1.05)"),
         entry("joint.zero_offset", uniform(-0.05, 0.05), "+ U(-0.05, 0.05) on the reference angles"),
         entry("sensing.position_noise", fixed(0.05), "U(-0.05, 0.05) at every step"),
@@ -137,7 +145,5 @@ pub static PLAYGROUND: Published = Published {
             "N(0, 0.1) on each element of the quaternion, which turns by N(0, 0.2 rad) about each axis",
         ),
     ],
-    unmapped: &[
-        "pushes, as an option: changes of the object's speed by up to 3 m/s; here the scenario `push`",
-    ],
+    unmapped: &["pushes, as an option: changes of the object's speed by up to 3 m/s; here the scenario `push`"],
 };
