@@ -2,6 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::list::Kind;
+use crate::named_run::NamedRun;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use giraffe_robots::ROBOTS;
@@ -49,10 +50,18 @@ pub enum Command {
         after_help = "Examples:\n  giraffe compare-engines --out comparison\n  giraffe compare-engines --out try --quick --python venv/bin/python"
     )]
     CompareEngines(CompareArguments),
+    /// Measure several policies on the same worlds: a table, a picture, and how far seeds differ.
+    #[command(
+        after_help = "Example:\n  giraffe compare-policies --policy adr=runs/adr-1 --policy adr=runs/adr-2 --policy wide=runs/wide-1 --test none --test wide --test push --out comparison"
+    )]
+    ComparePolicies(ComparePoliciesArguments),
+    /// Draw what runs learned, and how far their ranges grew.
+    #[command(after_help = "Example:\n  giraffe plot adr=runs/adr-1 adr=runs/adr-2 wide=runs/wide-1 --out pictures")]
+    Plot(PlotArguments),
     /// Measure speed.
     #[command(after_help = "Example:\n  giraffe bench physics --json")]
     Bench(BenchArguments),
-    /// List robots, tasks, objects, randomized parameters, scenarios, drivers.
+    /// List robots, tasks, objects, randomized parameters, presets of their ranges, scenarios, drivers.
     #[command(after_help = "Example:\n  giraffe list parameters")]
     List(ListArguments),
 }
@@ -295,6 +304,57 @@ pub struct CompareArguments {
     #[arg(long)]
     pub quick: bool,
     /// Print report.json on standard output, too.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `compare-policies`.
+#[derive(Debug, Args)]
+pub struct ComparePoliciesArguments {
+    /// A run's folder or a policy file, with its name in the report; several with one name are summed up together.
+    #[arg(long = "policy", value_name = "NAME=RUN", required = true)]
+    pub policies: Vec<NamedRun>,
+    /// A test set: a preset (`none` is nominal physics), a scenario, or PRESET+SCENARIO; may be given many times
+    /// [default: none and wide].
+    #[arg(long = "test", value_name = "NAME")]
+    pub test_sets: Vec<String>,
+    /// Episodes of each policy on each test set.
+    #[arg(long, default_value_t = 200)]
+    pub episodes: usize,
+    /// Seed of the worlds. Never the same worlds as in training, whatever the number.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder of the report: report.md, report.json, policies.svg.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Reset the recurrent state before every step.
+    #[arg(long)]
+    pub memoryless: bool,
+    /// Threads; 0 for one per core. Never changes a result.
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+    /// Another hand of the same kinematics, or another object, than in training.
+    #[command(flatten)]
+    pub scene: SceneArguments,
+    /// A setting of the worlds, the same for all policies, such as `randomization.preset=narrow` for scenarios without a
+    /// preset; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Print report.json on standard output, too.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plot`.
+#[derive(Debug, Args)]
+pub struct PlotArguments {
+    /// A run's folder, or NAME=FOLDER; of several with one name the median is drawn, too.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<NamedRun>,
+    /// Folder of the pictures: learning.svg, and where ranges grow by themselves entropy.svg and ranges.svg.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
 }

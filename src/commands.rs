@@ -3,15 +3,18 @@
 use anyhow::{Context, Result, ensure};
 use giraffe::bench::{PhysicsBenchOptions, bench_physics};
 use giraffe::cli::{
-    BenchPhysicsArguments, BenchWhat, Command, CompareArguments, DeployArguments, DescribeArguments, EvaluateArguments,
-    ListArguments, QuickstartArguments, ServeArguments, TrainArguments,
+    BenchPhysicsArguments, BenchWhat, Command, CompareArguments, ComparePoliciesArguments, DeployArguments,
+    DescribeArguments, EvaluateArguments, ListArguments, PlotArguments, QuickstartArguments, ServeArguments,
+    TrainArguments,
 };
 use giraffe::compare::{CompareOptions, compare_engines};
+use giraffe::compare_policies::{PoliciesOptions, compare_policies, table};
 use giraffe::config::RunConfig;
 use giraffe::deploy::{DeployOptions, deploy};
 use giraffe::describe::describe;
 use giraffe::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
 use giraffe::list::{Style, list};
+use giraffe::plot::plot;
 use giraffe::progress::Display;
 use giraffe::quickstart::{QuickstartOptions, quickstart};
 use giraffe::report::score_table;
@@ -39,6 +42,8 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Serve(arguments) => run_serve(&arguments, &stop),
         Command::Describe(arguments) => run_describe(&arguments),
         Command::CompareEngines(arguments) => run_compare(&arguments, &stop),
+        Command::ComparePolicies(arguments) => run_compare_policies(&arguments, &stop),
+        Command::Plot(arguments) => run_plot(&arguments),
         Command::Bench(arguments) => match arguments.what {
             BenchWhat::Physics(arguments) => run_bench_physics(&arguments, &stop),
         },
@@ -278,6 +283,39 @@ fn run_compare(arguments: &CompareArguments, stop: &AtomicBool) -> Result<ExitCo
         println!("{}", report.summary());
     }
     eprintln!("the report is {}", options.out.join("report.md").display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_compare_policies(arguments: &ComparePoliciesArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
+    let asked = &arguments.test_sets;
+    let options = PoliciesOptions {
+        policies: arguments.policies.clone(),
+        settings: arguments.scene.over(&arguments.settings),
+        test_sets: if asked.is_empty() { vec!["none".to_owned(), "wide".to_owned()] } else { asked.clone() },
+        episodes: arguments.episodes,
+        seed: arguments.seed,
+        memoryless: arguments.memoryless,
+        thread_count: arguments.threads,
+        out: arguments.out.clone(),
+    };
+    let Some(report) = compare_policies(&options, stop)? else { return Ok(done(stop)) };
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        print!("{}", table(&report));
+    }
+    eprintln!("the report is {}", options.out.join("report.md").display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_plot(arguments: &PlotArguments) -> Result<ExitCode> {
+    let report = plot(&arguments.runs, &arguments.out)?;
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        report.pictures.iter().for_each(|picture| println!("{}", picture.display()));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,18 +12,20 @@
 //! | [`giraffe_bridge`] | safe exchange with a real hand |
 //!
 //! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`]; against another engine [`compare`],
-//! [`mod@bench`].
+//! [`mod@bench`]; of several runs [`compare_policies`], [`mod@plot`].
 
 mod adr_log;
 pub mod bench;
 pub mod cli;
 pub mod compare;
+pub mod compare_policies;
 pub mod config;
 pub mod deploy;
 pub mod describe;
 pub mod episode;
 pub mod evaluate;
 pub mod list;
+pub mod named_run;
 pub mod plot;
 pub mod progress;
 pub mod quickstart;

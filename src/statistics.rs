@@ -26,14 +26,30 @@ pub fn mean(samples: &[f64]) -> Estimate {
     Estimate { value, ci95: [value - half, value + half] }
 }
 
+/// The middle one of some numbers, or the mean of the two in the middle. NaN when there are none.
+pub fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        count if count % 2 == 1 => sorted[middle],
+        _ => 0.5 * (sorted[middle - 1] + sorted[middle]),
+    }
+}
+
 /// A fraction with Wilson's score interval (Wilson 1927), which stays inside [0, 1] and is honest at 0 and 1.
 pub fn fraction(successes: usize, trials: usize) -> Estimate {
-    const Z: f64 = 1.959_963_985;
-    let n = trials as f64;
     if trials == 0 {
         return Estimate { value: f64::NAN, ci95: [0.0, 1.0] };
     }
-    let p = successes as f64 / n;
+    wilson(successes as f64 / trials as f64, trials)
+}
+
+/// Wilson's interval around the fraction `p` of `trials` independent trials, above zero.
+pub fn wilson(p: f64, trials: usize) -> Estimate {
+    const Z: f64 = 1.959_963_985;
+    let n = trials as f64;
     let scale = 1.0 + Z * Z / n;
     let middle = (p + Z * Z / (2.0 * n)) / scale;
     let half = Z / scale * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
@@ -50,6 +66,14 @@ mod tests {
         let Estimate { value, ci95 } = mean(&[1.0, 2.0, 3.0, 4.0]);
         assert!((value - 2.5).abs() < 1e-12);
         assert!((ci95[1] - (2.5 + 3.182_446 * 1.290_994 / 2.0)).abs() < 1e-4, "{ci95:?}");
+    }
+
+    #[test]
+    fn the_median_is_the_one_in_the_middle() {
+        for (samples, expected) in [(&[3.0][..], 3.0), (&[9.0, 1.0, 2.0], 2.0), (&[4.0, 1.0, 2.0, 9.0], 3.0)] {
+            assert!((median(samples) - expected).abs() < 1e-12, "{samples:?}");
+        }
+        assert!(median(&[]).is_nan());
     }
 
     #[test]

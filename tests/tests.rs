@@ -9,5 +9,6 @@ mod cli;
 mod own_hand;
 mod rehearsal;
 mod resume;
+mod several_runs;
 mod support;
 mod tidy;

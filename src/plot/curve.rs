@@ -1,4 +1,4 @@
-//! Pictures of results.
+//! The picture that training leaves in a run's folder.
 
 use crate::train::MetricsRow;
 use anyhow::{Context, Result, anyhow};

@@ -1,0 +1,104 @@
+//! The worlds that policies are compared in.
+
+use anyhow::{Context as _, Result, bail};
+use giraffe_randomization::{NONE, Preset, RandomizationConfig, SCENARIOS, Scenario, find_scenario};
+use giraffe_robots::nearest_name;
+
+/// Ranges, and what happens during an episode.
+#[derive(Clone)]
+pub struct TestSet {
+    /// Its name, as it was asked for.
+    pub name: String,
+    /// What its worlds are drawn from.
+    pub randomization: RandomizationConfig,
+    /// What happens.
+    pub scenario: &'static Scenario,
+}
+
+/// The preset of this name.
+fn preset(name: &str) -> Option<Preset> {
+    toml::Value::String(name.to_owned()).try_into().ok()
+}
+
+fn preset_name(preset: Preset) -> String {
+    toml::Value::try_from(preset).ok().and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default()
+}
+
+impl TestSet {
+    /// The test set called `name`: a preset (`none` for nominal worlds, `wide`, ...), a scenario (in worlds from the ranges
+    /// of `configured`), or both as `PRESET+SCENARIO`. Exceptions from the preset in `configured` hold in all of them.
+    ///
+    /// # Errors
+    /// When there is neither.
+    pub fn find(name: &str, configured: &RandomizationConfig) -> Result<Self> {
+        let with = |preset: Preset, scenario| Self {
+            name: name.to_owned(),
+            randomization: RandomizationConfig { preset, preset_ranges: None, ..configured.clone() },
+            scenario,
+        };
+        if let Some((ranges, scenario)) = name.split_once('+') {
+            let preset = preset(ranges).with_context(|| unknown(ranges))?;
+            return Ok(with(preset, find_scenario(scenario)?));
+        }
+        if let Some(preset) = preset(name) {
+            return Ok(with(preset, &NONE));
+        }
+        match SCENARIOS.iter().find(|scenario| scenario.name == name) {
+            Some(scenario) => Ok(with(configured.preset, scenario)),
+            None => bail!("{}", unknown(name)),
+        }
+    }
+
+    /// What its worlds are, in words.
+    pub fn worlds(&self) -> String {
+        let RandomizationConfig { preset, ranges, .. } = &self.randomization;
+        let mut text = match preset {
+            Preset::None => "nominal physics".to_owned(),
+            preset => format!("physics from the preset `{}`", preset_name(*preset)),
+        };
+        if !ranges.is_empty() {
+            let names: Vec<&str> = ranges.rows().map(|(row, _)| row.name).collect();
+            text += &format!(", but {} as set", names.join(", "));
+        }
+        if self.scenario.name != NONE.name {
+            text += &format!("; `{}`: {}", self.scenario.name, self.scenario.doc);
+        }
+        text
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let presets = Preset::ALL.map(preset_name);
+    // `none` is both; the preset is meant.
+    let scenarios = SCENARIOS.iter().map(|scenario| scenario.name).filter(|name| *name != NONE.name);
+    let known = presets.iter().map(String::as_str).chain(scenarios);
+    let suggestion =
+        nearest_name(name, known.clone()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    let known: Vec<&str> = known.collect();
+    format!(
+        "no test set is called {name}{suggestion}; expected a preset, a scenario or PRESET+SCENARIO of these: {}",
+        known.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_set_is_a_preset_a_scenario_or_both() {
+        let configured = RandomizationConfig { preset: Preset::Narrow, ..RandomizationConfig::default() };
+        let found = |name: &str| {
+            let set = TestSet::find(name, &configured).expect(name);
+            (set.randomization.preset, set.scenario.name)
+        };
+        assert_eq!(found("none"), (Preset::None, "none"));
+        assert_eq!(found("wide"), (Preset::Wide, "none"));
+        assert_eq!(found("push"), (Preset::Narrow, "push"));
+        assert_eq!(found("wide+tilt"), (Preset::Wide, "tilt"));
+        for (wrong, part) in [("wied", "wide"), ("pusch", "push"), ("wiide+push", "wide"), ("wide+pusch", "push")] {
+            let error = TestSet::find(wrong, &configured).err().expect(wrong).to_string();
+            assert!(error.contains("did you mean") && error.contains(part), "{error}");
+        }
+    }
+}
