@@ -5,7 +5,7 @@
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, PhysicsSettings, SceneModel, WorldsSettings};
 use giraffe_policy::PpoConfig;
-use giraffe_randomization::{AdrMonitor, AdrRanges, FixedRanges, NONE, RandomizationConfig, Scenario};
+use giraffe_randomization::{AdrMonitor, AdrRanges, FixedRanges, NONE, RandomizationConfig, RangeConfig, Scenario};
 use giraffe_robots::{ImportReport, SeedTree, Task, find_object, find_task, load_robot_with_report, nearest_name};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -90,6 +90,24 @@ impl RunConfig {
         config.ppo.validate(config.worlds.world_count)?;
         config.randomization.adr.validate().context("the configuration")?;
         Ok(config)
+    }
+
+    /// As it stands in a run's folder: everything, one range a line.
+    ///
+    /// # Errors
+    /// When it cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        let mut plain = self.clone();
+        let ranges = std::mem::take(&mut plain.randomization.ranges);
+        let preset_ranges = plain.randomization.preset_ranges.as_mut().map(std::mem::take);
+        let mut text = toml::to_string_pretty(&plain).context("writing down the configuration")?;
+        for (section, ranges) in [("ranges", Some(ranges)), (PRESET_RANGES, preset_ranges)] {
+            let lines =
+                ranges.iter().flat_map(RangeConfig::rows).map(|(row, range)| format!("\"{}\" = {range}\n", row.name));
+            let header = format!("[randomization.{section}]\n");
+            text = text.replacen(&header, &(header.clone() + &lines.collect::<String>()), 1);
+        }
+        Ok(text)
     }
 
     fn check_counts(&self) -> Result<()> {

@@ -73,8 +73,7 @@ impl Training {
         let config = RunConfig { randomization: config.randomization.pinned(), ..config };
         let (parts, worlds, learner, adr) = build(&config, device)?;
         let folder = RunFolder::create(out)?;
-        let text = toml::to_string_pretty(&config).context("writing down the configuration")?;
-        folder.write("config.toml", text.as_bytes())?;
+        folder.write("config.toml", config.to_toml()?.as_bytes())?;
         folder.write("schema.txt", format!("{}\n", worlds.schema()).as_bytes())?;
         Self::assemble(config, folder, (parts, worlds, learner, adr), RunProgress::default())
     }

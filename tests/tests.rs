@@ -7,6 +7,7 @@ mod abroad;
 mod catalogue;
 mod cli;
 mod own_hand;
+mod own_ranges;
 mod rehearsal;
 mod resume;
 mod several_runs;

@@ -9,5 +9,6 @@ mod golden;
 mod hand;
 mod handshake;
 mod link;
+mod protocol_text;
 mod watchdog;
 mod wire;
