@@ -80,6 +80,11 @@ pub static DACTYL: Published = Published {
         "noise, dropouts and marker placement of motion-captured fingertips: a policy here reads joint angles",
         "backlash: a slack of N(calibrated, 0.1) in units of its own model, which is not an angle",
         "time step: 8 ms plus an exponential time",
+        "joint limits: + N(0, 0.15) rad",
+        "action noise: 5 % of the range of actions, new at every step, and 1.5 % once per episode, as sum and as factor; \
+         their range of actions is another than here",
+        "random forces on the object: a chance of logU(0.1 %, 10 %) per step, N(0, 1 m/s2) times its mass, fading by 0.99 \
+         per 80 ms",
     ],
 };
 
@@ -101,12 +106,12 @@ pub static DEXTREME: Published = Published {
         entry(
             "sensing.position_noise",
             fixed(0.008_66),
-            "N(0, 0.005) at every step, in half of the worlds; here in all",
+            "N(0, 0.005) at every step, in half of the worlds; here in all, as rad",
         ),
         entry(
             "sensing.position_bias",
             normal(0.0, 0.01),
-            "N(0, 0.01), once per episode, in half of the worlds; here in all",
+            "N(0, 0.01), once per episode, in half of the worlds; here in all, as rad",
         ),
         entry("tracking.refresh", uniform(0.033, 0.1), "up to 2 steps of 33 ms left out"),
         entry("tracking.dropout", uniform(0.0, 0.3), "the last pose stays with a chance of up to 0.3 per step"),
@@ -116,7 +121,14 @@ pub static DEXTREME: Published = Published {
             "the last command stays for a step of 33 ms with a chance of up to 0.3; here as late in the mean",
         ),
     ],
-    unmapped: &["the noise of joint angles is in the scale of its observations; here it is read as rad"],
+    unmapped: &[
+        "joint limits: + N(0, 0.01) rad",
+        "action noise: N(0, 0.05) at every step and N(0, 0.02) once per episode, of the range of actions, which is another \
+         than here",
+        "random forces on the object: a chance of logU(0.1 %, 10 %) per step, 2 m/s2 times its mass, fading by 0.99 per \
+         80 ms",
+        "a random network that decides a share U(0, 1) of the action, present with a chance of 0.15",
+    ],
 };
 
 /// Google DeepMind, MuJoCo Playground (2025): `domain_randomize` and `default_config` of its LEAP hand's tasks.

@@ -125,7 +125,7 @@ const BALL_M: f32 = 0.004;
 /// How far that ball moves in a quarter of a second without gravity, m, let go before one face of a fingertip's shape: the
 /// gap is a quarter of the half size that the shape has by its description.
 fn moved_m(scene: &Arc<SceneModel>, palm_from_tip: Isometry3<f32>, tip: &GeomModel, face: usize, size: f32) -> f32 {
-    let (axis, sign) = (face / 2, if face % 2 == 0 { 1.0 } else { -1.0 });
+    let (axis, sign) = (face / 2, if face.is_multiple_of(2) { 1.0 } else { -1.0 });
     let mut away = Vector3::zeros();
     away[axis] = sign * (1.25 * half_size_m(&tip.shape)[axis] + BALL_M);
     let start = palm_from_tip * Translation3::from(away);
