@@ -8,6 +8,10 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
+/// Physics allocates some seventy small pieces of memory per control step and world: 6 % faster with this allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a mistake of the user or the world ends with.
 const EXIT_MISTAKE: u8 = 2;
 
