@@ -22,6 +22,7 @@ pub use contact::{ContactSummary, ContactTotals};
 use giraffe_robots::{EpisodeStart, GeomShape, ObjectPose};
 use hand::HandJoint;
 use rapier3d::prelude::*;
+use std::cell::RefCell;
 
 /// Length that rapier's tolerances are scaled by: its defaults suit objects of a metre, ours measure 70 mm.
 const LENGTH_UNIT_M: f32 = 0.1;
@@ -42,7 +43,7 @@ pub(crate) struct ObjectState {
 /// What one servo does during a physics step:
 /// torque = stiffness * (target - angle) + damping * (target velocity - velocity), up to the limit either way.
 ///
-/// It is evaluated at the end of the step (implicitly), so that it may be as stiff as it likes.
+/// It is evaluated later in the step than it is set (implicitly; see `hand`), so that it may be as stiff as it likes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Motor {
     /// In the joint's true frame.
@@ -155,7 +156,7 @@ impl World {
         for joint in &self.joints {
             joint.wake_limits(&mut self.physics.multibody_joints);
         }
-        self.physics.step();
+        step(&mut self.physics);
     }
 
     /// True joint angles, rad.
@@ -186,6 +187,33 @@ impl World {
     pub fn object_contacts(&self) -> ContactSummary {
         contact::summarize(&self.physics, self.object)
     }
+}
+
+thread_local! {
+    /// What rapier notes down while it steps, and has no more use for afterwards. All worlds of a thread share it, so
+    /// that it stays in the processor's nearest memory from world to world.
+    static SCRATCH: RefCell<PhysicsPipeline> = RefCell::new(PhysicsPipeline::new());
+}
+
+/// [`PhysicsWorld::step`], with the thread's scratch instead of the world's own.
+fn step(physics: &mut PhysicsWorld) {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.step(
+            physics.gravity,
+            &physics.integration_parameters,
+            &mut physics.islands,
+            &mut physics.broad_phase,
+            &mut physics.narrow_phase,
+            &mut physics.bodies,
+            &mut physics.colliders,
+            &mut physics.impulse_joints,
+            &mut physics.multibody_joints,
+            &mut physics.soft_bodies,
+            &mut physics.ccd_solver,
+            &(),
+            &(),
+        );
+    });
 }
 
 fn integration_parameters(scene: &SceneModel, parameters: &WorldParameters) -> IntegrationParameters {

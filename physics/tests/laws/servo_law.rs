@@ -131,11 +131,14 @@ fn over_damped_step(inertia: f32, damping: f32, stiffness: f32, secs: f32) -> f3
     1.0 - (b * (-a * secs).exp() - a * (-b * secs).exp()) / (b - a)
 }
 
-/// The same oscillator after `steps` backward Euler steps:
-/// v' = (v + h k (1 - q) / I) / (1 + h d / I + h^2 k / I), q' = q + h v'.
-fn backward_euler_step(inertia: f32, damping: f32, stiffness: f32, step_secs: f32, steps: u32) -> f32 {
+/// Where in a step the engine evaluates a servo's spring: 0.5 would be its middle, 1 its end.
+const SPRING_AT: f32 = 0.7;
+
+/// The same oscillator after `steps` steps with the damping at the end of each and the spring at [`SPRING_AT`]:
+/// v' = (v + h k (1 - q) / I) / (1 + h d / I + s h^2 k / I), q' = q + h v'.
+fn implicit_step(inertia: f32, damping: f32, stiffness: f32, step_secs: f32, steps: u32) -> f32 {
     let (mut angle, mut speed) = (0.0, 0.0);
-    let slowed = 1.0 + step_secs * (damping + step_secs * stiffness) / inertia;
+    let slowed = 1.0 + step_secs * (damping + SPRING_AT * step_secs * stiffness) / inertia;
     for _ in 0..steps {
         speed = (speed + step_secs * stiffness * (1.0 - angle) / inertia) / slowed;
         angle += step_secs * speed;
@@ -143,8 +146,8 @@ fn backward_euler_step(inertia: f32, damping: f32, stiffness: f32, step_secs: f3
     angle
 }
 
-/// The numbers of a LEAP servo. At the training step the implicit spring arrives late, by exactly what backward Euler
-/// is late.
+/// The numbers of a LEAP servo. At the training step the fast beginning of the jump is a little off, by exactly what the
+/// difference equation is off.
 #[test]
 fn a_damped_servo_follows_a_jump_as_its_differential_equation_says() {
     let (armature, damping, stiffness) = (1.5e-3, 0.2, 3.0);
@@ -160,13 +163,14 @@ fn a_damped_servo_follows_a_jump_as_its_differential_equation_says() {
             machine.step(&[0.2]);
             let angle = machine.angle() / 0.2;
             let steps = (machine.secs() / clock.part_secs()).round() as u32;
-            let discrete = backward_euler_step(inertia, damping, stiffness, clock.part_secs(), steps);
+            let discrete = implicit_step(inertia, damping, stiffness, clock.part_secs(), steps);
             worst = worst.max((angle - over_damped_step(inertia, damping, stiffness, machine.secs())).abs());
             worst_discrete = worst_discrete.max((angle - discrete).abs());
         }
         println!("LAW step response dt {}: {worst:.2e}, {worst_discrete:.2e} of the jump", clock.part_secs());
         assert!(worst_discrete < 1e-5, "{worst_discrete} of the jump, dt = {}", clock.part_secs());
-        assert!(clock.part_secs() > 0.001 || worst < 0.01, "{worst} of the jump, dt = {}", clock.part_secs());
+        let allowed = if clock.part_secs() > 0.001 { 0.03 } else { 0.005 };
+        assert!(worst < allowed, "{worst} of the jump, dt = {}", clock.part_secs());
         machine.hold(0.2, 2.0);
         assert!((machine.angle() - 0.2).abs() < 1e-5, "ends at {}", machine.angle());
     }
