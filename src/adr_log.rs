@@ -1,5 +1,6 @@
 //! What automatic domain randomization came to, in the folder of a run.
 
+use crate::episode_log::EpisodeLog;
 use crate::run_folder::{RunFolder, RunProgress};
 use anyhow::{Context, Result, bail};
 use giraffe_randomization::{AdrMonitor, AdrReport};
@@ -13,11 +14,12 @@ const FILE: &str = "adr.jsonl";
 /// Iterations between lines: ranges move slowly, and a line is long.
 const EVERY: u64 = 10;
 
-/// Writes `adr.jsonl`.
+/// Writes `adr.jsonl` and `episodes.jsonl`.
 #[derive(Debug)]
 pub struct AdrLog {
     monitor: AdrMonitor,
     file: File,
+    episodes: EpisodeLog,
 }
 
 /// One line of it.
@@ -65,7 +67,9 @@ impl AdrLog {
         };
         std::fs::write(&path, kept).with_context(|| format!("writing {}", path.display()))?;
         let file = OpenOptions::new().append(true).open(&path);
-        Ok(Self { monitor, file: file.with_context(|| format!("opening {}", path.display()))? })
+        let file = file.with_context(|| format!("opening {}", path.display()))?;
+        let episodes = EpisodeLog::open(monitor.clone(), folder, iteration)?;
+        Ok(Self { monitor, file, episodes })
     }
 
     /// Entropy of the ranges now, nats per dimension.
@@ -73,9 +77,15 @@ impl AdrLog {
         self.monitor.report().entropy_nats
     }
 
-    /// Writes a line now and then.
+    /// Everything is on the disk afterwards: what a checkpoint builds on.
+    pub fn sync(&self) -> Result<()> {
+        self.episodes.sync()
+    }
+
+    /// Writes down what was planned, and how ranges stand now and then.
     pub fn log(&mut self, progress: &RunProgress) -> Result<()> {
         let RunProgress { iteration, control_steps, train_seconds } = *progress;
+        self.episodes.log(iteration)?;
         if !iteration.is_multiple_of(EVERY) {
             return Ok(());
         }

@@ -52,9 +52,14 @@ pub enum Command {
     CompareEngines(CompareArguments),
     /// Measure several policies on the same worlds: a table, a picture, and how far seeds differ.
     #[command(
-        after_help = "Example:\n  giraffe compare-policies --policy adr=runs/adr-1 --policy adr=runs/adr-2 --policy wide=runs/wide-1 --test none --test wide --test push --out comparison"
+        after_help = "Example:\n  giraffe compare-policies --policy adr=runs/adr-1 --policy wide=runs/wide-1 --out comparison"
     )]
     ComparePolicies(ComparePoliciesArguments),
+    /// Plan one episode of a run again, exactly, and let the policy live through it.
+    #[command(
+        after_help = "Examples:\n  giraffe replay runs/mine --seed 1 --world 17 --scenario push --out episode\n  giraffe replay runs/mine --training --world 3 --episode 40"
+    )]
+    Replay(ReplayArguments),
     /// Draw what runs learned, and how far their ranges grew.
     #[command(after_help = "Example:\n  giraffe plot adr=runs/adr-1 adr=runs/adr-2 wide=runs/wide-1 --out pictures")]
     Plot(PlotArguments),
@@ -341,6 +346,48 @@ pub struct ComparePoliciesArguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
     /// Print report.json on standard output, too.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// Folder of a run; for an episode of an evaluation a policy file will do.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// An episode that the run was trained in, instead of one of `giraffe evaluate`. The plan is that of then; what is
+    /// lived through is what the run's policy does with it now, without exploring.
+    #[arg(long, conflicts_with_all = ["seed", "scenario", "robot", "object", "settings"])]
+    pub training: bool,
+    /// Seed of the evaluation, as with `giraffe evaluate`.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The world. `giraffe evaluate` has one for each of its episodes.
+    #[arg(long)]
+    pub world: u64,
+    /// The episode in that world. `giraffe evaluate` has only the first, 0.
+    #[arg(long, default_value_t = 0)]
+    pub episode: u64,
+    /// What happened during the evaluation: a name from `giraffe list scenarios`.
+    #[arg(long, default_value = "none")]
+    pub scenario: String,
+    /// Reset the recurrent state before every step.
+    #[arg(long)]
+    pub memoryless: bool,
+    /// Only say what was planned.
+    #[arg(long)]
+    pub plan_only: bool,
+    /// Folder for plan.json, episode.csv and episode.svg.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The hand and object of the evaluation, where they were others than in training.
+    #[command(flatten)]
+    pub scene: SceneArguments,
+    /// A setting that was changed in the evaluation, such as `randomization.preset=none`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
 }

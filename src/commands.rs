@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use giraffe::bench::{PhysicsBenchOptions, bench_physics};
 use giraffe::cli::{
     BenchPhysicsArguments, BenchWhat, Command, CompareArguments, ComparePoliciesArguments, DeployArguments,
-    DescribeArguments, EvaluateArguments, ListArguments, PlotArguments, QuickstartArguments, ServeArguments,
-    TrainArguments,
+    DescribeArguments, EvaluateArguments, ListArguments, PlotArguments, QuickstartArguments, ReplayArguments,
+    ServeArguments, TrainArguments,
 };
 use giraffe::compare::{CompareOptions, compare_engines};
 use giraffe::compare_policies::{PoliciesOptions, compare_policies, table};
@@ -17,6 +17,7 @@ use giraffe::list::{Style, list};
 use giraffe::plot::plot;
 use giraffe::progress::Display;
 use giraffe::quickstart::{QuickstartOptions, quickstart};
+use giraffe::replay::{Episodes, ReplayOptions, replay, text};
 use giraffe::report::score_table;
 use giraffe::serve::{ServeOptions, serve};
 use giraffe::train::{Budget, Training};
@@ -43,6 +44,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Describe(arguments) => run_describe(&arguments),
         Command::CompareEngines(arguments) => run_compare(&arguments, &stop),
         Command::ComparePolicies(arguments) => run_compare_policies(&arguments, &stop),
+        Command::Replay(arguments) => run_replay(&arguments, &stop),
         Command::Plot(arguments) => run_plot(&arguments),
         Command::Bench(arguments) => match arguments.what {
             BenchWhat::Physics(arguments) => run_bench_physics(&arguments, &stop),
@@ -307,6 +309,31 @@ fn run_compare_policies(arguments: &ComparePoliciesArguments, stop: &AtomicBool)
     }
     eprintln!("the report is {}", options.out.join("report.md").display());
     Ok(ExitCode::SUCCESS)
+}
+
+fn run_replay(arguments: &ReplayArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    let episodes = match arguments.training {
+        true => Episodes::Training,
+        false => Episodes::Evaluation { seed: arguments.seed, scenario: find_scenario(&arguments.scenario)? },
+    };
+    let options = ReplayOptions {
+        run: arguments.run.clone(),
+        episodes,
+        world: arguments.world,
+        episode: arguments.episode,
+        settings: arguments.scene.over(&arguments.settings),
+        memoryless: arguments.memoryless,
+        live: !arguments.plan_only,
+        out: arguments.out.clone(),
+    };
+    let report = replay(&options, stop)?;
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        print!("{}", text(&report));
+        report.files.iter().for_each(|file| println!("{}", file.display()));
+    }
+    Ok(done(stop))
 }
 
 fn run_plot(arguments: &PlotArguments) -> Result<ExitCode> {

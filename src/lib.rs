@@ -12,7 +12,8 @@
 //! | [`giraffe_bridge`] | safe exchange with a real hand |
 //!
 //! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`]; against another engine [`compare`],
-//! [`mod@bench`]; of several runs [`compare_policies`], [`mod@plot`].
+//! [`mod@bench`]; of several runs [`compare_policies`], [`mod@plot`]; of one
+//! episode [`mod@replay`].
 
 mod adr_log;
 pub mod bench;
@@ -23,12 +24,14 @@ pub mod config;
 pub mod deploy;
 pub mod describe;
 pub mod episode;
+mod episode_log;
 pub mod evaluate;
 pub mod list;
 pub mod named_run;
 pub mod plot;
 pub mod progress;
 pub mod quickstart;
+pub mod replay;
 pub mod report;
 pub mod run_folder;
 pub mod serve;

@@ -148,6 +148,7 @@ impl Training {
 
     /// Writes a checkpoint, and the policy as it is.
     fn save(&self) -> Result<()> {
+        self.adr.as_ref().map_or(Ok(()), AdrLog::sync)?;
         self.folder.save_checkpoint(self.progress, |dir| {
             self.learner.save(dir)?;
             std::fs::write(dir.join(WORLDS_FILE), self.worlds.save())?;

@@ -9,6 +9,7 @@ mod cli;
 mod own_hand;
 mod own_ranges;
 mod rehearsal;
+mod replay;
 mod resume;
 mod several_runs;
 mod support;

@@ -39,7 +39,8 @@ mod table;
 mod test_scene;
 
 pub use adr::{
-    AdrConfig, AdrMonitor, AdrRangeReport, AdrRanges, AdrReport, AdrSideReport, ENTROPY_WIDTH_FLOOR, Side, entropy_nats,
+    AdrConfig, AdrHistory, AdrMonitor, AdrMove, AdrPlanned, AdrRangeReport, AdrRanges, AdrReport, AdrSideReport,
+    ENTROPY_WIDTH_FLOOR, Side, entropy_nats,
 };
 pub use distribution::Distribution;
 pub use effect::{Direction, Effect, Observable, ObservableDefinition};

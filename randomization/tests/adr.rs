@@ -423,6 +423,44 @@ fn a_run_continued_from_a_checkpoint_is_the_run_that_was_never_stopped() {
 }
 
 #[test]
+fn any_episode_of_a_run_can_be_planned_again_from_its_history() {
+    let adr = wide(&alone());
+    let start: Vec<f64> = adr.monitor().report().sides.iter().map(|side| side.reach).collect();
+    adr.monitor().record();
+    let mut run = Runner::new(adr, 64);
+    let (mut moves, mut planned) = (Vec::new(), Vec::new());
+    for tick in 0..300 {
+        // As a run does that is killed and continued now and then.
+        if tick % 100 == 99 {
+            let saved = run.adr.save();
+            run.adr.restore(&saved).expect("its own state");
+        }
+        run.tick(capricious);
+        let history = run.adr.monitor().take_history();
+        moves.extend(history.moves);
+        let running = |world: u64| run.running[world as usize].1.clone();
+        planned.extend(history.planned.into_iter().map(|at| (at, running(at.world))));
+    }
+    assert!(moves.len() > 20 && planned.len() > 6000, "{} moves, {} episodes", moves.len(), planned.len());
+    let mut replay = wide(&alone());
+    for (at, plan) in planned.iter().step_by(7) {
+        let mut reaches = start.clone();
+        moves
+            .iter()
+            .filter(|moved| moved.move_count <= at.move_count)
+            .for_each(|moved| reaches[moved.side] = moved.reach);
+        replay.set_reaches(&reaches).expect("as many as there are");
+        assert!(replay.plan(at.world, at.episode) == *plan, "{at:?}");
+    }
+    let error = replay.set_reaches(&start[1..]).expect_err("one is missing").to_string();
+    assert!(error.contains("another table"), "{error}");
+    // Who does not ask pays nothing.
+    let mut silent = Runner::new(wide(&alone()), 64);
+    silent.ticks(10, capricious);
+    assert!(silent.adr.monitor().take_history().planned.is_empty());
+}
+
+#[test]
 fn a_state_of_another_table_is_refused_in_one_message() {
     let saved = |ranges: &RangeConfig, config: &AdrConfig, seed| adr_of(seed, ranges, config).save();
     let all = Preset::Wide.ranges();

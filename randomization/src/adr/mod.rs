@@ -29,15 +29,18 @@
 //! | `space.rs` | rows, groups and sides, and what a reach means for a row |
 //! | `state.rs` | what was learned: reaches, buffers, what is in flight; saved and restored |
 //! | `ranges.rs` | [`AdrRanges`], who draws an episode |
+//! | `history.rs` | what must be written down so that any episode can be planned again |
 //! | `report.rs` | how things stand, for logs and people; entropy |
 
 mod config;
+mod history;
 mod ranges;
 mod report;
 mod space;
 mod state;
 
 pub use config::AdrConfig;
+pub use history::{AdrHistory, AdrMove, AdrPlanned};
 pub use ranges::{AdrMonitor, AdrRanges};
 pub use report::{AdrRangeReport, AdrReport, AdrSideReport, ENTROPY_WIDTH_FLOOR, entropy_nats};
 pub use space::Side;

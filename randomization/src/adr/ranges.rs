@@ -1,6 +1,7 @@
 //! Who draws an episode under automatic domain randomization.
 
 use super::config::AdrConfig;
+use super::history::AdrHistory;
 use super::report::AdrReport;
 use super::space::{Side, Space};
 use super::state::{self, Finished, Rules, State};
@@ -43,6 +44,18 @@ impl AdrMonitor {
     /// How things stand.
     pub fn report(&self) -> AdrReport {
         AdrReport::new(&self.space, &self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on, everything is remembered until [`AdrMonitor::take_history`] fetches it.
+    pub fn record(&self) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.history.get_or_insert_default();
+    }
+
+    /// What happened since the last time; nothing when nobody asked to [`AdrMonitor::record`] it.
+    pub fn take_history(&self) -> AdrHistory {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.history.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }
 
@@ -92,6 +105,26 @@ impl AdrRanges {
     pub fn tested(&self, world: u64, episode: u64) -> Option<(&str, Side)> {
         let side = &self.space.sides[self.tested_side(world, episode)?];
         Some((&side.group, side.side))
+    }
+
+    /// Puts every boundary where it was at some time, in the order of [`AdrReport::sides`]: what is planned then is what
+    /// was planned at that time.
+    ///
+    /// # Errors
+    /// When there are not as many reaches as boundaries, or one is not a finite number.
+    pub fn set_reaches(&mut self, reaches: &[f64]) -> Result<(), RandomizationError> {
+        let count = self.space.sides.len();
+        if reaches.len() != count {
+            let difference = format!("it has {} boundaries, here there are {count}", reaches.len());
+            return Err(RandomizationError::AdrStateOfAnotherTable { difference });
+        }
+        if let Some(reach) = reaches.iter().find(|reach| !reach.is_finite()) {
+            let problem = format!("{reach} is no reach of a boundary");
+            return Err(RandomizationError::UnreadableAdrState { problem });
+        }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.sides.iter_mut().zip(reaches).for_each(|(side, reach)| side.reach = *reach);
+        Ok(())
     }
 
     fn tested_side(&self, world: u64, episode: u64) -> Option<usize> {
@@ -163,8 +196,10 @@ impl EpisodeSampler for AdrRanges {
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
-        let restored = state::restore(saved, &self.space, self.seeds.root()).map_err(|error| error.to_string())?;
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = restored;
+        let mut restored = state::restore(saved, &self.space, self.seeds.root()).map_err(|error| error.to_string())?;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        restored.history = state.history.is_some().then(AdrHistory::default);
+        *state = restored;
         Ok(())
     }
 }

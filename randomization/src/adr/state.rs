@@ -1,5 +1,6 @@
 //! What was learned so far: how far each side reaches, the results it waits with, and what is in flight.
 
+use super::history::{AdrHistory, AdrMove, AdrPlanned};
 use super::space::Space;
 use crate::error::RandomizationError;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub(super) struct State {
     /// By world: the episode that runs there, and `move_count` when it was planned.
     in_flight: BTreeMap<u64, Flight>,
     pub counts: Counts,
+    /// What happened since somebody asked last, if anybody asks. In no checkpoint: who asks writes it down before.
+    #[serde(skip)]
+    pub history: Option<AdrHistory>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +87,7 @@ impl State {
             move_count: 0,
             in_flight: BTreeMap::new(),
             counts: Counts::default(),
+            history: None,
         }
     }
 
@@ -96,16 +101,20 @@ impl State {
                 self.counts.boundary += 1;
                 self.count(side, finished, space, rules);
             }
-            self.in_flight.insert(finished.world, Flight { episode: finished.episode + 1, planned_at });
+            let (world, episode) = (finished.world, finished.episode + 1);
+            self.in_flight.insert(world, Flight { episode, planned_at });
+            if let Some(history) = &mut self.history {
+                history.planned.push(AdrPlanned { world, episode, move_count: planned_at });
+            }
         }
     }
 
-    fn count(&mut self, side: usize, finished: Finished, space: &Space, rules: &Rules) {
+    fn count(&mut self, index: usize, finished: Finished, space: &Space, rules: &Rules) {
         // Of an episode that nobody remembers being planned it is only sure that it was planned after the start.
         let flight = self.in_flight.get(&finished.world).filter(|flight| flight.episode == finished.episode);
         let planned_at = flight.map_or(0, |flight| flight.planned_at);
-        let max_reach = space.sides[side].max_reach;
-        let side = &mut self.sides[side];
+        let max_reach = space.sides[index].max_reach;
+        let side = &mut self.sides[index];
         match finished.rate {
             None => self.counts.cut_short += 1,
             Some(_) if planned_at < side.moved_at => self.counts.stale += 1,
@@ -114,6 +123,9 @@ impl State {
                 if side.decide(max_reach, rules) {
                     self.move_count += 1;
                     side.moved_at = self.move_count;
+                    if let Some(history) = &mut self.history {
+                        history.moves.push(AdrMove { move_count: self.move_count, side: index, reach: side.reach });
+                    }
                 }
             }
         }

@@ -1,0 +1,75 @@
+//! An episode in words and numbers.
+
+use super::{ReplayReport, Step};
+use giraffe_physics::TimedDisturbance;
+use std::fmt::Write as _;
+
+/// Everything that was planned and what came of it, for people.
+pub fn text(report: &ReplayReport) -> String {
+    let ReplayReport { run, kind, seed, world, episode, scenario, .. } = report;
+    let mut text = format!("{run}, {kind}, seed {seed}, world {world}, episode {episode}, scenario {scenario}\n");
+    if let Some(ranges) = &report.ranges {
+        let tested = ranges.tested.as_ref().map_or_else(
+            || "no boundary is tested".to_owned(),
+            |(group, side)| format!("the {} boundary of {group} is tested", format!("{side:?}").to_lowercase()),
+        );
+        let _ = writeln!(text, "ranges after {} moves; {tested}", ranges.move_count);
+    }
+    let _ = writeln!(text, "\n{} parameters", report.parameters.len());
+    for parameter in &report.parameters {
+        let value = format!("{} {}", rounded(parameter.value), parameter.unit);
+        let _ = writeln!(text, "  {:<32}{value:<22} nominal {}", parameter.name, rounded(parameter.nominal));
+    }
+    let _ = writeln!(text, "\n{} events", report.plan.disturbances.len());
+    for timed in &report.plan.disturbances {
+        let _ = writeln!(text, "  {:>7.2} s  {}", f64::from(timed.step) * report.period_secs, event(timed));
+    }
+    if let Some(outcome) = &report.outcome {
+        let _ = writeln!(
+            text,
+            "\n{:.3} rad/s ({:.2} rad), {} after {:.2} s, {} control steps",
+            outcome.rotation_rate_rad_per_sec,
+            outcome.rotation_rad,
+            if outcome.dropped { "dropped" } else { "not dropped" },
+            outcome.secs,
+            outcome.step_count
+        );
+    }
+    text
+}
+
+/// As in the plan's JSON: its name and its numbers.
+fn event(timed: &TimedDisturbance) -> String {
+    let value = serde_json::to_value(&timed.disturbance).unwrap_or_default();
+    match &value {
+        serde_json::Value::Object(one) => {
+            one.iter().map(|(name, numbers)| format!("{name} {numbers}")).collect::<Vec<_>>().join(", ")
+        }
+        serde_json::Value::String(name) => name.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Five digits, no tail of zeros.
+fn rounded(value: f32) -> String {
+    let digits = format!("{value:.4e}");
+    digits.parse::<f32>().map_or(digits, |value| value.to_string())
+}
+
+/// One line per control step. Rotations are quaternions, angles rad, lengths m in the palm frame.
+pub fn csv(steps: &[Step], joints: &[&str]) -> String {
+    let mut text = "step,secs,rotation_rad,x_m,y_m,z_m,qx,qy,qz,qw".to_owned();
+    for (kind, joint) in ["target", "sensed"].iter().flat_map(|kind| joints.iter().map(move |joint| (kind, joint))) {
+        let _ = write!(text, ",{kind}_{}_rad", joint.replace([',', '"'], "_"));
+    }
+    text.push('\n');
+    for (index, step) in steps.iter().enumerate() {
+        let _ = write!(text, "{},{:.6},{}", index + 1, step.secs, step.rotation_rad);
+        let pose = step.pose.position_m.iter().chain(step.pose.palm_from_object.coords.iter());
+        for number in pose.chain(&step.targets_rad).chain(&step.sensed_rad) {
+            let _ = write!(text, ",{number}");
+        }
+        text.push('\n');
+    }
+    text
+}
