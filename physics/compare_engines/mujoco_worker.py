@@ -112,9 +112,9 @@ class World:
             self.data.qpos[self.free + 3:self.free + 7] = start["object_wxyz"]
 
     def touching(self):
-        """Points that carry force, their normal forces added up, the deepest overlap, and how many regions touch."""
+        """Points that carry force, their normal forces added up, the deepest overlap, and how many regions and shapes touch."""
         model, data, wrench = self.model, self.data, np.zeros(6)
-        points, force, deepest, regions = 0, 0.0, 0.0, set()
+        points, force, deepest, regions, shapes = 0, 0.0, 0.0, set(), set()
         pairs, gaps = data.contact.geom, data.contact.dist
         for index in np.nonzero((pairs == self.geom).any(axis=1))[0]:
             mujoco.mj_contactForce(model, data, index, wrench)
@@ -122,7 +122,8 @@ class World:
                 points, force, deepest = points + 1, force + wrench[0], max(deepest, -gaps[index])
                 other = pairs[index][0] if pairs[index][1] == self.geom else pairs[index][1]
                 regions.add(int(self.region[other]))
-        return [points, float(force), float(deepest), len(regions)]
+                shapes.add(int(other))
+        return [points, float(force), float(deepest), len(regions), len(shapes)]
 
     def overlap(self, start):
         """How deep the object stands inside the hand at a start, m."""

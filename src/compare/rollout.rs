@@ -81,6 +81,8 @@ pub struct ObjectSample {
     pub penetration_m: f64,
     /// How many of tips, links and palm touch it.
     pub touching_regions: u32,
+    /// How many of the hand's shapes touch it.
+    pub touching_shapes: u32,
 }
 
 /// A trace as the worker writes it.
@@ -88,7 +90,7 @@ pub struct ObjectSample {
 struct WrittenTrace {
     joints_rad: Vec<Vec<f64>>,
     object: Vec<[f64; 8]>,
-    contacts: Vec<(u32, f64, f64, u32)>,
+    contacts: Vec<(u32, f64, f64, u32, u32)>,
     diverged: bool,
 }
 
@@ -230,6 +232,7 @@ pub fn in_rapier(setup: &Setup, scene: &Arc<SceneModel>, rollout: &Rollout) -> R
             normal_force_newton: f64::from(total.normal_force_newton),
             penetration_m: f64::from(total.deepest_penetration_m),
             touching_regions: regions.iter().filter(|region| region.point_count > 0).count() as u32,
+            touching_shapes: total.shape_count,
         });
         if (sim.object_pose().position_m - start.position_m).norm() > LOST_M {
             break;
@@ -249,7 +252,7 @@ pub fn in_mujoco(worker: &mut Worker, setup: &Setup, rollout: &Rollout) -> Resul
         "do": "rollout", "start": written_start(&rollout.plan), "targets_rad": rollout.targets_rad,
         "gravity": gravity, "impulses": impulses, "record_joints": true, "stop_m": LOST_M,
     }))?;
-    let sample = |(place, contact): (&[f64; 8], &(u32, f64, f64, u32))| {
+    let sample = |(place, contact): (&[f64; 8], &(u32, f64, f64, u32, u32))| {
         let [x, y, z, w, i, j, k, speed] = *place;
         ObjectSample {
             pose: ObjectPose {
@@ -261,6 +264,7 @@ pub fn in_mujoco(worker: &mut Worker, setup: &Setup, rollout: &Rollout) -> Resul
             normal_force_newton: contact.1,
             penetration_m: contact.2,
             touching_regions: contact.3,
+            touching_shapes: contact.4,
         }
     };
     let object = written.object.iter().zip(&written.contacts).map(sample).collect();

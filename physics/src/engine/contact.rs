@@ -9,6 +9,8 @@ use rapier3d::prelude::*;
 pub struct ContactTotals {
     /// Points that carried a force in the last physics step. Shapes that are merely near do not count.
     pub point_count: u32,
+    /// Shapes of the hand with at least one such point.
+    pub shape_count: u32,
     /// Sum of the normal forces at these points, averaged over the last physics step, N.
     pub normal_force_newton: f32,
     /// How deep the shapes overlap now at the deepest of these points, along its normal, m. Zero where none overlap.
@@ -19,6 +21,7 @@ impl ContactTotals {
     fn and(self, other: Self) -> Self {
         Self {
             point_count: self.point_count + other.point_count,
+            shape_count: self.shape_count + other.shape_count,
             normal_force_newton: self.normal_force_newton + other.normal_force_newton,
             deepest_penetration_m: self.deepest_penetration_m.max(other.deepest_penetration_m),
         }
@@ -67,11 +70,18 @@ pub(super) fn mark(region: Region) -> u128 {
 
 pub(super) fn summarize(physics: &PhysicsWorld, object: RigidBodyHandle) -> ContactSummary {
     let mut summary = ContactSummary::default();
+    // An object of several shapes may touch one of the hand's with more than one of them.
+    let mut counted: Vec<ColliderHandle> = Vec::new();
     for &handle in physics.bodies[object].colliders() {
         for pair in physics.narrow_phase.contact_pairs_with(handle) {
             let other = if pair.collider1 == handle { pair.collider2 } else { pair.collider1 };
             if let Some(totals) = summary.of_region(physics.colliders[other].user_data) {
-                *totals = totals.and(of_pair(physics, pair));
+                let mut pair = of_pair(physics, pair);
+                if pair.point_count > 0 && !counted.contains(&other) {
+                    pair.shape_count = 1;
+                    counted.push(other);
+                }
+                *totals = totals.and(pair);
             }
         }
     }
@@ -92,6 +102,7 @@ fn of_pair(physics: &PhysicsWorld, pair: &ContactPair) -> ContactTotals {
             let apart_m = (*at2 * point.local_p2 - *at1 * point.local_p1).dot(normal);
             totals = totals.and(ContactTotals {
                 point_count: 1,
+                shape_count: 0,
                 normal_force_newton: point.data.impulse / dt,
                 deepest_penetration_m: (-apart_m).max(0.0),
             });
