@@ -61,7 +61,8 @@ impl SimDriver {
             let reason = format!("the plan is for {planned} joints, this hand has {joint_count}");
             return Err(DriverError::new(attempted, reason));
         }
-        plan.check().map_err(|reason| DriverError::new(attempted, reason))?;
+        let fits = plan.check().and_then(|()| plan.check_fits(self.parts.scene.robot()));
+        fits.map_err(|reason| DriverError::new(attempted, reason))?;
         self.sim = HandSim::new(Arc::clone(&self.parts.scene), plan);
         self.begin()
     }

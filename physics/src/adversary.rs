@@ -1,12 +1,12 @@
-//! A random network that meddles: the "random network adversary" of `OpenAI`'s Rubik's cube (2019, appendix B).
+//! A random network that meddles: the "random network adversary" of OpenAI's Rubik's cube (2019, appendix B).
 //!
 //! At every control step a small network with random weights, new in each episode, looks at the hand and the object, asks
 //! for a target of its own for every joint, and pushes the object. What it wants depends on the state, as wind and jitter do
-//! not: that makes it a dynamics that nobody imagined, rather than one more noise. `OpenAI` found such networks at least as
+//! not: that makes it a dynamics that nobody imagined, rather than one more noise. OpenAI found such networks at least as
 //! good as adversaries that are trained.
 //!
 //! It costs about 49,000 multiplications per control step for a hand of 16 joints (fewer, since what a layer switched off is
-//! skipped), and 0.2 MB per world. `OpenAI`'s 265 units a layer would cost six times as much, for a function that is no
+//! skipped), and 0.2 MB per world. OpenAI's 265 units a layer would cost six times as much, for a function that is no
 //! more random.
 
 use crate::noise;
@@ -212,7 +212,7 @@ mod tests {
         let bench = bench(0.3, 1.0);
         assert_eq!(bench.acts(1, 0.0), bench.acts(1, 0.0));
         assert_ne!(bench.acts(1, 0.0).0, bench.acts(2, 0.0).0);
-        assert_ne!(bench.acts(1, 0.0).1, bench.acts(2, 0.0).1);
+        assert_ne!(bench.acts(1, 0.0).1.to_vec(), bench.acts(2, 0.0).1.to_vec());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// How the object is pushed about: a force and a torque that are drawn anew at random times and fade in between.
 ///
 /// Each component is normal, in the palm frame. Both are given per mass and inertia, so that light objects are not thrown
-/// and heavy ones not left alone. This is the law of `OpenAI`'s Dactyl (2018, appendix C.2), `DeXtreme` (2022) and HORA
+/// and heavy ones not left alone. This is the law of OpenAI's Dactyl (2018, appendix C.2), DeXtreme (2022) and HORA
 /// (2022), with times in seconds instead of control steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ForceParameters {

@@ -1,4 +1,4 @@
-//! A rubber band around two fingers, as `OpenAI` tied two fingers of its Shadow hand (2019, section 7.3).
+//! A rubber band around two fingers, as OpenAI tied two fingers of its Shadow hand (2019, section 7.3).
 
 use crate::engine::Band;
 use giraffe_robots::RobotModel;
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 /// A rubber band between the tips of two fingers: it pulls with stiffness * (length - rest length) while it is longer
 /// than at rest, and hangs loose otherwise. It touches nothing else and weighs nothing.
 ///
-/// The physics steps of training resolve stiffnesses up to some 300 N/m on the built-in hands; a stiffer band acts as stiff
-/// as a step can bear.
+/// A force that holds for a whole physics step swings up where a band is too stiff for that step. So at the step of
+/// training a band of more than some 300 N/m, on a stretched finger of a LEAP hand, acts as stiff as the step can bear.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FingerTie {
     /// Indices of two fingertips of the description.
     pub fingers: [usize; 2],
     /// Length at which it does not pull, m.
     pub rest_length_m: f32,
-    /// N/m. A household rubber band, doubled, has about 100.
+    /// N/m. A household rubber band has some 50, wound around several times a few hundred.
     pub stiffness_newton_per_m: f32,
     /// How long, s.
     pub duration_secs: f32,

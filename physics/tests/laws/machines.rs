@@ -3,8 +3,8 @@
 use crate::support;
 use giraffe_physics::{EpisodePlan, HandSim, PhysicsSettings, SceneModel};
 use giraffe_robots::{
-    BodyModel, GeomModel, GeomShape, Hand, JointModel, Limits, OBJECTS, ObjectModel, Region, RobotModel, Signal,
-    SignalFrame, load_robot,
+    BodyModel, FingertipModel, GeomModel, GeomShape, Hand, JointModel, Limits, OBJECTS, ObjectModel, Region,
+    RobotModel, Signal, SignalFrame, load_robot,
 };
 use nalgebra::{Isometry3, Point3, UnitQuaternion, UnitVector3, Vector3};
 use std::sync::Arc;
@@ -142,6 +142,27 @@ pub fn hinge(clock: Clock, change: impl Fn(&mut EpisodePlan)) -> Machine {
     chain(1, clock, change)
 }
 
+/// Distance of the hinges of a [`pair`].
+pub const PAIR_APART_M: f32 = 0.1;
+
+/// Two weightless links side by side, stretched along x, each turning about z on a hinge of its own; their ends are
+/// fingertips. A positive angle moves a tip towards +y, and the second link is the one there.
+pub fn pair(clock: Clock, change: impl Fn(&mut EpisodePlan)) -> Machine {
+    let links = [0, 1].map(|index: usize| {
+        let (mut body, joint) = link(index, Vector3::z_axis());
+        body.parent = Some(0);
+        body.parent_from_body = Isometry3::translation(0.0, PAIR_APART_M * index as f32, 0.0);
+        (body, joint)
+    });
+    let tip =
+        |body| FingertipModel { name: format!("tip_{body}"), body, point_m: Point3::new(LINK_LENGTH_M, 0.0, 0.0) };
+    build_with_tips(Vec::new(), links.to_vec(), vec![tip(1), tip(2)], OBJECTS[0].clone(), clock, |plan| {
+        plan.parameters.gravity_m_per_sec2 = [0.0; 3];
+        plan.start.palm_from_object = Isometry3::translation(5.0, 0.0, 0.0);
+        change(plan);
+    })
+}
+
 /// A servo without torque.
 pub fn limp(plan: &mut EpisodePlan) {
     plan.parameters.joints.iter_mut().for_each(|joint| joint.effort_limit_newton_m = 0.0);
@@ -268,6 +289,17 @@ fn build(
     clock: Clock,
     change: impl Fn(&mut EpisodePlan),
 ) -> Machine {
+    build_with_tips(base_geoms, links, Vec::new(), object, clock, change)
+}
+
+fn build_with_tips(
+    base_geoms: Vec<GeomModel>,
+    links: Vec<(BodyModel, JointModel)>,
+    fingertips: Vec<FingertipModel>,
+    object: ObjectModel,
+    clock: Clock,
+    change: impl Fn(&mut EpisodePlan),
+) -> Machine {
     let mut robot = template();
     let base = BodyModel { geoms: base_geoms, ..robot.bodies[0].clone() };
     let (bodies, joints): (Vec<BodyModel>, Vec<JointModel>) = links.into_iter().unzip();
@@ -275,7 +307,7 @@ fn build(
     robot.home_rad = vec![0.0; joints.len()];
     robot.joints = joints;
     robot.couplings.clear();
-    robot.fingertips.clear();
+    robot.fingertips = fingertips;
     robot.contact_excludes.clear();
     let scene = clock.scene(robot, object);
     let mut plan = support::plan(&scene);

@@ -13,9 +13,12 @@ mod energy;
 mod falling;
 mod friction;
 mod machines;
+mod meddling;
 mod pendulum;
 mod resting;
 mod same_bits;
 mod servo_law;
+mod swaps;
 #[path = "../support/mod.rs"]
 mod support;
+mod ties;
