@@ -24,9 +24,14 @@ fn is_flaw(name: &str) -> bool {
     name.starts_with("tracking.") || name == "actuation.bias" || flaws.contains(&name) || more.contains(&name)
 }
 
+/// The random network adversary's.
+fn is_adversary(name: &str) -> bool {
+    name.starts_with("adversary.")
+}
+
 /// The usual ranges, with the rows that `keep` does not name at their nominal values: the columns stay the same.
 fn ranges(keep: impl Fn(&str) -> bool) -> RangeConfig {
-    let mut ranges = Preset::Wide.ranges();
+    let mut ranges = Preset::Full.ranges();
     for row in PARAMETERS.iter().filter(|row| !keep(row.name)) {
         ranges.set(row.name, Distribution::Fixed(row.nominal)).expect("nominal values are inside the bounds");
     }
@@ -75,7 +80,9 @@ fn main() {
     let mut environments = [
         Environment::new("nominal", &scene, &ranges(|_| false)),
         Environment::new("flaws of servos and sensors", &scene, &ranges(is_flaw)),
-        Environment::new("all but these flaws", &scene, &ranges(|name| !is_flaw(name))),
+        Environment::new("all but these flaws", &scene, &ranges(|name| !is_flaw(name) && !is_adversary(name))),
+        Environment::new("all rows but the adversary", &scene, &ranges(|name| !is_adversary(name))),
+        Environment::new("the adversary alone", &scene, &ranges(is_adversary)),
         Environment::new("all rows", &scene, &ranges(|_| true)),
     ];
     for _ in 0..=rounds {

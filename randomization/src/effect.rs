@@ -77,6 +77,12 @@ pub enum Observable {
     TrackedTurnError,
     /// Of an object that falls.
     TrackedLag,
+    /// Of a weightless object.
+    Drift,
+    /// Of a weightless object.
+    Jostle,
+    /// Of a weightless object.
+    RandomSpin,
 }
 
 /// What an [`Observable`] is.
@@ -90,6 +96,9 @@ pub struct ObservableDefinition {
     /// no effect worth the name.
     pub noise: f32,
 }
+
+/// Two orientations 50 ms apart.
+const SPIN_NOISE_RAD_PER_SEC: f32 = TURN_NOISE_RAD * std::f32::consts::SQRT_2 / 0.05;
 
 /// A 12-bit encoder's step of 1.5 mrad, spread evenly: 1.5 / sqrt(12).
 const ANGLE_NOISE_RAD: f32 = 0.000_44;
@@ -105,6 +114,7 @@ impl Observable {
     pub fn definition(self) -> ObservableDefinition {
         let place = |doc| ObservableDefinition { doc, unit: "m", noise: PLACE_NOISE_M };
         let turn = |doc| ObservableDefinition { doc, unit: "rad", noise: TURN_NOISE_RAD };
+        let speed = |doc| ObservableDefinition { doc, unit: "m/s", noise: SPEED_NOISE_M_PER_SEC };
         let angle = |doc| ObservableDefinition { doc, unit: "rad", noise: ANGLE_NOISE_RAD };
         match self {
             Self::KickSpeed => ObservableDefinition {
@@ -133,6 +143,15 @@ impl Observable {
             Self::FollowingError => angle("distance of the joints from targets that move at 1 rad/s"),
             Self::TrackedPlaceError => place("distance of the tracked from the true place of an object at rest"),
             Self::TrackedTurnError => turn("angle between the tracked and the true orientation of an object at rest"),
+            Self::Drift => speed("mean speed of a weightless object"),
+            Self::Jostle => {
+                speed("change of the velocity of a weightless object from step to step, under random forces of 5 m/s2")
+            }
+            Self::RandomSpin => ObservableDefinition {
+                doc: "spin of a weightless object after 1 s",
+                unit: "rad/s",
+                noise: SPIN_NOISE_RAD_PER_SEC,
+            },
             Self::TrackedLag => place("distance of the tracked from the true place of a falling object"),
         }
     }

@@ -4,8 +4,8 @@ use crate::distribution::Distribution;
 use crate::parameter::RandomizedParameter;
 use crate::ranges::RangeConfig;
 use crate::scenario::{EpisodeOutline, Scenario};
-use crate::scenarios::NONE;
-use giraffe_physics::{EpisodePlan, EpisodeSampler, SceneModel, WorldParameters};
+use crate::scenarios::{NONE, tell_columns};
+use giraffe_physics::{Disturbance, EpisodePlan, EpisodeSampler, SceneModel, WorldParameters};
 use giraffe_robots::{NamedLimits, SeedTree, Stream, Task};
 use rand::RngExt;
 use std::sync::Arc;
@@ -67,12 +67,20 @@ impl EpisodeSampler for FixedRanges {
             let mut rng = row.seeds.stream(Stream::Parameters, world, episode);
             row.parameter.draw(row.distribution, &mut parameters, &mut rng)
         };
-        let sampled = self.rows.iter().map(draw).collect();
+        let sampled: Vec<f32> = self.rows.iter().map(draw).collect();
         let outline = EpisodeOutline { scene: &self.scene, step_count: self.task.episode_step_count() };
+        let mut disturbances = self.scenario.disturbances(&outline, &mut stream(Stream::Disturbance));
+        let columns: Vec<(&str, f32)> =
+            self.rows.iter().map(|row| row.parameter.name).zip(sampled.iter().copied()).collect();
+        for timed in &mut disturbances {
+            if let Disturbance::ObjectSwap(swap) = &mut timed.disturbance {
+                tell_columns(swap, &columns, &self.nominal.object);
+            }
+        }
         EpisodePlan {
             sampled,
             start: self.task.start(self.scene.robot(), &mut stream(Stream::Start)),
-            disturbances: self.scenario.disturbances(&outline, &mut stream(Stream::Disturbance)),
+            disturbances,
             noise_seed: stream(Stream::Sensing).random(),
             parameters,
         }
@@ -260,6 +268,25 @@ mod tests {
             quadrants[usize::from(x > 0.0) + 2 * usize::from(y > 0.0)] += 1;
         }
         assert!(quadrants.iter().all(|count| (400..600).contains(count)), "{quadrants:?}");
+    }
+
+    #[test]
+    fn after_a_swap_the_columns_of_the_object_say_what_is_in_the_hand_now() {
+        let sampler = full(3).with_scenario(find_scenario("swap").unwrap());
+        let plan = sampler.plan(2, 5);
+        assert_eq!(plan.check(), Ok(()));
+        let Disturbance::ObjectSwap(swap) = &plan.disturbances[0].disturbance else { panic!("a swap") };
+        let says = |name: &str| {
+            let column = sampler.rows.iter().position(|row| row.parameter.name == name).unwrap();
+            let told = swap.sampled.iter().find(|(told, _)| *told as usize == column);
+            (plan.sampled[column], told.map(|(_, value)| *value))
+        };
+        assert_eq!(says("object.mass").1, Some(swap.parameters.mass_kg / test_scene::nominal().object.mass_kg));
+        assert_eq!(says("object.size").1, Some(swap.parameters.size_scale));
+        assert_eq!(says("object.center_of_mass_x").1, Some(0.0));
+        let (drawn, told) = says("contact.friction");
+        assert_eq!(told, Some(drawn * swap.friction_scale));
+        assert_eq!(says("joint.stiffness").1, None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use giraffe_physics::{PhysicsSettings, SceneModel, WorldParameters};
 use giraffe_robots::{
-    BodyModel, ControlSpec, GeomModel, GeomShape, HoldAt, JointModel, Limits, OBJECTS, Region, RobotModel, SafetySpec,
+    BodyModel, ControlSpec, FingertipModel, GeomModel, GeomShape, HoldAt, JointModel, Limits, OBJECTS, Region, RobotModel, SafetySpec,
     Task,
 };
 use nalgebra::{Isometry3, Point3, UnitQuaternion, Vector3};
@@ -27,7 +27,7 @@ pub fn scene() -> Arc<SceneModel> {
         ],
         joints: vec![joint("root", 1), joint("end", 2)],
         couplings: Vec::new(),
-        fingertips: Vec::new(),
+        fingertips: vec![fingertip("index", 1), fingertip("middle", 2)],
         contact_excludes: Vec::new(),
         control: ControlSpec { period_secs: 0.05 },
         home_rad: vec![0.3, 0.4],
@@ -65,6 +65,10 @@ fn body(name: &str, parent: Option<usize>, region: Region) -> BodyModel {
             friction: 0.2 + 0.2 * parent.map_or(0.0, |parent| 1.0 + parent as f32),
         }],
     }
+}
+
+fn fingertip(name: &str, body: usize) -> FingertipModel {
+    FingertipModel { name: name.to_owned(), body, point_m: Point3::origin() }
 }
 
 fn joint(name: &str, body: usize) -> JointModel {

@@ -57,6 +57,8 @@ impl Default for AdrConfig {
                 group(&["sensing.*"]),
                 group(&["tracking.*"]),
                 group(&["actuation.*"]),
+                group(&["force.*"]),
+                group(&["adversary.*"]),
             ],
         }
     }

@@ -2,6 +2,7 @@
 
 mod actuation;
 mod contact;
+mod forces;
 mod gravity;
 mod hand;
 mod object;
@@ -14,8 +15,16 @@ use crate::error::{RandomizationError, suggestion};
 use crate::parameter::RandomizedParameter;
 use giraffe_robots::Limits;
 
-const GROUPS: &[&[RandomizedParameter]] =
-    &[object::ROWS, contact::ROWS, hand::ROWS, gravity::ROWS, sensing::ROWS, actuation::ROWS, tracking::ROWS];
+const GROUPS: &[&[RandomizedParameter]] = &[
+    object::ROWS,
+    contact::ROWS,
+    hand::ROWS,
+    gravity::ROWS,
+    sensing::ROWS,
+    actuation::ROWS,
+    tracking::ROWS,
+    forces::ROWS,
+];
 
 static ALL: [RandomizedParameter; count(GROUPS)] = concatenated(GROUPS);
 

@@ -4,17 +4,28 @@ mod amnesia;
 mod blackout;
 mod jam;
 mod push;
+mod swap;
+mod tie;
 mod tilt;
 
 use crate::error::{RandomizationError, suggestion};
 use crate::scenario::Scenario;
+pub(crate) use swap::tell_columns;
 
 /// Nothing happens.
 pub static NONE: Scenario = Scenario { name: "none", doc: "nothing happens", timeline: |_, _| Vec::new() };
 
 /// Every scenario, by name.
-pub static SCENARIOS: &[&Scenario] =
-    &[&NONE, &push::PUSH, &tilt::TILT, &jam::JAM, &blackout::BLACKOUT, &amnesia::AMNESIA];
+pub static SCENARIOS: &[&Scenario] = &[
+    &NONE,
+    &push::PUSH,
+    &tilt::TILT,
+    &jam::JAM,
+    &blackout::BLACKOUT,
+    &amnesia::AMNESIA,
+    &swap::SWAP,
+    &tie::TIE,
+];
 
 /// The scenario of this name.
 ///
@@ -33,9 +44,10 @@ mod tests {
     use super::*;
     use crate::scenario::EpisodeOutline;
     use crate::test_scene;
-    use giraffe_physics::{Disturbance, TimedDisturbance};
-    use giraffe_robots::{SeedTree, Stream};
+    use giraffe_physics::{Disturbance, PhysicsSettings, SceneModel, TimedDisturbance};
+    use giraffe_robots::{OBJECTS, SeedTree, Stream, find_object, load_robot};
     use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     const STEP_COUNT: u32 = 400;
     const PERIOD_SECS: f32 = 0.05;
@@ -146,6 +158,45 @@ mod tests {
     fn memory_is_wiped_once_after_ten_seconds() {
         let expected = TimedDisturbance { step: 200, disturbance: Disturbance::HiddenStateReset };
         assert_eq!(timeline(&amnesia::AMNESIA, 0, STEP_COUNT), [expected]);
+    }
+
+    #[test]
+    fn swaps_bring_every_object_of_the_catalogue_and_every_plan_with_one_can_be() {
+        let mut brought = BTreeSet::new();
+        for episode in 0..100 {
+            let swaps = timeline(&swap::SWAP, episode, STEP_COUNT);
+            let [TimedDisturbance { step, disturbance: Disturbance::ObjectSwap(swap) }] = &swaps[..] else {
+                panic!("one swap, not {swaps:?}");
+            };
+            assert_eq!(swap.check(0), Ok(()));
+            assert!((100..=200).contains(step), "{step}");
+            let name = swap.object.clone().expect("one of the catalogue");
+            let own = find_object(&name).expect("one of the catalogue");
+            let (mass, size) = (swap.parameters.mass_kg / own.mass_kg, swap.parameters.size_scale);
+            assert!((0.499..1.501).contains(&mass) && (0.95..=1.05).contains(&size), "{mass} {size}");
+            assert!((0.7..=1.3).contains(&swap.friction_scale));
+            brought.insert(name);
+        }
+        assert_eq!(brought.len(), OBJECTS.len(), "{brought:?}");
+    }
+
+    #[test]
+    fn ties_join_neighbouring_fingers_that_the_hand_has_and_never_the_thumb() {
+        let robot = Arc::new(load_robot("leap-right").expect("the built-in hand"));
+        let scene = SceneModel::new(Arc::clone(&robot), OBJECTS[0].clone(), PhysicsSettings::default());
+        let mut tied = BTreeSet::new();
+        for episode in 0..50 {
+            let mut rng = SeedTree::new(1).stream(Stream::Disturbance, 0, episode);
+            let outline = EpisodeOutline { scene: &scene, step_count: STEP_COUNT };
+            let ties = tie::TIE.disturbances(&outline, &mut rng);
+            let [TimedDisturbance { disturbance: Disturbance::FingerTie(tie), .. }] = &ties[..] else {
+                panic!("one tie, not {ties:?}");
+            };
+            assert_eq!((tie.check(), tie.check_fits(&robot)), (Ok(()), Ok(())));
+            tied.insert(tie.fingers.map(|finger| robot.fingertips[finger].name.clone()));
+        }
+        let pair = |a: &str, b: &str| [a.to_owned(), b.to_owned()];
+        assert_eq!(tied, BTreeSet::from([pair("index", "middle"), pair("middle", "ring")]));
     }
 
     #[test]

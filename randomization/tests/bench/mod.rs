@@ -52,6 +52,9 @@ struct Record {
     /// Plate frame, from the start.
     object_turn: UnitQuaternion<f32>,
     object_speed: f32,
+    /// Palm frame.
+    object_m_per_sec: Vector3<f32>,
+    object_spin: f32,
 }
 
 /// One short episode.
@@ -103,6 +106,9 @@ impl Bench {
                 mean(self.at_rest(parameters).iter().map(|record| record.tracked_apart_rad))
             }
             Observable::TrackedLag => self.tracked_lag(parameters),
+            Observable::Drift => mean(self.weightless(160, parameters).iter().map(|record| record.object_speed)),
+            Observable::Jostle => self.jostle(parameters),
+            Observable::RandomSpin => last(&self.weightless(20, parameters)).object_spin,
         }
     }
 
@@ -172,6 +178,7 @@ impl Bench {
         let tracked_m = Vector3::from_row_slice(&read(sensed, Signal::ObjectPosition));
         let [i, j, k, w] = read(sensed, Signal::ObjectRotation)[..] else { panic!("a quaternion") };
         let tracked = UnitQuaternion::from_quaternion(Quaternion::new(w, i, j, k));
+        let object_m_per_sec = Vector3::from_row_slice(&read(sim.truth(), Signal::ObjectLinearVelocity));
         Record {
             tracked_apart_m: (tracked_m - pose.position_m).norm(),
             tracked_apart_rad: tracked.angle_to(&pose.palm_from_object),
@@ -179,7 +186,9 @@ impl Bench {
             sensed_rad: read(sensed, Signal::JointPosition),
             object_m: plate_from_palm * pose.position_m,
             object_turn: plate_from_palm * pose.palm_from_object,
-            object_speed: Vector3::from_row_slice(&read(sim.truth(), Signal::ObjectLinearVelocity)).norm(),
+            object_speed: object_m_per_sec.norm(),
+            object_m_per_sec,
+            object_spin: Vector3::from_row_slice(&read(sim.truth(), Signal::ObjectAngularVelocity)).norm(),
         }
     }
 
@@ -288,6 +297,19 @@ impl Bench {
     fn tracked_lag(&self, parameters: WorldParameters) -> f32 {
         let records = self.run(self.let_go(NOWHERE, parameters), &self.flat(), 6);
         mean(records.iter().map(|record| record.tracked_apart_m))
+    }
+
+    /// An object that nothing touches.
+    fn weightless(&self, step_count: u32, mut parameters: WorldParameters) -> Vec<Record> {
+        parameters.gravity_m_per_sec2 = [0.0; 3];
+        self.empty(0.0, step_count, parameters)
+    }
+
+    /// Mean change of an object's velocity over a control step, in 8 s with random forces.
+    fn jostle(&self, mut parameters: WorldParameters) -> f32 {
+        parameters.forces.acceleration_m_per_sec2 = 5.0;
+        let records = self.weightless(160, parameters);
+        mean(records.windows(2).map(|pair| (pair[1].object_m_per_sec - pair[0].object_m_per_sec).norm()))
     }
 
     fn true_angle(&self, parameters: WorldParameters) -> f32 {
