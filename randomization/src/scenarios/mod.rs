@@ -16,16 +16,8 @@ pub(crate) use swap::tell_columns;
 pub static NONE: Scenario = Scenario { name: "none", doc: "nothing happens", timeline: |_, _| Vec::new() };
 
 /// Every scenario, by name.
-pub static SCENARIOS: &[&Scenario] = &[
-    &NONE,
-    &push::PUSH,
-    &tilt::TILT,
-    &jam::JAM,
-    &blackout::BLACKOUT,
-    &amnesia::AMNESIA,
-    &swap::SWAP,
-    &tie::TIE,
-];
+pub static SCENARIOS: &[&Scenario] =
+    &[&NONE, &push::PUSH, &tilt::TILT, &jam::JAM, &blackout::BLACKOUT, &amnesia::AMNESIA, &swap::SWAP, &tie::TIE];
 
 /// The scenario of this name.
 ///
