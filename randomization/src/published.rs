@@ -71,6 +71,13 @@ pub static DACTYL: Published = Published {
             uniform(0.0, 0.08),
             "each actuator late by one step of 80 ms with a chance of 0.5; here one delay for all, of the same mean",
         ),
+        entry("force.object_acceleration", fixed(1.0), "forces N(0, 1 m/s2) times the mass along each axis"),
+        entry(
+            "force.object_rate",
+            log_uniform(0.012_5, 1.25),
+            "a new force with a chance of logU(0.1 %, 10 %) per 80 ms",
+        ),
+        entry("force.object_half_life", fixed(5.517), "forces fade by 0.99 per 80 ms"),
         entry("tracking.position_noise", fixed(0.001_73), "N(0, 1 mm) at every step"),
         entry("tracking.position_bias", normal(0.007_98, 0.003_37), "N(0, 5 mm) along each axis, once per episode"),
         entry("tracking.rotation_noise", fixed(0.1), "N(0, 0.1 rad) at every step"),
@@ -83,8 +90,6 @@ pub static DACTYL: Published = Published {
         "joint limits: + N(0, 0.15) rad",
         "action noise: 5 % of the range of actions, new at every step, and 1.5 % once per episode, as sum and as factor; \
          their range of actions is another than here",
-        "random forces on the object: a chance of logU(0.1 %, 10 %) per step, N(0, 1 m/s2) times its mass, fading by 0.99 \
-         per 80 ms",
     ],
 };
 
@@ -120,14 +125,19 @@ pub static DEXTREME: Published = Published {
             uniform(0.0, 0.02),
             "the last command stays for a step of 33 ms with a chance of up to 0.3; here as late in the mean",
         ),
+        entry("force.object_acceleration", fixed(2.0), "forces N(0, 2 m/s2) times the mass along each axis"),
+        entry("force.object_rate", log_uniform(0.03, 3.0), "a new force with a chance of logU(0.1 %, 10 %) per 33 ms"),
+        entry("force.object_half_life", fixed(5.517), "forces fade by 0.99 per 80 ms"),
+        entry(
+            "adversary.action",
+            uniform(0.0, 0.15),
+            "a random network decides a share U(0, 1) with a chance of 0.15; here always, of the same mean",
+        ),
     ],
     unmapped: &[
         "joint limits: + N(0, 0.01) rad",
         "action noise: N(0, 0.05) at every step and N(0, 0.02) once per episode, of the range of actions, which is another \
          than here",
-        "random forces on the object: a chance of logU(0.1 %, 10 %) per step, 2 m/s2 times its mass, fading by 0.99 per \
-         80 ms",
-        "a random network that decides a share U(0, 1) of the action, present with a chance of 0.15",
     ],
 };
 
