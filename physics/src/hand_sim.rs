@@ -1,7 +1,8 @@
 //! One simulated hand with an object, for one episode. Implements [`Hand`], as a real hand does.
 
-use crate::actuation::{DelayLine, Servos};
+use crate::actuation::{DelayLine, Servos, with_dead_servos};
 use crate::adversary::Adversary;
+use crate::clock::UnevenClock;
 use crate::engine::{ContactSummary, ObjectPush, World};
 use crate::forces::RandomForces;
 use crate::plan::{Disturbance, EpisodePlan};
@@ -41,6 +42,8 @@ pub struct HandSim {
     friction_scale: f32,
     /// `EpisodePlan::sampled`, as true now.
     sampled: Vec<f32>,
+    /// None where every step is as long as the control period.
+    clock: Option<UnevenClock>,
     /// Scratch, one per joint.
     targets: Vec<f32>,
     encoder_side: Vec<f32>,
@@ -57,12 +60,13 @@ impl HandSim {
         let robot = scene.robot();
         let joint_count = robot.joint_count();
         assert_eq!(plan.parameters.joints.len(), joint_count, "parameters of every joint");
-        let mut start = plan.start.joint_positions_rad.clone();
-        robot.couple(&mut start);
         let layout = SignalLayout::of(robot, plan.sampled.len());
-        let parameters = &plan.parameters;
+        let broken = with_dead_servos(&plan.parameters, robot, plan.noise_seed);
+        let parameters = broken.as_ref().unwrap_or(&plan.parameters);
+        let start = parameters.start_positions_rad(robot, &plan.start);
         let joints = &parameters.joints;
         let (substep_secs, period_secs) = (scene.substep_secs(), robot.control.period_secs);
+        let clock = UnevenClock::new(parameters.clock, substep_secs, plan.noise_seed);
         let world = World::build(&scene, parameters, &plan.start);
         let object = world.object().pose;
         let mut sim = Self {
@@ -82,6 +86,7 @@ impl HandSim {
             object_shape: scene.object().shape,
             friction_scale: 1.0,
             sampled: plan.sampled.clone(),
+            clock,
             targets: vec![0.0; joint_count],
             encoder_side: vec![0.0; joint_count],
             positions: start,
@@ -207,6 +212,9 @@ impl HandSim {
 
     /// The physics steps of one control step.
     fn advance(&mut self) {
+        if let Some(clock) = &mut self.clock {
+            self.world.set_step_secs(clock.next_substep_secs());
+        }
         let substeps = self.scene.settings().substep_count;
         for substep in 0..substeps {
             let begin = f64::from(substep) / f64::from(substeps);

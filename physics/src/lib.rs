@@ -15,6 +15,7 @@
 
 mod actuation;
 mod adversary;
+mod clock;
 mod engine;
 mod forces;
 mod hand_sim;
@@ -33,8 +34,8 @@ pub use engine::{ContactSummary, ContactTotals};
 pub use forces::ForceParameters;
 pub use hand_sim::HandSim;
 pub use parameters::{
-    ActuationParameters, ContactParameters, GRAVITY_M_PER_SEC2, HandParameters, JointParameters, ObjectParameters,
-    SensingParameters, TrackingParameters, WorldParameters,
+    ActuationParameters, ClockParameters, ContactParameters, GRAVITY_M_PER_SEC2, HandParameters, JointParameters,
+    LEAST_RANGE_RAD, ObjectParameters, SensingParameters, TrackingParameters, WorldParameters,
 };
 pub use plan::{Disturbance, EpisodePlan, TimedDisturbance};
 pub use sampler::EpisodeSampler;

@@ -6,7 +6,7 @@
 use crate::adversary::AdversaryParameters;
 use crate::forces::ForceParameters;
 use crate::scene::SceneModel;
-use giraffe_robots::Region;
+use giraffe_robots::{EpisodeStart, Limits, Region, RobotModel};
 use serde::{Deserialize, Serialize};
 
 /// The physics of one world for one episode.
@@ -35,6 +35,9 @@ pub struct WorldParameters {
     /// A random network that meddles.
     #[serde(default)]
     pub adversary: AdversaryParameters,
+    /// How evenly time passes.
+    #[serde(default)]
+    pub clock: ClockParameters,
 }
 
 /// One joint and its servo, absolute values. What a servo of a real hand adds to a spring with a torque limit is zero for
@@ -72,6 +75,12 @@ pub struct JointParameters {
     /// Share of each target that a random network decides, 0 to 1.
     #[serde(default)]
     pub adversary_share: f32,
+    /// How far the lower stop is from where the description has it, rad. See [`WorldParameters::joint_limits_rad`].
+    #[serde(default)]
+    pub lower_limit_shift_rad: f32,
+    /// How far the upper stop is from where the description has it, rad.
+    #[serde(default)]
+    pub upper_limit_shift_rad: f32,
 }
 
 /// The hand's links.
@@ -86,12 +95,24 @@ pub struct HandParameters {
 /// The object.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ObjectParameters {
-    /// Mass, kg. The inertia follows, for an even density.
+    /// Mass, kg. The inertia follows, for an even density, but for `inertia_scale`.
     pub mass_kg: f32,
     /// Size, times nominal.
     pub size_scale: f32,
     /// Centre of mass in the object's frame, m.
     pub center_of_mass_m: [f32; 3],
+    /// Inertia, times that of an even density: above 1 for mass near the surface, below 1 for mass near the centre.
+    #[serde(default = "one")]
+    pub inertia_scale: f32,
+    /// Length along the object's z axis, times nominal. What lies across shrinks by the square root, so that the volume
+    /// stays: both sides of a box, the radius of a cylinder, a prism and a capsule. A capsule's ends stay round, so its
+    /// length is at least its width; and a sphere, which has no long axis, stays as it is.
+    #[serde(default = "one")]
+    pub stretch: f32,
+}
+
+fn one() -> f32 {
+    1.0
 }
 
 /// How surfaces meet.
@@ -150,6 +171,17 @@ pub struct ActuationParameters {
     /// How far a command may miss, each joint for itself: uniform in plus or minus this, new with every command, rad.
     #[serde(default)]
     pub noise_rad: f32,
+    /// How far a command may miss, each joint for itself, in proportion to its distance from the command before: uniform in
+    /// plus or minus this share of it, new with every command.
+    #[serde(default)]
+    pub gain_noise: f32,
+    /// Chance that a command is lost, for all joints at once, so that the one before stays in force.
+    #[serde(default)]
+    pub dropout: f32,
+    /// Chance that a servo is dead for the whole episode, each for itself but at most two of a hand: no torque, while what
+    /// is passive about the joint (damping, friction, rotor) stays.
+    #[serde(default)]
+    pub broken_chance: f32,
 }
 
 /// What a tracker makes of the object's pose. Zero for one that sees the truth at once.
@@ -170,6 +202,18 @@ pub struct TrackingParameters {
     pub rotation_bias_rad: [f32; 3],
     /// Chance that the object is not found in a picture.
     pub dropout: f32,
+    /// Chance that something else is found in a picture: a pose anywhere near the start, in any orientation.
+    #[serde(default)]
+    pub injection: f32,
+}
+
+/// How evenly time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct ClockParameters {
+    /// Each control step takes longer or shorter than the control period: uniform in plus or minus this share of it, so
+    /// that the mean stays. As where a loop on a busy computer runs late and catches up: nobody is told, and time stamps,
+    /// sensed velocities, delays and durations of disturbances count in steps of the nominal length.
+    pub step_jitter: f32,
 }
 
 impl WorldParameters {
@@ -193,13 +237,21 @@ impl WorldParameters {
                 backlash_rad: 0.0,
                 torque_speed_slope: 0.0,
                 adversary_share: 0.0,
+                lower_limit_shift_rad: 0.0,
+                upper_limit_shift_rad: 0.0,
             })
             .collect();
         let friction = |region| scene.region_friction(region).max(object.friction);
         Self {
             joints,
             hand: HandParameters { link_mass_scale: 1.0, tip_size_scale: 1.0 },
-            object: ObjectParameters { mass_kg: object.mass_kg, size_scale: 1.0, center_of_mass_m: [0.0; 3] },
+            object: ObjectParameters {
+                mass_kg: object.mass_kg,
+                size_scale: 1.0,
+                center_of_mass_m: [0.0; 3],
+                inertia_scale: 1.0,
+                stretch: 1.0,
+            },
             contact: ContactParameters {
                 tip_friction: friction(Region::Tip),
                 link_friction: friction(Region::Link),
@@ -214,9 +266,45 @@ impl WorldParameters {
             tracking: TrackingParameters::default(),
             forces: ForceParameters::default(),
             adversary: AdversaryParameters::default(),
+            clock: ClockParameters::default(),
         }
     }
+
+    /// Where the stops of a joint are in this world, rad. They never come closer to each other than [`LEAST_RANGE_RAD`]
+    /// (or than the description has them, where that is less): shifts that ask for it leave so much, around the middle of
+    /// what they ask for. A joint that follows another has the description's stops: its leader's bound it too.
+    pub fn joint_limits_rad(&self, robot: &RobotModel, joint: usize) -> Limits {
+        let nominal = robot.joints[joint].position_limits_rad;
+        let JointParameters { lower_limit_shift_rad, upper_limit_shift_rad, .. } = self.joints[joint];
+        let follows = robot.couplings.iter().any(|coupling| coupling.follower == joint);
+        if follows || !(lower_limit_shift_rad.abs() > 0.0 || upper_limit_shift_rad.abs() > 0.0) {
+            return nominal;
+        }
+        let (lower, upper) = (nominal.lower + lower_limit_shift_rad, nominal.upper + upper_limit_shift_rad);
+        let least = LEAST_RANGE_RAD.min(nominal.upper - nominal.lower);
+        if upper - lower >= least {
+            return Limits { lower, upper };
+        }
+        let middle = 0.5 * (lower + upper);
+        Limits { lower: middle - 0.5 * least, upper: middle + 0.5 * least }
+    }
+
+    /// The joint angles that an episode really starts at, rad: those of `start`, brought inside stops that were shifted,
+    /// with followers where their leaders put them.
+    pub fn start_positions_rad(&self, robot: &RobotModel, start: &EpisodeStart) -> Vec<f32> {
+        let mut positions_rad = start.joint_positions_rad.clone();
+        for (joint, (position_rad, own)) in positions_rad.iter_mut().zip(&self.joints).enumerate() {
+            if own.lower_limit_shift_rad.abs() > 0.0 || own.upper_limit_shift_rad.abs() > 0.0 {
+                *position_rad = self.joint_limits_rad(robot, joint).clamp(*position_rad);
+            }
+        }
+        robot.couple(&mut positions_rad);
+        positions_rad
+    }
 }
+
+/// Shifted stops leave a joint at least so much room, rad: 3 degrees either way.
+pub const LEAST_RANGE_RAD: f32 = 0.1;
 
 /// Standard gravity, rounded as MuJoCo has it.
 pub const GRAVITY_M_PER_SEC2: f32 = 9.81;
@@ -242,6 +330,8 @@ impl Default for JointParameters {
             backlash_rad: 0.0,
             torque_speed_slope: 0.0,
             adversary_share: 0.0,
+            lower_limit_shift_rad: 0.0,
+            upper_limit_shift_rad: 0.0,
         }
     }
 }

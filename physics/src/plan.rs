@@ -123,6 +123,8 @@ impl ObjectParameters {
     pub(crate) fn check(&self) -> Result<(), String> {
         positive("object.mass_kg", self.mass_kg)?;
         positive("object.size_scale", self.size_scale)?;
+        positive("object.inertia_scale", self.inertia_scale)?;
+        positive("object.stretch", self.stretch)?;
         match self.center_of_mass_m.iter().find(|axis| !axis.is_finite()) {
             Some(axis) => Err(format!("object.center_of_mass_m has {axis}, which must be a finite number")),
             None => Ok(()),
@@ -142,6 +144,8 @@ fn check_joint(joint: &JointParameters) -> Result<(), String> {
         ("a joint's target bias, taken absolutely,", joint.target_bias_rad.abs()),
         ("a joint's dead band", joint.dead_band_rad),
         ("a joint's backlash", joint.backlash_rad),
+        ("a joint's shift of its lower limit, taken absolutely,", joint.lower_limit_shift_rad.abs()),
+        ("a joint's shift of its upper limit, taken absolutely,", joint.upper_limit_shift_rad.abs()),
         ("a joint's torque-speed slope", joint.torque_speed_slope),
     ] {
         between_zero_and(1e3, name, value)?;
@@ -180,7 +184,20 @@ fn check_way_to_and_fro(parameters: &WorldParameters) -> Result<(), String> {
         between_zero_and(10.0, name, value)?;
     }
     between_zero_and(1.0, "sensing.position_dropout", sensing.position_dropout)?;
-    between_zero_and(1.0, "tracking.dropout", tracking.dropout)
+    for (name, value) in [
+        ("tracking.dropout", tracking.dropout),
+        ("tracking.injection", tracking.injection),
+        ("actuation.gain_noise", actuation.gain_noise),
+        ("actuation.dropout", actuation.dropout),
+        ("actuation.broken_chance", actuation.broken_chance),
+    ] {
+        between_zero_and(1.0, name, value)?;
+    }
+    let jitter = parameters.clock.step_jitter;
+    if (0.0..1.0).contains(&jitter) {
+        return Ok(());
+    }
+    Err(format!("clock.step_jitter is {jitter}, which must be a number from 0 to below 1: time does not stand still"))
 }
 
 /// What acts on hand and object without anybody asking.
@@ -244,11 +261,18 @@ mod tests {
     struct OldParameters {
         joints: Vec<OldJoint>,
         hand: HandParameters,
-        object: ObjectParameters,
+        object: OldObject,
         contact: ContactParameters,
         gravity_m_per_sec2: [f32; 3],
         sensing: OldSensing,
         actuation: OldActuation,
+    }
+
+    #[derive(Serialize)]
+    struct OldObject {
+        mass_kg: f32,
+        size_scale: f32,
+        center_of_mass_m: [f32; 3],
     }
 
     #[derive(Serialize)]
@@ -284,12 +308,13 @@ mod tests {
         };
         let WorldParameters { joints, hand, object, contact, gravity_m_per_sec2, sensing, actuation, .. } =
             plan.parameters.clone();
+        let ObjectParameters { mass_kg, size_scale, center_of_mass_m, .. } = object;
         let SensingParameters { position_noise_rad, position_resolution_rad, position_delay_secs, .. } = sensing;
         OldPlan {
             parameters: OldParameters {
                 joints: joints.iter().map(joint).collect(),
                 hand,
-                object,
+                object: OldObject { mass_kg, size_scale, center_of_mass_m },
                 contact,
                 gravity_m_per_sec2,
                 sensing: OldSensing { position_noise_rad, position_resolution_rad, position_delay_secs },
@@ -318,7 +343,7 @@ mod tests {
     fn what_cannot_be_is_named() {
         assert_eq!(plan().check(), Ok(()));
         type Spoil = fn(&mut WorldParameters);
-        let spoiled: [(&str, Spoil); 16] = [
+        let spoiled: [(&str, Spoil); 25] = [
             ("stiffness", |world| world.joints[3].stiffness_newton_m_per_rad = 0.0),
             ("position bias", |world| world.joints[3].position_bias_rad = f32::NAN),
             ("target bias", |world| world.joints[3].target_bias_rad = f32::INFINITY),
@@ -338,6 +363,15 @@ mod tests {
             ("forces.acceleration_m_per_sec2", |world| world.forces.acceleration_m_per_sec2 = f32::NAN),
             ("adversary.push_m_per_sec2", |world| world.adversary.push_m_per_sec2 = f32::INFINITY),
             ("adversary share", |world| world.joints[3].adversary_share = 1.5),
+            ("lower limit", |world| world.joints[3].lower_limit_shift_rad = f32::NAN),
+            ("upper limit", |world| world.joints[3].upper_limit_shift_rad = f32::INFINITY),
+            ("object.inertia_scale", |world| world.object.inertia_scale = 0.0),
+            ("object.stretch", |world| world.object.stretch = -1.0),
+            ("actuation.gain_noise", |world| world.actuation.gain_noise = 1.5),
+            ("actuation.dropout", |world| world.actuation.dropout = -0.1),
+            ("actuation.broken_chance", |world| world.actuation.broken_chance = f32::NAN),
+            ("tracking.injection", |world| world.tracking.injection = 2.0),
+            ("clock.step_jitter", |world| world.clock.step_jitter = 1.0),
             ("tracker's bias", |world| world.tracking.rotation_bias_rad[1] = f32::NAN),
         ];
         for (name, spoil) in spoiled {

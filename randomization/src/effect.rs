@@ -83,6 +83,16 @@ pub enum Observable {
     Jostle,
     /// Of a weightless object.
     RandomSpin,
+    /// Of an object at the front edge of the fingertips.
+    Overbalance,
+    /// Of an empty hand.
+    BottomOfRange,
+    /// Of an empty hand.
+    TopOfRange,
+    /// Of an empty hand.
+    JumpSpread,
+    /// Of an object that falls.
+    UnevenFall,
 }
 
 /// What an [`Observable`] is.
@@ -143,6 +153,17 @@ impl Observable {
             Self::FollowingError => angle("distance of the joints from targets that move at 1 rad/s"),
             Self::TrackedPlaceError => place("distance of the tracked from the true place of an object at rest"),
             Self::TrackedTurnError => turn("angle between the tracked and the true orientation of an object at rest"),
+            Self::Overbalance => {
+                turn("turn of an object let go with its middle beyond the front edge of the fingertips")
+            }
+            Self::BottomOfRange => {
+                angle("mean true joint angle where every target is far below what a joint can reach")
+            }
+            Self::TopOfRange => angle("mean true joint angle where every target is far above what a joint can reach"),
+            Self::JumpSpread => angle("spread of the joint angles a control step after equal jumps of their targets"),
+            Self::UnevenFall => {
+                speed("difference between most and least speed that a falling object gains in a control step")
+            }
             Self::Drift => speed("mean speed of a weightless object"),
             Self::Jostle => {
                 speed("change of the velocity of a weightless object from step to step, under random forces of 5 m/s2")

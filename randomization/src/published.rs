@@ -64,12 +64,20 @@ pub static DACTYL: Published = Published {
         entry("hand.link_mass", uniform(0.5, 1.5), "x U(0.5, 1.5), each link for itself; here one factor for all"),
         entry("joint.stiffness", log_uniform(0.75, 1.5), "gain x logU(0.75, 1.5)"),
         entry("joint.damping", log_uniform(0.3, 3.0), "x logU(0.3, 3)"),
+        entry("joint.limit_lower", normal(0.0, 0.15), "joint limits + N(0, 0.15) rad"),
+        entry("joint.limit_upper", normal(0.0, 0.15), "joint limits + N(0, 0.15) rad"),
         entry("gravity.magnitude", normal(1.0, 0.040_8), "+ N(0, 0.4) m/s2 along each axis: this is the vertical one"),
         entry("gravity.tilt", normal(0.051_1, 0.026_7), "+ N(0, 0.4) m/s2 along each axis: these are the other two"),
         entry(
             "actuation.delay",
             uniform(0.0, 0.08),
             "each actuator late by one step of 80 ms with a chance of 0.5; here one delay for all, of the same mean",
+        ),
+        entry("actuation.gain_noise", fixed(0.026), "action x (1 + N(0, 1.5 %)) at every step"),
+        entry(
+            "physics.step_jitter",
+            log_uniform(0.021_7, 0.173),
+            "8 ms plus an exponential time of 0.1 to 0.8 ms in the mean; here as uneven, but the mean stays",
         ),
         entry("force.object_acceleration", fixed(1.0), "forces N(0, 1 m/s2) times the mass along each axis"),
         entry(
@@ -86,10 +94,8 @@ pub static DACTYL: Published = Published {
     unmapped: &[
         "noise, dropouts and marker placement of motion-captured fingertips: a policy here reads joint angles",
         "backlash: a slack of N(calibrated, 0.1) in units of its own model, which is not an angle",
-        "time step: 8 ms plus an exponential time",
-        "joint limits: + N(0, 0.15) rad",
-        "action noise: 5 % of the range of actions, new at every step, and 1.5 % once per episode, as sum and as factor; \
-         their range of actions is another than here",
+        "action noise as a sum: 5 % of the range of actions, new at every step, and 1.5 % once per episode; their range of \
+         actions is another than here",
     ],
 };
 
@@ -106,6 +112,8 @@ pub static DEXTREME: Published = Published {
         entry("hand.link_mass", uniform(0.5, 2.0), "x U(0.5, 2), each link for itself; here one factor for all"),
         entry("joint.stiffness", log_uniform(0.75, 1.5), "x logU(0.75, 1.5)"),
         entry("joint.damping", log_uniform(0.3, 3.0), "x logU(0.3, 3)"),
+        entry("joint.limit_lower", normal(0.0, 0.01), "joint limits + N(0, 0.01) rad"),
+        entry("joint.limit_upper", normal(0.0, 0.01), "joint limits + N(0, 0.01) rad"),
         entry("gravity.magnitude", normal(1.0, 0.051), "+ N(0, 0.5) m/s2 along each axis: this is the vertical one"),
         entry("gravity.tilt", normal(0.063_9, 0.033_4), "+ N(0, 0.5) m/s2 along each axis: these are the other two"),
         entry(
@@ -135,7 +143,6 @@ pub static DEXTREME: Published = Published {
         ),
     ],
     unmapped: &[
-        "joint limits: + N(0, 0.01) rad",
         "action noise: N(0, 0.05) at every step and N(0, 0.02) once per episode, of the range of actions, which is another \
          than here",
     ],

@@ -173,8 +173,7 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_the_same() {
         for preset in Preset::ALL {
-            let mut config =
-                RandomizationConfig { preset, ranges: preset.ranges(), ..RandomizationConfig::default() };
+            let mut config = RandomizationConfig { preset, ranges: preset.ranges(), ..RandomizationConfig::default() };
             config.ranges.set("object.mass", Distribution::Fixed(0.7)).unwrap();
             config.ranges.set("joint.damping", Distribution::Normal { mean: 1.0, deviation: 0.1 }).unwrap();
             let text = toml::to_string(&config).unwrap();

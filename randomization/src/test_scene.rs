@@ -2,8 +2,8 @@
 
 use giraffe_physics::{PhysicsSettings, SceneModel, WorldParameters};
 use giraffe_robots::{
-    BodyModel, ControlSpec, FingertipModel, GeomModel, GeomShape, HoldAt, JointModel, Limits, OBJECTS, Region, RobotModel, SafetySpec,
-    Task,
+    BodyModel, ControlSpec, FingertipModel, GeomModel, GeomShape, HoldAt, JointModel, Limits, OBJECTS, Region,
+    RobotModel, SafetySpec, Task,
 };
 use nalgebra::{Isometry3, Point3, UnitQuaternion, Vector3};
 use std::sync::Arc;

@@ -7,7 +7,9 @@
 //! - joints are no faster than their servos, their weight and an object that hits them make them;
 //! - where fingers have come to rest, no shape has gone into another as far as its middle.
 
-use giraffe_physics::{EpisodePlan, HandSim, JointParameters, PhysicsSettings, SceneModel, WorldParameters};
+use giraffe_physics::{
+    EpisodePlan, HandSim, JointParameters, ObjectParameters, PhysicsSettings, SceneModel, WorldParameters,
+};
 use giraffe_randomization::{PARAMETERS, RandomizedParameter};
 use giraffe_robots::{
     EpisodeStart, GeomShape, Hand, Limits, OBJECTS, Region, RobotModel, Signal, SignalFrame, SignalLayout, StreamRng,
@@ -69,8 +71,10 @@ impl Solid {
     }
 }
 
-fn object_solid(palm_from_box: Isometry3<f32>, size_scale: f32) -> Solid {
-    Solid { name: "object".to_owned(), palm_from_box, half_m: Vector3::repeat(HALF_EDGE_M * size_scale) }
+fn object_solid(palm_from_box: Isometry3<f32>, object: &ObjectParameters) -> Solid {
+    let half_across_m = HALF_EDGE_M * object.size_scale / object.stretch.sqrt();
+    let half_m = Vector3::new(half_across_m, half_across_m, HALF_EDGE_M * object.size_scale * object.stretch);
+    Solid { name: "object".to_owned(), palm_from_box, half_m }
 }
 
 /// The hand's shapes, by the description alone: the engine is not asked.
@@ -93,9 +97,9 @@ fn hand_solids(robot: &RobotModel, angles_rad: &[f32], tip_scale: f32) -> Vec<So
 /// A random start of the task, lifted until the object is clear of the hand: sizes beyond the usual do not fit in it.
 fn clear_start(robot: &RobotModel, parameters: &WorldParameters, rng: &mut StreamRng) -> EpisodeStart {
     let mut start = TASKS[0].start(robot, rng);
-    let hand = hand_solids(robot, &start.joint_positions_rad, parameters.hand.tip_size_scale);
-    let size = parameters.object.size_scale;
-    while hand.iter().any(|solid| solid.touches(&object_solid(start.palm_from_object, size))) {
+    let angles_rad = parameters.start_positions_rad(robot, &start);
+    let hand = hand_solids(robot, &angles_rad, parameters.hand.tip_size_scale);
+    while hand.iter().any(|solid| solid.touches(&object_solid(start.palm_from_object, &parameters.object))) {
         start.palm_from_object.translation.z += 0.005;
     }
     start
@@ -165,9 +169,9 @@ fn run(scene: &Arc<SceneModel>, parameters: WorldParameters, seed: u64) -> Outco
             return outcome;
         }
     }
-    let size = sim.plan().parameters.object;
     let pose = sim.object_pose();
-    let object = object_solid(Isometry3::from_parts(pose.position_m.into(), pose.palm_from_object), size.size_scale);
+    let palm_from_box = Isometry3::from_parts(pose.position_m.into(), pose.palm_from_object);
+    let object = object_solid(palm_from_box, &sim.plan().parameters.object);
     let angles = sim.truth().read(Signal::JointPosition).expect("written at every step");
     for solid in hand_solids(robot, angles, sim.plan().parameters.hand.tip_size_scale) {
         let inside = object.depth_of(solid.middle()).max(solid.depth_of(object.middle()));

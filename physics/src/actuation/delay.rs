@@ -15,7 +15,11 @@ pub(crate) struct DelayLine {
     /// Each command is later than the delay by up to this, in control steps.
     jitter_steps: f64,
     noise_rad: f32,
+    gain_noise: f32,
+    dropout: f32,
     biases_rad: Vec<f32>,
+    /// The last command as it was given.
+    asked_rad: Vec<f32>,
     /// Index of the control step that `commands.back()` belongs to; -1 before the first.
     newest_step: i64,
     /// Oldest first. The first entry also stands for all time before it.
@@ -23,6 +27,8 @@ pub(crate) struct DelayLine {
     kept: usize,
     jitter_rng: StreamRng,
     noise_rng: StreamRng,
+    gain_rng: StreamRng,
+    loss_rng: StreamRng,
 }
 
 /// Targets on their way.
@@ -48,12 +54,17 @@ impl DelayLine {
             delay_steps,
             jitter_steps,
             noise_rad: parameters.noise_rad,
+            gain_noise: parameters.gain_noise,
+            dropout: parameters.dropout,
             biases_rad: joints.iter().map(|joint| joint.target_bias_rad).collect(),
+            asked_rad: resting_rad.to_vec(),
             newest_step: -1,
             commands: VecDeque::from([Command { late_steps: 0.0, targets_rad: resting_rad.to_vec() }]),
             kept: (delay_steps + jitter_steps).ceil() as usize + 2,
             jitter_rng: noise::of_effect("command jitter", noise_seed),
             noise_rng: noise::of_effect("command noise", noise_seed),
+            gain_rng: noise::of_effect("command gain", noise_seed),
+            loss_rng: noise::of_effect("command loss", noise_seed),
         }
     }
 
@@ -70,8 +81,31 @@ impl DelayLine {
                 *target += self.noise_rad * noise::symmetric(&mut self.noise_rng);
             }
         }
+        self.miss_in_proportion(targets_rad, &mut entry.targets_rad);
+        if self.dropout > 0.0 && self.loss_rng.random::<f32>() < self.dropout {
+            self.repeat_before(&mut entry);
+        }
         self.commands.push_back(entry);
         self.newest_step += 1;
+    }
+
+    /// Adds what is missed in proportion to the way from the last command that was given, lost or not.
+    fn miss_in_proportion(&mut self, asked_rad: &[f32], out: &mut [f32]) {
+        if self.gain_noise <= 0.0 {
+            return;
+        }
+        for ((out, asked), before) in out.iter_mut().zip(asked_rad).zip(&mut self.asked_rad) {
+            *out += self.gain_noise * noise::symmetric(&mut self.gain_rng) * (asked - *before);
+            *before = *asked;
+        }
+    }
+
+    /// Makes a lost command one that says what the one before said, at the time at which that one said it.
+    fn repeat_before(&self, entry: &mut Command) {
+        if let Some(before) = self.commands.back() {
+            entry.late_steps = before.late_steps - 1.0;
+            entry.targets_rad.clone_from(&before.targets_rad);
+        }
     }
 
     /// The average target over the part `[begin, end]` of the newest control step (both in 0..=1). At any time the
@@ -213,7 +247,8 @@ mod tests {
     #[test]
     fn jitter_and_noise_do_not_change_each_other() {
         let with = |jitter_secs, noise_rad| {
-            let mut line = line(ActuationParameters { delay_secs: 0.0, jitter_secs, noise_rad }, 9);
+            let parameters = ActuationParameters { jitter_secs, noise_rad, ..ActuationParameters::default() };
+            let mut line = line(parameters, 9);
             (0..20).for_each(|_| line.push(&[0.0]));
             let last = line.commands.back().expect("just pushed");
             (last.late_steps, last.targets_rad[0])
@@ -221,5 +256,66 @@ mod tests {
         let (both, jitter, noise) = (with(0.03, 0.02), with(0.03, 0.0), with(0.0, 0.02));
         assert_eq!(both.0.to_bits(), jitter.0.to_bits());
         assert_eq!(both.1.to_bits(), noise.1.to_bits());
+    }
+
+    #[test]
+    fn a_lost_command_leaves_the_one_before_in_force() {
+        let parameters =
+            ActuationParameters { delay_secs: 0.06, dropout: 0.3, noise_rad: 0.1, ..ActuationParameters::default() };
+        let without = in_force(ActuationParameters { dropout: 0.0, ..parameters }, 1000);
+        let with = in_force(parameters, 1000);
+        let mut lost = 0;
+        // Command n arrives 10 ms into step n + 1.
+        for command in 1..998 {
+            let at = 50 * (command + 1) + 20;
+            let (now, before) = (with[at], with[at - 50]);
+            if (now - before).abs() < 1e-6 {
+                lost += 1;
+            } else {
+                assert!((now - without[at]).abs() < 1e-6, "what is not lost is as without losses");
+            }
+        }
+        assert!((lost as f32 / 997.0 - 0.3).abs() < 0.05, "{lost} of 997");
+        assert!(with.is_sorted_by(|a, b| a - b < 1.0), "no step back but for noise");
+    }
+
+    #[test]
+    fn a_lost_command_brings_no_late_one_earlier() {
+        let parameters = ActuationParameters { jitter_secs: 0.1, dropout: 0.4, ..ActuationParameters::default() };
+        let with = in_force(parameters, 400);
+        let without = in_force(ActuationParameters { dropout: 0.0, ..parameters }, 400);
+        assert!(with.is_sorted(), "the number of the command in force never falls");
+        assert!(with.iter().zip(&without).all(|(with, without)| *with <= *without + 1e-4));
+    }
+
+    #[test]
+    fn every_command_may_be_lost_for_as_long_as_it_takes() {
+        let mut line =
+            line(ActuationParameters { dropout: 1.0, delay_secs: 0.02, ..ActuationParameters::default() }, 2);
+        for command in 1..50 {
+            line.push(&[command as f32]);
+            let mut out = [7.0];
+            line.average(0.0, 0.5, &mut out);
+            assert_near(&out, &[0.0]);
+        }
+    }
+
+    #[test]
+    fn what_is_missed_in_proportion_is_nothing_where_the_target_stays() {
+        let parameters = ActuationParameters { gain_noise: 0.5, ..ActuationParameters::default() };
+        let mut line = DelayLine::new(parameters, &[JointParameters::default(); 2], PERIOD_SECS, 5, &[0.0; 2]);
+        let mut shares = Vec::new();
+        for command in 1..=500 {
+            let targets = [0.1 * command as f32, 1.0];
+            line.push(&targets);
+            let mut out = [0.0; 2];
+            line.average(0.0, 1.0, &mut out);
+            shares.push((out[0] - targets[0]) / 0.1);
+            assert!(command == 1 || (out[1] - 1.0).abs() < 1e-6, "{}", out[1]);
+        }
+        assert!(shares.iter().all(|share| share.abs() < 0.5 + 1e-3), "and errors do not add up");
+        assert!(shares.iter().any(|share| *share > 0.45) && shares.iter().any(|share| *share < -0.45));
+        let mean = shares.iter().sum::<f32>() / 500.0;
+        assert!(mean.abs() < 0.05, "{mean}");
     }
 }

@@ -1,11 +1,13 @@
 //! What happens between a command and the torque at a joint.
 //!
 //! ```text
-//! command -> + bias, + noise -> late by delay and jitter -> servo: dead band, play, torque-speed line -> joint
+//! command -> + bias, + noise -> lost, or late by delay and jitter -> servo: dead band, play, torque-speed line -> joint
 //! ```
 
+mod broken;
 mod delay;
 mod servo;
 
+pub(crate) use broken::with_dead_servos;
 pub(crate) use delay::DelayLine;
 pub(crate) use servo::Servos;

@@ -60,9 +60,18 @@ impl HandJoint {
         own.target_pos = motor.target_rad;
         own.stiffness = motor.stiffness_newton_m_per_rad;
         own.target_vel = motor.target_rad_per_sec;
-        own.damping = motor.damping_newton_m_secs_per_rad
-            + spring_damping(motor.stiffness_newton_m_per_rad, self.part_secs);
+        own.damping =
+            motor.damping_newton_m_secs_per_rad + spring_damping(motor.stiffness_newton_m_per_rad, self.part_secs);
         own.max_force = motor.limit_newton_m;
+    }
+
+    /// Tells the servo that parts of physics steps are so long from now on, so that its spring acts where it did in each.
+    pub fn set_part_secs(&mut self, joints: &mut MultibodyJointSet, part_secs: f32) {
+        let before_secs = std::mem::replace(&mut self.part_secs, part_secs);
+        let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
+        let link = multibody.link_mut(link).expect("a link of this joint");
+        let own = &mut link.joint.data.motors[JointAxis::AngX as usize];
+        own.damping += spring_damping(own.stiffness, part_secs) - spring_damping(own.stiffness, before_secs);
     }
 
     pub fn position(&self, joints: &MultibodyJointSet) -> f32 {
@@ -189,7 +198,7 @@ fn insert_joints(
             let root = roots[chains[index]].get_or_insert_with(|| physics.insert_body(RigidBodyBuilder::fixed()));
             (*root, palm_from_body[index])
         };
-        let hinge = hinge(robot, joint, &parameters.joints[joint], &carrier_from_body, part_secs);
+        let hinge = hinge(robot, joint, parameters, &carrier_from_body, part_secs);
         let inserted = physics.multibody_joints.insert(carrier, bodies[index], hinge, true);
         joints[joint] = Some(HandJoint { handle: inserted.expect("a tree has no loops"), part_secs });
     }
@@ -213,7 +222,7 @@ fn geom_collider(geom: &GeomModel, parameters: &WorldParameters, at: &Isometry3<
 fn hinge(
     robot: &RobotModel,
     joint: usize,
-    parameters: &JointParameters,
+    parameters: &WorldParameters,
     carrier_from_body: &Isometry3<f32>,
     part_secs: f32,
 ) -> GenericJoint {
@@ -221,7 +230,8 @@ fn hinge(
     let turn = UnitQuaternion::rotation_between(&Vector3::x(), &model.axis)
         .unwrap_or_else(|| UnitQuaternion::from_axis_angle(&Vector3::y_axis(), std::f32::consts::PI));
     let body_from_hinge = Isometry3::from_parts(model.anchor_m.coords.into(), turn);
-    let limits = model.position_limits_rad;
+    let limits = parameters.joint_limits_rad(robot, joint);
+    let parameters = &parameters.joints[joint];
     let hinge = GenericJointBuilder::new(JointAxesMask::LOCKED_REVOLUTE_AXES)
         .local_frame1(convert::pose(&(carrier_from_body * body_from_hinge)))
         .local_frame2(convert::pose(&body_from_hinge))

@@ -78,8 +78,7 @@ impl World {
         let mut physics = PhysicsWorld::new();
         physics.narrow_phase.set_query_dispatcher(dispatch::Dispatcher);
         physics.integration_parameters = integration_parameters(scene, parameters);
-        let mut positions_rad = start.joint_positions_rad.clone();
-        scene.robot().couple(&mut positions_rad);
+        let positions_rad = parameters.start_positions_rad(scene.robot(), start);
         let joints = hand::insert(&mut physics, scene, parameters, &positions_rad);
         let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);
         let mut world = Self { physics, joints, object, bands: Vec::new(), pulled: Vec::new() };
@@ -147,6 +146,16 @@ impl World {
         }
         for band in &self.bands {
             self.pulled.extend(band.pull(&mut self.physics, &self.joints));
+        }
+    }
+
+    /// How long physics steps are from now on, s.
+    pub fn set_step_secs(&mut self, step_secs: f32) {
+        let integration = &mut self.physics.integration_parameters;
+        integration.dt = step_secs;
+        let part_secs = step_secs / integration.num_solver_iterations as f32;
+        for joint in &mut self.joints {
+            joint.set_part_secs(&mut self.physics.multibody_joints, part_secs);
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) fn insert(
         .pose(convert::pose(palm_from_object))
         .additional_mass_properties(mass(shape, &parameters.object))
         .can_sleep(false);
-    let collider = collider(shape, parameters.object.size_scale, parameters.contact.restitution);
+    let collider = collider(shape, &parameters.object, parameters.contact.restitution);
     let handle = physics.insert(body, collider).0;
     // Otherwise the mass is unknown until the first step, and a push before it would do nothing.
     physics.bodies[handle].recompute_mass_properties_from_colliders(&physics.colliders);
@@ -27,22 +27,46 @@ pub(super) fn insert(
 
 /// Mass, centre of mass and inertia of an object of this shape.
 pub(super) fn mass(shape: &GeomShape, object: &ObjectParameters) -> MassProperties {
+    let even = even_inertia(&stretched(shape, object.stretch), object.size_scale, object.mass_kg);
     MassProperties::new(
         Vector::from(object.center_of_mass_m),
         object.mass_kg,
-        Vector::from(even_inertia(shape, object.size_scale, object.mass_kg)),
+        Vector::from(even) * object.inertia_scale,
     )
 }
 
 /// What of an object of this shape collides. Its own friction is zero: `hand` says why.
-pub(super) fn collider(shape: &GeomShape, scale: f32, restitution: f32) -> ColliderBuilder {
-    shape::collider(shape, scale, &Isometry3::identity())
+pub(super) fn collider(shape: &GeomShape, object: &ObjectParameters, restitution: f32) -> ColliderBuilder {
+    shape::collider(&stretched(shape, object.stretch), object.size_scale, &Isometry3::identity())
         .density(0.0)
         .friction(0.0)
         .friction_combine_rule(CoefficientCombineRule::Max)
         .restitution(restitution)
         .restitution_combine_rule(CoefficientCombineRule::Max)
         .collision_groups(groups::of_object())
+}
+
+/// The shape, `stretch` times as long along z and of the same volume: `ObjectParameters::stretch` says how for each shape.
+/// A stretch of 1 changes no bit.
+fn stretched(shape: &GeomShape, stretch: f32) -> GeomShape {
+    let narrow = |width_m: f32| width_m / stretch.sqrt();
+    match *shape {
+        GeomShape::Box { half_extents_m: [x, y, z] } => {
+            GeomShape::Box { half_extents_m: [narrow(x), narrow(y), z * stretch] }
+        }
+        GeomShape::Sphere { radius_m } => GeomShape::Sphere { radius_m },
+        GeomShape::Capsule { half_length_m, radius_m } => {
+            let radius = narrow(radius_m);
+            let half_length_m = (half_length_m * stretch + (radius_m * stretch - radius)).max(0.0);
+            GeomShape::Capsule { half_length_m, radius_m: radius }
+        }
+        GeomShape::Cylinder { half_length_m, radius_m } => {
+            GeomShape::Cylinder { half_length_m: half_length_m * stretch, radius_m: narrow(radius_m) }
+        }
+        GeomShape::Prism { side_count, half_length_m, radius_m } => {
+            GeomShape::Prism { side_count, half_length_m: half_length_m * stretch, radius_m: narrow(radius_m) }
+        }
+    }
 }
 
 /// Principal moments of a solid of even density about its centre, kg m2.
@@ -143,6 +167,42 @@ mod tests {
             let scaled = even_inertia(&shape, 2.0, 3.0);
             assert!(scaled.iter().zip(formula).all(|(a, b)| (a / (12.0 * b) - 1.0).abs() < 1e-5), "{shape:?}");
         }
+    }
+
+    #[test]
+    fn a_stretched_object_is_longer_and_narrower_and_has_the_same_volume() {
+        // But for a factor that the shape fixes.
+        let volume = |shape: &GeomShape| match *shape {
+            GeomShape::Box { half_extents_m: [x, y, z] } => x * y * z,
+            GeomShape::Cylinder { half_length_m, radius_m } | GeomShape::Prism { half_length_m, radius_m, .. } => {
+                half_length_m * radius_m * radius_m
+            }
+            _ => panic!("{shape:?} keeps its round ends"),
+        };
+        for shape in [
+            GeomShape::Box { half_extents_m: [0.3, 0.4, 0.5] },
+            GeomShape::Cylinder { half_length_m: 0.5, radius_m: 0.4 },
+            GeomShape::Prism { side_count: 6, half_length_m: 0.5, radius_m: 0.4 },
+        ] {
+            let longer = stretched(&shape, 1.5);
+            assert!((volume(&longer) / volume(&shape) - 1.0).abs() < 1e-5, "{longer:?}");
+            for (shape, half_m) in [(&shape, 0.5), (&longer, 0.75)] {
+                assert!(holds(shape, [0.0, 0.0, half_m - 0.01]) && !holds(shape, [0.0, 0.0, half_m + 0.01]));
+            }
+            assert_eq!(stretched(&shape, 1.0), shape);
+        }
+        let capsule = GeomShape::Capsule { half_length_m: 0.2, radius_m: 0.3 };
+        assert_eq!(stretched(&capsule, 1.0), capsule);
+        let GeomShape::Capsule { half_length_m, radius_m } = stretched(&capsule, 1.5) else {
+            panic!("still a capsule")
+        };
+        assert!((half_length_m + radius_m - 0.75).abs() < 1e-6 && (radius_m - 0.3 / 1.5_f32.sqrt()).abs() < 1e-6);
+        let flat = stretched(&capsule, 0.5);
+        let radius_m = 0.3 * 2_f32.sqrt();
+        assert_eq!(flat, GeomShape::Capsule { half_length_m: 0.0, radius_m: 0.3 / 0.5_f32.sqrt() });
+        assert!(holds(&flat, [0.0, 0.0, radius_m - 0.01]), "no shorter than it is wide");
+        let ball = GeomShape::Sphere { radius_m: 0.3 };
+        assert_eq!(stretched(&ball, 1.7), ball);
     }
 
     #[test]

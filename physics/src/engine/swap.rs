@@ -27,7 +27,7 @@ pub(super) fn replace(
     for collider in old {
         physics.remove_collider(collider);
     }
-    physics.insert_collider(object::collider(shape, parameters.size_scale, restitution), Some(body));
+    physics.insert_collider(object::collider(shape, parameters, restitution), Some(body));
     physics.bodies[body].set_additional_mass_properties(object::mass(shape, parameters), true);
     physics.bodies[body].recompute_mass_properties_from_colliders(&physics.colliders);
     let lift = up * enough_lift_m(physics, body, up, allowed_m);

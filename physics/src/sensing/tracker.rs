@@ -3,7 +3,7 @@
 use crate::noise;
 use crate::parameters::TrackingParameters;
 use giraffe_robots::{ObjectPose, StreamRng};
-use nalgebra::{UnitQuaternion, Vector3};
+use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use rand::RngExt;
 use std::collections::VecDeque;
 
@@ -25,6 +25,9 @@ pub(crate) struct ObjectTracker {
     parameters: TrackingParameters,
     noise_rng: StreamRng,
     loss_rng: StreamRng,
+    injection_rng: StreamRng,
+    /// Where the object started: poses that are none of its lie around it.
+    start_m: Vector3<f32>,
     substep_secs: f64,
     /// Number of physics steps since the start.
     now: u64,
@@ -35,6 +38,9 @@ pub(crate) struct ObjectTracker {
     seen: Option<i64>,
     found: Option<Found>,
 }
+
+/// How far poses that are none of the object's lie from its start along each axis at most, m: over the palm still.
+const INJECTED_REACH_M: f32 = 0.05;
 
 #[derive(Debug, Clone, Copy)]
 struct Found {
@@ -51,6 +57,8 @@ impl ObjectTracker {
             parameters,
             noise_rng: noise::of_effect("tracker noise", noise_seed),
             loss_rng: noise::of_effect("tracker loss", noise_seed),
+            injection_rng: noise::of_effect("tracker injection", noise_seed),
+            start_m: pose.position_m,
             substep_secs: f64::from(substep_secs),
             now: 0,
             past: VecDeque::from([pose]),
@@ -74,12 +82,13 @@ impl ObjectTracker {
     pub fn read(&mut self) -> TrackedPose {
         let error = self.draw_error();
         let lost = self.parameters.dropout > 0.0 && self.loss_rng.random::<f32>() < self.parameters.dropout;
+        let injected = self.draw_injection();
         let (picture, at) = self.newest_picture();
         let is_new = picture.is_none() || picture != self.seen;
         self.seen = picture;
         let found = match self.found {
             Some(found) if lost || !is_new => found,
-            _ => Found { at, pose: self.with_error(self.pose_at(at), error) },
+            _ => Found { at, pose: injected.unwrap_or_else(|| self.with_error(self.pose_at(at), error)) },
         };
         self.found = Some(found);
         TrackedPose { pose: found.pose, age_secs: (self.now as f64 - found.at) * self.substep_secs }
@@ -125,6 +134,19 @@ impl ObjectTracker {
             .map(|size| Vector3::from_fn(|_, _| size * noise::symmetric(&mut self.noise_rng)))
     }
 
+    /// A pose that has nothing to do with the object's, where a picture shows something else. All numbers are drawn each
+    /// time, so that those of later pictures do not depend on whether it does.
+    fn draw_injection(&mut self) -> Option<ObjectPose> {
+        if self.parameters.injection <= 0.0 {
+            return None;
+        }
+        let rng = &mut self.injection_rng;
+        let happens = rng.random::<f32>() < self.parameters.injection;
+        let shift = Vector3::from_fn(|_, _| INJECTED_REACH_M * noise::symmetric(rng));
+        let palm_from_object = any_rotation(rng);
+        happens.then(|| ObjectPose { position_m: self.start_m + shift, palm_from_object })
+    }
+
     fn with_error(&self, pose: ObjectPose, [shift, turn]: [Vector3<f32>; 2]) -> ObjectPose {
         let TrackingParameters { position_bias_m, rotation_bias_rad, .. } = self.parameters;
         let turn = turn + Vector3::from(rotation_bias_rad);
@@ -134,6 +156,15 @@ impl ObjectTracker {
             palm_from_object: if turn.norm_squared() > 0.0 { turned } else { pose.palm_from_object },
         }
     }
+}
+
+/// An orientation, each as likely (Shoemake, Graphics Gems III, 1992).
+fn any_rotation(rng: &mut StreamRng) -> UnitQuaternion<f32> {
+    let share: f32 = rng.random();
+    let [first, second] = [(); 2].map(|()| std::f32::consts::TAU * rng.random::<f32>());
+    let (low, high) = ((1.0 - share).sqrt(), share.sqrt());
+    let quaternion = Quaternion::new(high * second.cos(), low * first.sin(), low * first.cos(), high * second.sin());
+    UnitQuaternion::from_quaternion(quaternion)
 }
 
 #[cfg(test)]
@@ -277,5 +308,44 @@ mod tests {
                 assert_eq!(both[step].pose, noise[step].pose);
             }
         }
+    }
+
+    #[test]
+    fn now_and_then_something_else_is_taken_for_the_object() {
+        let parameters = TrackingParameters { refresh_secs: 0.1, injection: 0.25, ..TrackingParameters::default() };
+        let tracked = track(parameters, 4000);
+        let mut others = Vec::new();
+        for (step, tracked) in tracked.iter().enumerate().step_by(2) {
+            assert_near(tracked.age_secs as f32, 0.0);
+            if tracked.pose != at(2.0 * step as f32 * SUBSTEP_SECS) {
+                others.push(tracked.pose);
+            }
+        }
+        assert!((others.len() as f32 / 2001.0 - 0.25).abs() < 0.03, "{} of 2001 pictures", others.len());
+        let count = others.len() as f32;
+        assert!(others.iter().all(|pose| pose.position_m.amax() <= INJECTED_REACH_M), "around the start");
+        let mean = others.iter().map(|pose| pose.position_m).sum::<Vector3<f32>>() / count;
+        assert!(mean.amax() < 0.005, "{mean}");
+        // The mean angle of a uniform rotation is pi / 2 + 2 / pi; its axis points anywhere.
+        let angle = others.iter().map(|pose| pose.palm_from_object.angle()).sum::<f32>() / count;
+        assert!((angle - 2.207).abs() < 0.1, "{angle}");
+        let turned = others.iter().map(|pose| pose.palm_from_object * Vector3::x()).sum::<Vector3<f32>>() / count;
+        assert!(turned.amax() < 0.1, "{turned}");
+        for pair in tracked.chunks_exact(2) {
+            assert_eq!(pair[0].pose, pair[1].pose, "nothing new in between");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_for_the_object_leaves_all_other_pictures_as_they_were() {
+        let with = |injection| {
+            let parameters =
+                TrackingParameters { position_noise_m: 0.01, dropout: 0.3, injection, ..TrackingParameters::default() };
+            track(parameters, 200)
+        };
+        let (none, some) = (with(0.0), with(0.2));
+        let same = none.iter().zip(&some).filter(|(none, some)| none.pose == some.pose).count();
+        assert!((130..185).contains(&same), "{same} of 201");
+        assert!(none.iter().zip(&some).all(|(none, some)| (none.age_secs - some.age_secs).abs() < 1e-9));
     }
 }

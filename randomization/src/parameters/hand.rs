@@ -159,4 +159,47 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         preset: FirstPreset::Wide,
         apply: Apply::Joint(|joint, change| change.to(&mut joint.torque_speed_slope), ONE_MAKE),
     },
+    RandomizedParameter {
+        name: "joint.limit_lower",
+        unit: "rad",
+        doc: "how far each joint's lower stop is from where the description has it, each joint for itself; stops stay 0.1 rad \
+              apart at least, and a joint that would start outside starts at the stop; joints that follow another have no \
+              stops of their own",
+        meaning: Meaning::Add,
+        nominal: 0.0,
+        bounds: between(-0.5, 0.5),
+        usual: uniform(-0.1, 0.1),
+        source: "Dactyl 2018 table 1: a deviation of 0.15 rad; DeXtreme manual: 0.01 rad",
+        effect: raises(Observable::BottomOfRange),
+        preset: FirstPreset::Full,
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.lower_limit_shift_rad), JointDraw::Independent),
+    },
+    RandomizedParameter {
+        name: "joint.limit_upper",
+        unit: "rad",
+        doc: "how far each joint's upper stop is from where the description has it, as joint.limit_lower",
+        meaning: Meaning::Add,
+        nominal: 0.0,
+        bounds: between(-0.5, 0.5),
+        usual: uniform(-0.1, 0.1),
+        source: "Dactyl 2018 table 1: a deviation of 0.15 rad; DeXtreme manual: 0.01 rad",
+        effect: raises(Observable::TopOfRange),
+        preset: FirstPreset::Full,
+        apply: Apply::Joint(|joint, change| change.to(&mut joint.upper_limit_shift_rad), JointDraw::Independent),
+    },
+    RandomizedParameter {
+        name: "joint.broken",
+        unit: "-",
+        doc: "chance that a servo is dead for the whole episode, each for itself but at most two of a hand: no torque, while \
+              what is passive about the joint stays",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 1.0),
+        usual: uniform(0.0, 0.01),
+        source: "robogym RandomizedBrokenActuator: 0.001, at most two; ten times as often, a hand of 16 servos has a dead one in one \
+                 episode of thirteen",
+        effect: raises(Observable::StepLag),
+        preset: FirstPreset::Full,
+        apply: Apply::World(|world, change| change.to(&mut world.actuation.broken_chance)),
+    },
 ];

@@ -6,6 +6,7 @@ mod forces;
 mod gravity;
 mod hand;
 mod object;
+mod physics;
 mod sensing;
 mod tracking;
 
@@ -24,6 +25,7 @@ const GROUPS: &[&[RandomizedParameter]] = &[
     actuation::ROWS,
     tracking::ROWS,
     forces::ROWS,
+    physics::ROWS,
 ];
 
 static ALL: [RandomizedParameter; count(GROUPS)] = concatenated(GROUPS);

@@ -72,4 +72,33 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.object.center_of_mass_m[2])),
     },
+    RandomizedParameter {
+        name: "object.inertia",
+        unit: "x",
+        doc: "inertia of the object, its mass apart: above 1 for mass near the surface, as of a box that is hollow, 5/3 for \
+              a thin-walled cube; below 1 for mass near the centre",
+        meaning: Meaning::Multiply,
+        nominal: 1.0,
+        bounds: between(0.1, 3.0),
+        usual: uniform(0.5, 1.5),
+        source: "robogym: x0.5 to 1.5; MuJoCo Playground LEAP: x0.8 to 1.2",
+        effect: lowers(Observable::Overbalance),
+        preset: FirstPreset::Full,
+        apply: Apply::World(|world, change| change.to(&mut world.object.inertia_scale)),
+    },
+    RandomizedParameter {
+        name: "object.stretch",
+        unit: "x",
+        doc: "length of the object along its z axis; what lies across shrinks by the square root, so that the volume \
+              stays: both sides of a box, the radius of a cylinder, a prism or a capsule (whose ends stay round); a sphere \
+              stays as it is",
+        meaning: Meaning::Multiply,
+        nominal: 1.0,
+        bounds: between(0.5, 2.0),
+        usual: uniform(0.95, 1.05),
+        source: "own choice: as object.size; no published range, but HORA trains on cylinders of several proportions",
+        effect: raises(Observable::RestHeight),
+        preset: FirstPreset::Full,
+        apply: Apply::World(|world, change| change.to(&mut world.object.stretch)),
+    },
 ];

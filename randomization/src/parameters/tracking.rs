@@ -98,6 +98,20 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         preset: FirstPreset::Wide,
         apply: Apply::Direction(|world, change, along| world.tracking.rotation_bias_rad = scaled(change, along)),
     },
+    RandomizedParameter {
+        name: "tracking.injection",
+        unit: "-",
+        doc: "chance that something else is taken for the object in a picture: a position within 5 cm of the start along each \
+              axis, in any orientation",
+        meaning: Meaning::Replace,
+        nominal: 0.0,
+        bounds: between(0.0, 0.9),
+        usual: uniform(0.0, 0.3),
+        source: "DeXtreme, random pose injection: 0 to 0.3, drawn per episode; MuJoCo Playground LEAP: 0.1",
+        effect: raises(Observable::TrackedTurnError),
+        preset: FirstPreset::Full,
+        apply: Apply::World(|world, change| change.to(&mut world.tracking.injection)),
+    },
 ];
 
 fn scaled(change: Change, along: [f32; 3]) -> [f32; 3] {

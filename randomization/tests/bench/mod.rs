@@ -8,7 +8,7 @@ use giraffe_physics::{
     Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, TimedDisturbance, WorldParameters,
 };
 use giraffe_randomization::Observable;
-use giraffe_robots::{EpisodeStart, Hand, OBJECTS, Signal, SignalFrame, SignalLayout, load_robot};
+use giraffe_robots::{EpisodeStart, Hand, Limits, OBJECTS, Signal, SignalFrame, SignalLayout, load_robot};
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ const ON_LINKS: [f32; 3] = [0.190, -0.016, 0.0144];
 const ON_TIPS: [f32; 3] = [0.245, -0.016, 0.0174];
 /// Half a centimetre inside the front edge of the fingertips.
 const AT_FRONT_EDGE: [f32; 3] = [0.265, -0.016, 0.0174];
+/// A centimetre beyond it.
+const BEYOND_FRONT_EDGE: [f32; 3] = [0.28, -0.016, 0.0174];
 /// Half a centimetre inside the side edge of the palm.
 const AT_SIDE_EDGE: [f32; 3] = [0.070, 0.058, 0.0199];
 /// Far from the hand: the cube falls freely.
@@ -105,6 +107,11 @@ impl Bench {
             Observable::TrackedTurnError => {
                 mean(self.at_rest(parameters).iter().map(|record| record.tracked_apart_rad))
             }
+            Observable::Overbalance => self.topple(BEYOND_FRONT_EDGE, parameters).norm(),
+            Observable::BottomOfRange => self.end_of_range(-1.5, parameters),
+            Observable::TopOfRange => self.end_of_range(1.5, parameters),
+            Observable::JumpSpread => self.jump_spread(parameters),
+            Observable::UnevenFall => self.uneven_fall(parameters),
             Observable::TrackedLag => self.tracked_lag(parameters),
             Observable::Drift => mean(self.weightless(160, parameters).iter().map(|record| record.object_speed)),
             Observable::Jostle => self.jostle(parameters),
@@ -275,6 +282,35 @@ impl Bench {
     fn tremble(&self, parameters: WorldParameters) -> f32 {
         let records = self.empty(0.0, 80, parameters);
         mean(records[40..].windows(2).flat_map(|pair| distances(&pair[0].true_rad, &pair[1].true_rad)))
+    }
+
+    /// Targets jump by 0.3 rad and back, 0.4 s each way: by how much the angles one control step after each jump but the
+    /// first differ from their mean.
+    fn jump_spread(&self, parameters: WorldParameters) -> f32 {
+        let targets = |step: u32| self.home_plus(if step % 16 < 8 { 0.3 } else { 0.0 });
+        let records = self.run_along(self.alone(parameters), targets, 17 + 16 * 5);
+        let jumped: Vec<&Record> = records.iter().skip(16).step_by(16).collect();
+        let spread = |joint: usize| {
+            let middle = mean(jumped.iter().map(|record| record.true_rad[joint]));
+            mean(jumped.iter().map(|record| (record.true_rad[joint] - middle).abs()))
+        };
+        mean((0..jumped[0].true_rad.len()).map(spread))
+    }
+
+    /// Every target is so far beyond the limit of its joint, on this side.
+    fn end_of_range(&self, beyond_rad: f32, parameters: WorldParameters) -> f32 {
+        let limits = self.scene.robot().joints.iter().map(|joint| joint.position_limits_rad);
+        let end = |limits: Limits| if beyond_rad > 0.0 { limits.upper } else { limits.lower };
+        let targets: Vec<f32> = limits.map(|limits| end(limits) + beyond_rad).collect();
+        mean(last(&self.run(self.alone(parameters), &targets, 80)).true_rad.iter().copied())
+    }
+
+    /// The cube falls past the hand for 2 s.
+    fn uneven_fall(&self, parameters: WorldParameters) -> f32 {
+        let records = self.run(self.let_go(NOWHERE, parameters), &self.flat(), 40);
+        let gains = records.windows(2).map(|pair| pair[1].object_speed - pair[0].object_speed);
+        let (least, most) = gains.fold((f32::MAX, f32::MIN), |(least, most), gain| (gain.min(least), gain.max(most)));
+        most - least
     }
 
     /// Targets go to and fro, 0.4 s each way.
