@@ -142,8 +142,9 @@ fn lines(runs: &[Run], names: &[&str], points: impl Fn(&Run) -> Vec<(f64, f64)>)
 /// The median over curves, at evenly spaced places that all of them have.
 fn median_curve(curves: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
     const PLACES: usize = 200;
-    let ends = |place: fn(&Vec<(f64, f64)>) -> Option<&(f64, f64)>| curves.iter().filter_map(place).map(|end| end.0);
-    let (begin, end) = (ends(|c| c.first()).fold(0.0, f64::max), ends(|c| c.last()).fold(f64::INFINITY, f64::min));
+    let begins = curves.iter().filter_map(|curve| curve.first()).map(|point| point.0);
+    let ends = curves.iter().filter_map(|curve| curve.last()).map(|point| point.0);
+    let (begin, end) = (begins.fold(0.0, f64::max), ends.fold(f64::INFINITY, f64::min));
     let places = (0..=PLACES).map(|place| begin + (end - begin) * place as f64 / PLACES as f64);
     places
         .map(|x| {

@@ -18,7 +18,7 @@ mod pendulum;
 mod resting;
 mod same_bits;
 mod servo_law;
-mod swaps;
 #[path = "../support/mod.rs"]
 mod support;
+mod swaps;
 mod ties;
