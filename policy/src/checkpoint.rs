@@ -179,7 +179,7 @@ impl Policy {
             ("actor columns", shape.input, observation.actor_width()),
             ("means", shape.input, normalizer.mean.len()),
             ("standard deviations", shape.input, normalizer.inverse_std.len()),
-            ("actions", shape.output, context.action.width()),
+            ("actions", shape.head.action_width(shape.output), context.action.width()),
         ] {
             if expected != found {
                 return Err(format!("a network of its shape has {expected} {what}, it has {found}"));

@@ -1,10 +1,9 @@
 //! Running the policy in the worlds for T steps.
 
 use crate::PolicyError;
-use crate::gaussian::{fill_standard_normal, log_prob};
 use crate::learner::PpoLearner;
 use crate::network::{Network, Sequence};
-use crate::rollout::{Rollout, gather_worlds};
+use crate::rollout::{Cut, Rollout};
 use giraffe_robots::{EpisodeEnd, StepBatch, Stream, WorldBatch};
 
 const BAD_WORLDS: &str =
@@ -32,26 +31,27 @@ impl PpoLearner {
         }
         let network = self.actor.network.inference();
         let mut rollout = Rollout::new(
-            self.actor_state.clone(),
+            self.actor_shape().state_width(),
             self.critic_state.clone(),
             self.world_count,
             network.log_std_values(),
         );
-        let mut noise = vec![0.0; self.world_count * self.action_width];
-        let mut rng = self.seeds.stream(Stream::Exploration, 0, self.iteration);
+        let noise = self.noise();
         let mut has_ended = vec![false; self.world_count];
-        for _ in 0..self.config.horizon_steps {
+        for noise in noise.chunks_exact(self.world_count * self.action_width) {
+            if rollout.step_count.is_multiple_of(self.config.chunk_length()) {
+                rollout.actor_starts.append(&self.actor_state);
+            }
             let mut normalized = vec![0.0; self.observations.len()];
             self.normalizer.apply_rows(&self.observations, &mut normalized);
             let keep: Vec<f32> =
                 has_ended.iter().map(|ended| if *ended || self.config.memoryless { 0.0 } else { 1.0 }).collect();
-            let means = self.act(&network, &normalized, &keep);
-            fill_standard_normal(&mut rng, &mut noise);
+            let outputs = self.act(&network, &normalized, &keep);
             rollout.observations.append(&mut normalized);
             rollout.keep.extend(keep);
-            self.draw(&mut rollout, &means, &noise);
+            self.draw(&mut rollout, &outputs, noise);
 
-            let first_action = rollout.actions.len() - means.len();
+            let first_action = rollout.actions.len() - noise.len();
             worlds.step(&rollout.actions[first_action..], batch);
             self.check_step(batch)?;
             self.record(&mut rollout, batch);
@@ -60,43 +60,67 @@ impl PpoLearner {
             rollout.step_count += 1;
             self.observations.clone_from(&batch.observations);
         }
-        for (world, _) in has_ended.iter().enumerate().filter(|(_, ended)| **ended) {
+        // What comes after an end in the last step starts fresh, in the next rollout too.
+        for world in (0..self.world_count).filter(|world| has_ended[*world]) {
             self.actor_state.forget(world);
         }
-        self.control_steps += (self.config.horizon_steps * self.world_count) as u64;
+        self.control_steps += (rollout.rewards.len() * self.group.size()) as u64;
+        rollout.mean_reward /= rollout.rewards.len() as f64;
         self.rollout = Some(rollout);
         Ok(())
     }
 
-    /// Mean actions `[W, A]`; advances the actor's state.
+    /// What actions are drawn with in the whole rollout, `[T, W, actions]`. Every world has a stream of its own, so that
+    /// it does not matter in which process it runs.
+    fn noise(&self) -> Vec<f32> {
+        let (world_count, width) = (self.world_count, self.action_width);
+        let mut noise = vec![0.0; self.config.horizon_steps * world_count * width];
+        let mut own = vec![0.0; self.config.horizon_steps * width];
+        let head = self.config.action_head();
+        for world in 0..world_count {
+            let number = (self.first_world() + world) as u64;
+            head.fill_noise(&mut self.seeds.stream(Stream::Exploration, number, self.iteration), &mut own);
+            for (step, own) in own.chunks_exact(width).enumerate() {
+                noise[(step * world_count + world) * width..][..width].copy_from_slice(own);
+            }
+        }
+        noise
+    }
+
+    /// The actor's outputs, `[W, outputs]`; its state advances.
     fn act(&mut self, network: &Network, normalized: &[f32], keep: &[f32]) -> Vec<f32> {
-        let width = self.schema.critic_width();
-        let read = self.schema.actor_width();
         let rows: Vec<usize> = (0..self.world_count).collect();
-        let observations = gather_worlds(normalized, self.world_count, width, read, &rows);
+        let cut = Cut { world_count: self.world_count, chunk_length: 1 };
+        let observations = cut.gather(normalized, self.schema.critic_width(), self.schema.actor_width(), &rows);
         let sequence = Sequence { observations, state: self.actor_state.clone(), keep: keep.to_vec() };
         let result = self.threads.all.install(|| network.infer(sequence, &self.device));
-        self.actor_state.h = result.hidden;
-        self.actor_state.c = result.cells;
+        self.actor_state = result.state(0..self.world_count);
         result.output
     }
 
-    /// Draws actions around `means` and notes how likely they were.
-    fn draw(&self, rollout: &mut Rollout, means: &[f32], noise: &[f32]) {
-        let width = self.action_width;
-        for (mean, noise) in means.chunks_exact(width).zip(noise.chunks_exact(width)) {
+    /// Draws actions from `outputs` and notes how likely they were.
+    fn draw(&self, rollout: &mut Rollout, outputs: &[f32], noise: &[f32]) {
+        let head = self.config.action_head();
+        let width = outputs.len() / self.world_count;
+        for (outputs, noise) in outputs.chunks_exact(width).zip(noise.chunks_exact(self.action_width)) {
             let first = rollout.actions.len();
-            let action = mean.iter().zip(noise).zip(&rollout.log_std).map(|((m, z), log_std)| m + log_std.exp() * z);
-            rollout.actions.extend(action);
-            rollout.log_probs.push(log_prob(&rollout.actions[first..], mean, &rollout.log_std));
+            head.draw((outputs, &rollout.log_std), noise, &mut rollout.actions);
+            rollout.log_probs.push(head.log_prob(&rollout.actions[first..], (outputs, &rollout.log_std)));
         }
-        rollout.means.extend_from_slice(means);
+        rollout.outputs.extend_from_slice(outputs);
     }
 
-    fn record(&self, rollout: &mut Rollout, batch: &StepBatch) {
+    fn record(&mut self, rollout: &mut Rollout, batch: &StepBatch) {
         let width = self.schema.critic_width();
         let first = rollout.rewards.len();
-        rollout.rewards.extend_from_slice(&batch.rewards);
+        rollout.mean_reward += batch.rewards.iter().map(|&reward| f64::from(reward)).sum::<f64>();
+        match &mut self.reward_scale {
+            Some(scale) => {
+                let pending = &mut self.pending_rewards;
+                rollout.rewards.extend(scale.scale(&batch.rewards, &batch.ends, self.config.discount, pending));
+            }
+            None => rollout.rewards.extend_from_slice(&batch.rewards),
+        }
         rollout.ends.extend_from_slice(&batch.ends);
         for world in (0..self.world_count).filter(|world| batch.ends[*world] == EpisodeEnd::TimedOut) {
             rollout.timeout_indices.push(first + world);

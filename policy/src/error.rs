@@ -15,7 +15,7 @@ pub enum PolicyError {
         /// Its value.
         found: String,
         /// What is possible.
-        expected: &'static str,
+        expected: String,
     },
     /// The device cannot compute.
     #[error("cannot compute on {device}: {reason}")]

@@ -2,19 +2,24 @@
 
 use crate::PolicyError;
 use crate::checkpoint::{Policy, PolicyContext, PolicyManifest};
-use crate::config::PpoConfig;
+use crate::config::{HeadKind, PpoConfig};
 use crate::device::DeviceChoice;
-use crate::gaussian::entropy;
-use crate::network::{Inference, Network, NetworkShape, Sequence};
+use crate::group::{Alone, Group, Lane, sums};
+use crate::head::ActionHead;
+use crate::network::{Network, NetworkShape};
 use crate::normalizer::{Normalizer, RunningMoments};
 use crate::ppo::{ActorReport, CriticReport, Update};
-use crate::rollout::{RecurrentState, Rollout, minibatches, moments};
+use crate::reward_scale::RewardScale;
+use crate::rollout::{RecurrentState, Rollout, minibatches};
 use crate::threads::Threads;
 use crate::trainee::{NotFinite, Trainee};
 use burn::tensor::Device;
 use giraffe_robots::{EpisodeEnd, ObservationSchema, SeedTree, StepBatch, Stream, WorldBatch};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::sync::Arc;
+
+mod judge;
+mod kept;
 
 /// Recurrent PPO with a privileged critic.
 ///
@@ -27,12 +32,16 @@ pub struct PpoLearner {
     pub(crate) seeds: SeedTree,
     pub(crate) device: Device,
     pub(crate) threads: Threads,
+    pub(crate) group: Arc<dyn Group>,
     pub(crate) actor: Trainee,
     pub(crate) critic: Trainee,
     moments: RunningMoments,
     /// What this iteration's observations add to `moments` when it is over.
     pub(crate) pending: RunningMoments,
     pub(crate) normalizer: Normalizer,
+    /// Where rewards are normalised.
+    pub(crate) reward_scale: Option<RewardScale>,
+    pub(crate) pending_rewards: RunningMoments,
     learning_rate: f32,
     pub(crate) iteration: u64,
     pub(crate) control_steps: u64,
@@ -93,12 +102,30 @@ impl PpoLearner {
         seeds: SeedTree,
         device: DeviceChoice,
     ) -> Result<Self, PolicyError> {
+        Self::in_group(config, schema, (action_width, world_count), seeds, device, Arc::new(Alone))
+    }
+
+    /// A learner that learns together with others of the same settings and seed, each with its own `world_count` worlds:
+    /// those from number `rank * world_count` on.
+    ///
+    /// # Errors
+    /// When a setting or the device cannot be.
+    pub fn in_group(
+        config: &PpoConfig,
+        schema: &ObservationSchema,
+        (action_width, world_count): (usize, usize),
+        seeds: SeedTree,
+        device: DeviceChoice,
+        group: Arc<dyn Group>,
+    ) -> Result<Self, PolicyError> {
         config.validate(world_count)?;
+        check_share(config, world_count, &*group)?;
         let device = device.open()?;
         let training = device.clone().autodiff();
         let [actor_shape, critic_shape] = shapes(config, schema, action_width);
         let weights = |network| seeds.stream(Stream::Weights, network, 0);
-        let actor = Network::new(actor_shape, 0.01, Some(config.initial_std.ln()), &mut weights(0), &training);
+        let log_std = (config.head == HeadKind::Gaussian).then(|| config.initial_std.ln());
+        let actor = Network::new(actor_shape, 0.01, log_std, &mut weights(0), &training);
         let critic = Network::new(critic_shape, 1.0, None, &mut weights(1), &training);
         let running = RunningMoments::new(schema.critic_width());
         Ok(Self {
@@ -109,17 +136,20 @@ impl PpoLearner {
             seeds,
             device,
             threads: Threads::new(config.thread_count)?,
+            group,
             actor: Trainee::new(actor),
             critic: Trainee::new(critic),
             normalizer: running.freeze(config.observation_clip),
             pending: running.clone(),
             moments: running,
+            reward_scale: config.reward_normalization.then(|| RewardScale::new(world_count)),
+            pending_rewards: RunningMoments::new(1),
             learning_rate: config.learning_rate,
             iteration: 0,
             control_steps: 0,
             observations: Vec::new(),
-            actor_state: RecurrentState::zero(world_count, config.core_width),
-            critic_state: RecurrentState::zero(world_count, config.core_width),
+            actor_state: RecurrentState::zero(world_count, actor_shape.state_width()),
+            critic_state: RecurrentState::zero(world_count, critic_shape.state_width()),
             rollout: None,
         })
     }
@@ -166,10 +196,16 @@ impl PpoLearner {
             found: "none".to_owned(),
         })?;
         self.evaluate(&mut rollout);
-        let mut rng = self.seeds.stream(Stream::Minibatch, 0, self.iteration);
-        let minibatches = minibatches(&self.config, self.world_count, &mut rng);
-        let update =
-            Update { config: &self.config, rollout: &rollout, minibatches: &minibatches, device: &self.device };
+        let own = self.first_world()..self.first_world() + self.world_count;
+        let minibatches = minibatches(&self.config, own, self.seeds, self.iteration);
+        let update = Update {
+            config: &self.config,
+            rollout: &rollout,
+            head: self.config.action_head(),
+            minibatches: &minibatches,
+            device: &self.device,
+            group: &*self.group,
+        };
         let (actor, critic, rate) = (self.actor.clone(), self.critic.clone(), self.learning_rate);
         let (actor, critic) =
             self.threads.both(move || update.train_actor(actor, rate), move || update.train_critic(critic));
@@ -179,9 +215,7 @@ impl PpoLearner {
         self.critic = critic;
         self.learning_rate = actor_report.learning_rate;
         self.iteration += 1;
-        self.moments.merge(&self.pending);
-        self.pending = RunningMoments::new(self.schema.critic_width());
-        self.normalizer = self.moments.freeze(self.config.observation_clip);
+        self.learn_scales()?;
         Ok(self.report(&rollout, &actor_report, &critic_report))
     }
 
@@ -193,67 +227,75 @@ impl PpoLearner {
         })
     }
 
-    /// Fills in values, advantages and returns; advances the critic's state.
-    ///
-    /// The critic runs once over the whole rollout. Where an episode was cut off, and where each world stands at
-    /// the end, it runs one step further from the state it had there.
-    fn evaluate(&mut self, rollout: &mut Rollout) {
-        let network = self.critic.network.inference();
-        let sequence = Sequence {
-            observations: rollout.observations.clone(),
-            state: rollout.critic_start.clone(),
-            keep: rollout.keep.clone(),
-        };
-        let run = self.threads.all.install(|| network.infer(sequence, &self.device));
-        let sample_count = rollout.rewards.len();
-        let last_step = sample_count - self.world_count;
-        self.critic_state =
-            RecurrentState::gather(&run.hidden, &run.cells, self.config.core_width, last_step..sample_count);
-        for world in 0..self.world_count {
-            if rollout.ends[last_step + world] != EpisodeEnd::Running {
-                self.critic_state.forget(world);
+    /// Lets the statistics of this iteration, of all members of the group, count from now on.
+    fn learn_scales(&mut self) -> Result<(), PolicyError> {
+        let observations = std::mem::replace(&mut self.pending, RunningMoments::new(self.schema.critic_width()));
+        let rewards = std::mem::replace(&mut self.pending_rewards, RunningMoments::new(1));
+        for [observations, rewards] in self.gathered(&[observations, rewards])? {
+            self.moments.merge(&observations);
+            if let Some(scale) = &mut self.reward_scale {
+                scale.moments.merge(&rewards);
             }
         }
-        let timeout_values = self.values_after(&network, &run, rollout);
-        let mut observations = vec![0.0; self.observations.len()];
-        self.normalizer.apply_rows(&self.observations, &mut observations);
-        let bootstrap_values = self.values_of(&network, observations, self.critic_state.clone());
-        rollout.values = run.output;
-        rollout.judge(&timeout_values, &bootstrap_values, &self.config);
+        self.normalizer = self.moments.freeze(self.config.observation_clip);
+        Ok(())
     }
 
-    /// Values of the observations before resets, with the state each episode had then.
-    fn values_after(&self, network: &Network, run: &Inference, rollout: &Rollout) -> Vec<f32> {
-        if rollout.timeout_indices.is_empty() {
-            return Vec::new();
-        }
-        let rows = rollout.timeout_indices.iter().copied();
-        let state = RecurrentState::gather(&run.hidden, &run.cells, self.config.core_width, rows);
-        self.values_of(network, rollout.timeout_observations.clone(), state)
+    /// What every member of the group says, in the order of ranks.
+    fn gathered<T: Serialize + serde::de::DeserializeOwned>(&self, own: &T) -> Result<Vec<T>, PolicyError> {
+        let failed =
+            |reason: String| PolicyError::Tensors { attempted: "telling the other members of the group", reason };
+        let bytes = rmp_serde::to_vec(own).map_err(|error| failed(error.to_string()))?;
+        let said = self.group.gather(Lane::Actor, &bytes);
+        said.iter().map(|bytes| rmp_serde::from_slice(bytes).map_err(|error| failed(error.to_string()))).collect()
     }
 
-    fn values_of(&self, network: &Network, observations: Vec<f32>, state: RecurrentState) -> Vec<f32> {
-        let row_count = observations.len() / self.schema.critic_width();
-        let keep = vec![if self.config.memoryless { 0.0 } else { 1.0 }; row_count];
-        self.threads.all.install(|| network.infer(Sequence { observations, state, keep }, &self.device)).output
+    /// Number of the first world here among all worlds of the group.
+    pub(crate) fn first_world(&self) -> usize {
+        self.group.rank() * self.world_count
+    }
+
+    pub(crate) fn actor_shape(&self) -> NetworkShape {
+        shapes(&self.config, &self.schema, self.action_width)[0]
     }
 
     fn report(&self, rollout: &Rollout, actor: &ActorReport, critic: &CriticReport) -> IterationReport {
+        let count = |wanted: fn(EpisodeEnd) -> bool| rollout.ends.iter().filter(|end| wanted(**end)).count() as f64;
+        let head = self.config.action_head();
+        let width = rollout.outputs.len() / rollout.rewards.len();
         let log_std = self.actor.network.log_std_values();
-        let count = |wanted: fn(EpisodeEnd) -> bool| rollout.ends.iter().filter(|end| wanted(**end)).count() as u64;
+        // A Gaussian's spread does not depend on the observation, and is reported as it is after the update.
+        let outputs = match head {
+            ActionHead::Gaussian => &rollout.outputs[..width],
+            ActionHead::Categorical { .. } => &rollout.outputs,
+        };
+        let over_samples = |of: &dyn Fn(&[f32]) -> f32| {
+            outputs.chunks_exact(width).map(|row| f64::from(of(row))).sum::<f64>() / (outputs.len() / width) as f64
+        };
+        let own = [
+            rollout.mean_reward,
+            f64::from(actor.clip_fraction.get()),
+            over_samples(&|row| head.entropy((row, &log_std))),
+            over_samples(&|row| head.mean_std((row, &log_std))),
+            count(|end| end != EpisodeEnd::Running),
+            count(|end| end == EpisodeEnd::TimedOut),
+        ];
+        let [mean_reward, clip_fraction, entropy, mean_std, episode_count, timeout_count] =
+            sums(&*self.group, Lane::Actor, own);
+        let mean = |sum: f64| (sum / self.group.size() as f64) as f32;
         IterationReport {
             iteration: self.iteration,
             control_steps: self.control_steps,
-            mean_reward: moments(&rollout.rewards).0 as f32,
-            episode_count: count(|end| end != EpisodeEnd::Running),
-            timeout_count: count(|end| end == EpisodeEnd::TimedOut),
+            mean_reward: mean(mean_reward),
+            episode_count: episode_count as u64,
+            timeout_count: timeout_count as u64,
             policy_loss: actor.loss.get(),
             value_loss: critic.loss.get(),
-            entropy: entropy(&log_std),
-            mean_std: log_std.iter().map(|x| x.exp()).sum::<f32>() / log_std.len().max(1) as f32,
+            entropy: mean(entropy),
+            mean_std: mean(mean_std),
             approx_kl: actor.kl,
-            clip_fraction: actor.clip_fraction.get(),
-            explained_variance: rollout.explained_variance(),
+            clip_fraction: mean(clip_fraction),
+            explained_variance: rollout.explained_variance(&*self.group),
             actor_gradient_norm: actor.gradient_norm.get(),
             critic_gradient_norm: critic.gradient_norm.get(),
             learning_rate: actor.learning_rate,
@@ -263,7 +305,7 @@ impl PpoLearner {
 
     /// The policy as it is, for deployment and evaluation.
     pub fn export(&self, context: PolicyContext) -> Policy {
-        let [shape, _] = shapes(&self.config, &self.schema, self.action_width);
+        let shape = self.actor_shape();
         let mut normalizer = self.normalizer.prefix(self.schema.actor_width());
         normalizer.clip = self.config.observation_clip;
         let manifest = PolicyManifest::new(
@@ -280,121 +322,25 @@ impl PpoLearner {
 
 /// Shapes of actor and critic.
 fn shapes(config: &PpoConfig, schema: &ObservationSchema, action_width: usize) -> [NetworkShape; 2] {
-    [NetworkShape::new(config, schema.actor_width(), action_width), NetworkShape::new(config, schema.critic_width(), 1)]
+    [
+        NetworkShape::actor(config, schema.actor_width(), action_width),
+        NetworkShape::critic(config, schema.critic_width()),
+    ]
 }
 
-/// Everything of a learner but its networks, as kept in `learner.msgpack`.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    format: u32,
-    shapes: [NetworkShape; 2],
-    schema: ObservationSchema,
-    world_count: usize,
-    seeds: SeedTree,
-    moments: RunningMoments,
-    learning_rate: f32,
-    iteration: u64,
-    control_steps: u64,
-    observations: Vec<f32>,
-    actor_state: RecurrentState,
-    critic_state: RecurrentState,
-}
-
-const KEPT_FORMAT: u32 = 1;
-const KEPT_FILE: &str = "learner.msgpack";
-
-impl PpoLearner {
-    /// Names of the files [`PpoLearner::save`] writes.
-    pub const FILES: [&str; 5] = ["actor.bpk", "actor_optimizer.bpk", "critic.bpk", "critic_optimizer.bpk", KEPT_FILE];
-
-    /// Writes [`PpoLearner::FILES`] into `folder`, which must exist. Between iterations only; with the worlds saved
-    /// at the same moment, learning continues bit for bit.
-    ///
-    /// # Errors
-    /// When a file cannot be written, or a rollout waits for its update.
-    pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
-        if self.rollout.is_some() {
-            return Err(PolicyError::Mismatch {
-                what: "the moment to save".to_owned(),
-                expected: "after an update".to_owned(),
-                found: "a rollout that was not learned from yet".to_owned(),
-            });
-        }
-        let kept = Kept {
-            format: KEPT_FORMAT,
-            shapes: shapes(&self.config, &self.schema, self.action_width),
-            schema: self.schema.clone(),
-            world_count: self.world_count,
-            seeds: self.seeds,
-            moments: self.moments.clone(),
-            learning_rate: self.learning_rate,
-            iteration: self.iteration,
-            control_steps: self.control_steps,
-            observations: self.observations.clone(),
-            actor_state: self.actor_state.clone(),
-            critic_state: self.critic_state.clone(),
-        };
-        let [actor, actor_optimizer] = self.actor.save()?;
-        let [critic, critic_optimizer] = self.critic.save()?;
-        let kept = rmp_serde::to_vec_named(&kept)
-            .map_err(|error| PolicyError::Tensors { attempted: "saving the learner", reason: error.to_string() })?;
-        for (name, bytes) in Self::FILES.iter().zip([actor, actor_optimizer, critic, critic_optimizer, kept]) {
-            crate::checkpoint::write_file(&folder.join(name), &bytes)?;
-        }
-        Ok(())
+/// In a group every member must have as much to learn from in every gradient step, or means of means would be wrong.
+fn check_share(config: &PpoConfig, world_count: usize, group: &dyn Group) -> Result<(), PolicyError> {
+    let chunk_count = world_count * config.chunk_count();
+    if group.size() == 1 || chunk_count.is_multiple_of(config.minibatch_count) {
+        return Ok(());
     }
-
-    /// Continues from a folder written by [`PpoLearner::save`]. The learner must have been made with the same
-    /// widths, worlds and seed; other settings may differ and count from now on.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or is of another learner. Then this one is as before.
-    pub fn load(&mut self, folder: &Path) -> Result<(), PolicyError> {
-        let mut files = Vec::new();
-        for name in Self::FILES {
-            files.push(crate::checkpoint::read_file(&folder.join(name))?);
-        }
-        let kept: Kept = rmp_serde::from_slice(&files[4])
-            .map_err(|error| PolicyError::Damaged { path: folder.join(KEPT_FILE), reason: error.to_string() })?;
-        self.check_kept(&kept)?;
-        let mut take = |index: usize| std::mem::take(&mut files[index]);
-        let actor = self.actor.clone().load([take(0), take(1)])?;
-        let critic = self.critic.clone().load([take(2), take(3)])?;
-        self.actor = actor;
-        self.critic = critic;
-        self.normalizer = kept.moments.freeze(self.config.observation_clip);
-        self.moments = kept.moments;
-        self.pending = RunningMoments::new(self.schema.critic_width());
-        self.learning_rate = kept.learning_rate;
-        self.iteration = kept.iteration;
-        self.control_steps = kept.control_steps;
-        self.observations = kept.observations;
-        self.actor_state = kept.actor_state;
-        self.critic_state = kept.critic_state;
-        self.rollout = None;
-        Ok(())
-    }
-
-    fn check_kept(&self, kept: &Kept) -> Result<(), PolicyError> {
-        let own = shapes(&self.config, &self.schema, self.action_width);
-        let refuse = |what: &str, expected: String, found: String| {
-            Err(PolicyError::Mismatch { what: format!("the checkpoint's {what}"), expected, found })
-        };
-        if kept.format != KEPT_FORMAT {
-            return refuse("format", KEPT_FORMAT.to_string(), kept.format.to_string());
-        }
-        if kept.shapes != own {
-            return refuse("network", format!("{own:?}"), format!("{:?}", kept.shapes));
-        }
-        if kept.schema != self.schema {
-            return refuse("observation", self.schema.actor_fingerprint(), kept.schema.actor_fingerprint());
-        }
-        if (kept.world_count, kept.seeds) != (self.world_count, self.seeds) {
-            let describe = |count: usize, seeds: SeedTree| format!("{count} worlds, seed {}", seeds.root());
-            return refuse("worlds", describe(self.world_count, self.seeds), describe(kept.world_count, kept.seeds));
-        }
-        Ok(())
-    }
+    Err(PolicyError::Setting {
+        field: "minibatch_count",
+        found: config.minibatch_count.to_string(),
+        expected: format!(
+            "a divisor of {chunk_count}, the number of chunks of each process, when several learn together"
+        ),
+    })
 }
 
 #[cfg(test)]

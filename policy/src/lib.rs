@@ -40,27 +40,34 @@
 
 mod activation;
 mod advantage;
+pub mod categorical;
 mod checkpoint;
 mod collect;
 mod config;
 mod device;
 mod error;
 mod gaussian;
+mod group;
+mod head;
 mod learner;
 mod network;
 mod normalizer;
 mod ppo;
+mod reward_scale;
 mod rollout;
 mod runner;
+mod surrogate;
 mod threads;
 mod trainee;
 
 pub use advantage::{Experience, generalized_advantages};
 pub use checkpoint::{Policy, PolicyContext, PolicyManifest};
-pub use config::{CoreKind, PpoConfig};
+pub use config::{CoreKind, HeadKind, PpoConfig};
 pub use device::DeviceChoice;
 pub use error::PolicyError;
 pub use gaussian::{entropy, kl, log_prob};
+pub use group::{Alone, Group, Lane};
+pub use head::ActionHead;
 pub use learner::{IterationReport, PpoLearner};
 pub use network::NetworkShape;
 pub use normalizer::{Normalizer, RunningMoments};

@@ -3,23 +3,24 @@
 //! Actor and critic share nothing, so each learns on its own thread.
 
 use crate::config::PpoConfig;
-use crate::gaussian::{HALF_LN_TWO_PI, kl};
+use crate::group::{Group, Lane, largest, sums};
+use crate::head::ActionHead;
 use crate::network::{Sequence, host, upload};
-use crate::rollout::{RecurrentState, Rollout, gather_worlds};
-use crate::trainee::{NotFinite, Trainee};
+use crate::rollout::{Cut, RecurrentState, Rollout};
+use crate::surrogate::{Samples, Surrogate, surrogate, value_loss};
+use crate::trainee::{NotFinite, Step, Trainee};
 use burn::tensor::{Device, Tensor};
-
-/// Mean actions beyond this are penalised: the decoder clips at 1.
-const ACTION_BOUND: f32 = 1.1;
 
 /// Everything an update reads.
 #[derive(Clone, Copy)]
 pub(crate) struct Update<'a> {
     pub config: &'a PpoConfig,
     pub rollout: &'a Rollout,
-    /// Per epoch, per gradient step: which worlds.
+    pub head: ActionHead,
+    /// Per epoch, per gradient step: which chunks.
     pub minibatches: &'a [Vec<Vec<usize>>],
     pub device: &'a Device,
+    pub group: &'a dyn Group,
 }
 
 /// How the actor's update went.
@@ -56,6 +57,12 @@ impl Mean {
         self.count += 1.0;
     }
 
+    /// The mean over all members of a group.
+    fn over(self, group: &dyn Group, lane: Lane) -> f32 {
+        let [sum, count] = sums(group, lane, [self.sum, self.count]);
+        Mean { sum, count }.get()
+    }
+
     /// The mean so far, 0 of nothing.
     pub fn get(self) -> f32 {
         (self.sum / self.count.max(1.0)) as f32
@@ -68,21 +75,22 @@ impl Update<'_> {
         let mut report = ActorReport { learning_rate: rate, ..ActorReport::default() };
         for (epoch, minibatches) in self.minibatches.iter().enumerate() {
             let mut divergence = Mean::default();
-            for (index, worlds) in minibatches.iter().enumerate() {
-                let step = self.actor_loss(&actor, worlds);
-                let ratios = host(step.ratio);
+            for (index, chunks) in minibatches.iter().enumerate() {
+                let (step, outputs) = self.actor_loss(&actor, chunks);
+                let ratios = host(step.ratios);
                 if epoch == 0 && index == 0 {
-                    report.first_ratio_deviation = ratios.iter().map(|ratio| (ratio - 1.0).abs()).fold(0.0, f32::max);
+                    let deviation = ratios.iter().map(|ratio| (ratio - 1.0).abs()).fold(0.0, f32::max);
+                    report.first_ratio_deviation = largest(self.group, Lane::Actor, deviation);
                 }
                 let is_clipped = |ratio: &&f32| (*ratio - 1.0).abs() > self.config.clip_ratio;
                 report.clip_fraction.add(ratios.iter().filter(is_clipped).count() as f32 / ratios.len() as f32);
-                divergence.add(self.divergence(worlds, &host(step.mean), &host(actor.network.log_std().inner())));
-                report.loss.add(finite(step.loss.clone())?);
-                let (next, norm) = actor.descend(&step.loss, report.learning_rate, self.config.max_gradient_norm)?;
-                report.gradient_norm.add(norm);
+                self.add_divergence(&mut divergence, chunks, (&outputs, &actor.network.log_std_values()));
+                let (next, descent) = actor.descend(&step.loss, self.step(report.learning_rate, Lane::Actor))?;
+                report.loss.add(descent.loss);
+                report.gradient_norm.add(descent.gradient_norm);
                 actor = next;
             }
-            report.kl = divergence.get();
+            report.kl = divergence.over(self.group, Lane::Actor);
             report.learning_rate = self.adapted_rate(report.learning_rate, report.kl);
         }
         Ok((actor, report))
@@ -90,55 +98,48 @@ impl Update<'_> {
 
     /// Trains the critic.
     pub fn train_critic(self, mut critic: Trainee) -> Result<(Trainee, CriticReport), NotFinite> {
+        let (rollout, clip) = (self.rollout, self.config.value_clip);
         let mut report = CriticReport::default();
-        for worlds in self.minibatches.iter().flatten() {
-            let sequence = self.sequence(worlds, self.column_count(), &self.rollout.critic_start);
+        for chunks in self.minibatches.iter().flatten() {
+            let sequence = self.sequence(chunks, self.column_count(), &rollout.critic_starts);
             let values = critic.network.forward(sequence, self.device);
-            let loss = (values - self.column(&self.rollout.returns, worlds)).square().mean();
-            report.loss.add(finite(loss.clone())?);
-            let (next, norm) =
-                critic.descend(&loss, self.config.critic_learning_rate, self.config.max_gradient_norm)?;
-            report.gradient_norm.add(norm);
+            let before = (clip > 0.0).then(|| self.column(&rollout.values, chunks));
+            let loss = value_loss(values, self.column(&rollout.returns, chunks), before, clip);
+            let (next, descent) = critic.descend(&loss, self.step(self.config.critic_learning_rate, Lane::Critic))?;
+            report.loss.add(descent.loss);
+            report.gradient_norm.add(descent.gradient_norm);
             critic = next;
         }
         Ok((critic, report))
     }
 
-    fn actor_loss(self, actor: &Trainee, worlds: &[usize]) -> ActorStep {
-        let rollout = self.rollout;
-        let sequence = self.sequence(worlds, actor.network.input_width(), &rollout.actor_start);
-        let mean = actor.network.forward(sequence, self.device);
-        let [sample_count, action_width] = mean.dims();
-        let actions = gather_worlds(&rollout.actions, rollout.world_count, action_width, action_width, worlds);
-        let actions = upload(actions, sample_count, action_width, self.device);
-
-        let log_std = actor.network.log_std();
-        let log_std_sum = log_std.clone().sum().reshape([1, 1]);
-        let z = (actions - mean.clone()) * log_std.neg().exp().reshape([1, action_width]);
-        let log_prob =
-            z.square().sum_dim(1).mul_scalar(-0.5) - log_std_sum.clone() - HALF_LN_TWO_PI * action_width as f32;
-        let ratio = (log_prob - self.column(&rollout.log_probs, worlds)).exp();
-        let advantage = self.column(&rollout.advantages, worlds);
-        let clip = self.config.clip_ratio;
-        let clipped = ratio.clone().clamp(1.0 - clip, 1.0 + clip) * advantage.clone();
-        let policy_loss = (ratio.clone() * advantage).min_pair(clipped).mean().neg();
-        let entropy = log_std_sum.reshape([1]);
-        let outside = (mean.clone().abs() - ACTION_BOUND).clamp_min(0.0).square().mean();
-        let loss =
-            policy_loss - entropy * self.config.entropy_coefficient + outside * self.config.action_bound_coefficient;
-        ActorStep { loss, ratio: ratio.inner(), mean: mean.inner() }
+    fn step(&self, rate: f32, lane: Lane) -> Step<'_> {
+        Step { rate, max_norm: self.config.max_gradient_norm, group: self.group, lane }
     }
 
-    /// KL divergence of the policy as it is from the one that collected, averaged over samples.
-    fn divergence(self, worlds: &[usize], means: &[f32], log_std: &[f32]) -> f32 {
+    /// The loss over some chunks, and what the actor put out.
+    fn actor_loss(self, actor: &Trainee, chunks: &[usize]) -> (Surrogate, Vec<f32>) {
         let rollout = self.rollout;
-        let width = log_std.len();
-        let old = gather_worlds(&rollout.means, rollout.world_count, width, width, worlds);
-        let mut mean = Mean::default();
-        for (old, new) in old.chunks_exact(width).zip(means.chunks_exact(width)) {
-            mean.add(kl((old, &rollout.log_std), (new, log_std)));
+        let sequence = self.sequence(chunks, actor.network.input_width(), &rollout.actor_starts);
+        let outputs = actor.network.forward(sequence, self.device);
+        let width = self.head.action_width(outputs.dims()[1]);
+        let samples = Samples {
+            actions: self.cut().gather(&rollout.actions, width, width, chunks),
+            log_probs: self.column(&rollout.log_probs, chunks),
+            advantages: self.column(&rollout.advantages, chunks),
+        };
+        let on_host = host(outputs.clone().inner());
+        (surrogate((self.head, self.config, self.device), outputs, actor.network.log_std(), samples), on_host)
+    }
+
+    /// Adds every sample's KL divergence of the policy as it is from the one that collected.
+    fn add_divergence(self, mean: &mut Mean, chunks: &[usize], (outputs, log_std): (&[f32], &[f32])) {
+        let rollout = self.rollout;
+        let width = rollout.outputs.len() / rollout.rewards.len();
+        let old = self.cut().gather(&rollout.outputs, width, width, chunks);
+        for (old, new) in old.chunks_exact(width).zip(outputs.chunks_exact(width)) {
+            mean.add(self.head.kl((old, &rollout.log_std), (new, log_std)));
         }
-        mean.get()
     }
 
     fn adapted_rate(self, rate: f32, divergence: f32) -> f32 {
@@ -157,31 +158,23 @@ impl Update<'_> {
         self.rollout.observations.len() / self.rollout.rewards.len()
     }
 
-    /// What a network reads in some worlds: its first `take` columns.
-    fn sequence(self, worlds: &[usize], take: usize, start: &RecurrentState) -> Sequence {
-        let rollout = self.rollout;
+    fn cut(self) -> Cut {
+        Cut { world_count: self.rollout.world_count, chunk_length: self.config.chunk_length() }
+    }
+
+    /// What a network reads in some chunks: its first `take` columns.
+    fn sequence(self, chunks: &[usize], take: usize, starts: &RecurrentState) -> Sequence {
         Sequence {
-            observations: gather_worlds(&rollout.observations, rollout.world_count, self.column_count(), take, worlds),
-            state: start.rows(worlds.iter().copied()),
-            keep: gather_worlds(&rollout.keep, rollout.world_count, 1, 1, worlds),
+            observations: self.cut().gather(&self.rollout.observations, self.column_count(), take, chunks),
+            state: starts.rows(chunks.iter().copied()),
+            keep: self.cut().gather(&self.rollout.keep, 1, 1, chunks),
         }
     }
 
-    /// One number per sample, `[T W, 1]`.
-    fn column(self, source: &[f32], worlds: &[usize]) -> Tensor<2> {
-        let values = gather_worlds(source, self.rollout.world_count, 1, 1, worlds);
+    /// One number per sample, `[samples, 1]`.
+    fn column(self, source: &[f32], chunks: &[usize]) -> Tensor<2> {
+        let values = self.cut().gather(source, 1, 1, chunks);
         let sample_count = values.len();
         upload(values, sample_count, 1, self.device)
     }
-}
-
-struct ActorStep {
-    loss: Tensor<1>,
-    ratio: Tensor<2>,
-    mean: Tensor<2>,
-}
-
-fn finite(loss: Tensor<1>) -> Result<f32, NotFinite> {
-    let value = loss.inner().into_scalar::<f32>();
-    if value.is_finite() { Ok(value) } else { Err(NotFinite) }
 }

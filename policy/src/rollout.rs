@@ -1,41 +1,54 @@
-//! What collecting left behind: T steps of W worlds, and the groups of worlds it is learned from.
+//! What collecting left behind: T steps of W worlds, and the groups of chunks it is learned from.
 
 use crate::advantage::{Experience, generalized_advantages};
 use crate::config::PpoConfig;
-use giraffe_robots::{EpisodeEnd, StreamRng};
+use crate::group::{Group, Lane, sums};
+use giraffe_robots::{EpisodeEnd, SeedTree, Stream};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
-/// What networks remember of W worlds: h and c, `[W, width]` each.
+/// What networks remember of some worlds: a row each, layer after layer, h before c.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RecurrentState {
-    pub h: Vec<f32>,
-    pub c: Vec<f32>,
+    rows: Vec<f32>,
     width: usize,
 }
 
 impl RecurrentState {
     pub fn zero(row_count: usize, width: usize) -> Self {
-        Self { h: vec![0.0; row_count * width], c: vec![0.0; row_count * width], width }
+        Self { rows: vec![0.0; row_count * width], width }
     }
 
-    /// The state of some rows of `hidden` and `cells`, `[n, width]` each.
-    pub fn gather(hidden: &[f32], cells: &[f32], width: usize, rows: impl Iterator<Item = usize>) -> Self {
-        let mut state = Self { h: Vec::new(), c: Vec::new(), width };
+    /// Some rows of `parts`, `[n, core]` each.
+    pub fn from_parts(parts: &[Vec<f32>], core: usize, rows: impl Iterator<Item = usize>) -> Self {
+        let mut state = Self { rows: Vec::new(), width: parts.len() * core };
         for row in rows {
-            state.h.extend_from_slice(&hidden[row * width..][..width]);
-            state.c.extend_from_slice(&cells[row * width..][..width]);
+            parts.iter().for_each(|part| state.rows.extend_from_slice(&part[row * core..][..core]));
         }
         state
     }
 
+    /// Part `index` of every row, `[n, core]`.
+    pub fn part(&self, index: usize, core: usize) -> Vec<f32> {
+        self.rows.chunks_exact(self.width).flat_map(|row| row[index * core..][..core].iter().copied()).collect()
+    }
+
+    pub fn row_count(&self) -> usize {
+        self.rows.len() / self.width
+    }
+
     pub fn rows(&self, rows: impl Iterator<Item = usize>) -> Self {
-        Self::gather(&self.h, &self.c, self.width, rows)
+        let rows = rows.flat_map(|row| self.rows[row * self.width..][..self.width].iter().copied()).collect();
+        Self { rows, width: self.width }
+    }
+
+    pub fn append(&mut self, other: &Self) {
+        self.rows.extend_from_slice(&other.rows);
     }
 
     pub fn forget(&mut self, row: usize) {
-        self.h[row * self.width..][..self.width].fill(0.0);
-        self.c[row * self.width..][..self.width].fill(0.0);
+        self.rows[row * self.width..][..self.width].fill(0.0);
     }
 }
 
@@ -47,54 +60,55 @@ pub(crate) struct Rollout {
     /// Normalised, all columns.
     pub observations: Vec<f32>,
     pub actions: Vec<f32>,
-    /// Means and standard deviations the actions were drawn with.
-    pub means: Vec<f32>,
+    /// What the actor put out, and the logarithms of its standard deviations, when the actions were drawn.
+    pub outputs: Vec<f32>,
     pub log_std: Vec<f32>,
     pub log_probs: Vec<f32>,
+    /// As learned from: scaled where rewards are.
     pub rewards: Vec<f32>,
+    /// Mean of the rewards as the worlds gave them.
+    pub mean_reward: f64,
     pub ends: Vec<EpisodeEnd>,
     /// 0 where an episode ended before the step.
     pub keep: Vec<f32>,
     /// For every time-out, its index in `[T, W]`, and the observation before the reset, normalised.
     pub timeout_indices: Vec<usize>,
     pub timeout_observations: Vec<f32>,
-    pub actor_start: RecurrentState,
-    pub critic_start: RecurrentState,
+    /// States at the start of every chunk, chunk after chunk, `[C W]` rows.
+    pub actor_starts: RecurrentState,
+    /// Before values were judged, only those of the first chunk.
+    pub critic_starts: RecurrentState,
     pub values: Vec<f32>,
     pub advantages: Vec<f32>,
     pub returns: Vec<f32>,
 }
 
 impl Rollout {
-    pub fn new(
-        actor_start: RecurrentState,
-        critic_start: RecurrentState,
-        world_count: usize,
-        log_std: Vec<f32>,
-    ) -> Self {
+    pub fn new(actor_state_width: usize, critic_start: RecurrentState, world_count: usize, log_std: Vec<f32>) -> Self {
         Self {
             world_count,
             step_count: 0,
             observations: Vec::new(),
             actions: Vec::new(),
-            means: Vec::new(),
+            outputs: Vec::new(),
             log_std,
             log_probs: Vec::new(),
             rewards: Vec::new(),
+            mean_reward: 0.0,
             ends: Vec::new(),
             keep: Vec::new(),
             timeout_indices: Vec::new(),
             timeout_observations: Vec::new(),
-            actor_start,
-            critic_start,
+            actor_starts: RecurrentState::zero(0, actor_state_width),
+            critic_starts: critic_start,
             values: Vec::new(),
             advantages: Vec::new(),
             returns: Vec::new(),
         }
     }
 
-    /// Fills in advantages, normalised to zero mean and unit variance, and returns.
-    pub fn judge(&mut self, timeout_values: &[f32], bootstrap_values: &[f32], config: &PpoConfig) {
+    /// Fills in advantages, normalised to zero mean and unit variance over all members of the group, and returns.
+    pub fn judge(&mut self, timeout_values: &[f32], bootstrap_values: &[f32], config: &PpoConfig, group: &dyn Group) {
         let sample_count = self.rewards.len();
         let mut at_timeouts = vec![0.0; sample_count];
         for (&index, &value) in self.timeout_indices.iter().zip(timeout_values) {
@@ -110,81 +124,128 @@ impl Rollout {
         };
         generalized_advantages(experience, config.discount, config.gae_lambda, &mut self.advantages);
         self.returns = self.advantages.iter().zip(&self.values).map(|(advantage, value)| advantage + value).collect();
-        let (mean, variance) = moments(&self.advantages);
+        let (mean, variance) = moments(&self.advantages, group);
         let scale = 1.0 / (variance.sqrt() + 1e-8);
         self.advantages.iter_mut().for_each(|a| *a = ((f64::from(*a) - mean) * scale) as f32);
     }
 
     /// Share of the returns' variance that the critic foresaw: 1 is all of it, 0 none.
-    pub fn explained_variance(&self) -> f32 {
+    pub fn explained_variance(&self, group: &dyn Group) -> f32 {
         let errors: Vec<f32> = self.returns.iter().zip(&self.values).map(|(a, b)| a - b).collect();
-        let (_, of_returns) = moments(&self.returns);
-        if of_returns > 0.0 { (1.0 - moments(&errors).1 / of_returns) as f32 } else { 0.0 }
+        let (_, of_returns) = moments(&self.returns, group);
+        let (_, of_errors) = moments(&errors, group);
+        if of_returns > 0.0 { (1.0 - of_errors / of_returns) as f32 } else { 0.0 }
     }
 }
 
-/// Mean and variance.
-pub(crate) fn moments(values: &[f32]) -> (f64, f64) {
-    let count = values.len().max(1) as f64;
-    let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
-    let variance = values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count;
-    (mean, variance)
+/// Mean and variance over all members of the group.
+pub(crate) fn moments(values: &[f32], group: &dyn Group) -> (f64, f64) {
+    let sum = values.iter().map(|&x| f64::from(x)).sum::<f64>();
+    let [sum, count] = sums(group, Lane::Actor, [sum, values.len() as f64]);
+    let mean = sum / count.max(1.0);
+    let spread = values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
+    let [spread] = sums(group, Lane::Actor, [spread]);
+    (mean, spread / count.max(1.0))
 }
 
-/// The first `take` of `width` columns of some worlds in `[T, W, width]`: `[T, worlds, take]`.
-pub(crate) fn gather_worlds(
-    source: &[f32],
-    world_count: usize,
-    width: usize,
-    take: usize,
-    worlds: &[usize],
-) -> Vec<f32> {
-    let mut out = Vec::with_capacity(source.len() / world_count / width * worlds.len() * take);
-    for step in source.chunks_exact(world_count * width) {
-        for &world in worlds {
-            out.extend_from_slice(&step[world * width..][..take]);
+/// How a rollout `[T, W, .]` is cut: chunk c of world w is number `c W + w`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    pub world_count: usize,
+    pub chunk_length: usize,
+}
+
+impl Cut {
+    /// The first `take` of `width` columns of some chunks of `[T, W, width]`: `[chunk_length, chunks, take]`.
+    pub fn gather(self, source: &[f32], width: usize, take: usize, chunks: &[usize]) -> Vec<f32> {
+        let Self { world_count, chunk_length } = self;
+        let mut out = Vec::with_capacity(chunk_length * chunks.len() * take);
+        for step in 0..chunk_length {
+            for number in chunks {
+                let (chunk, world) = (number / world_count, number % world_count);
+                let row = (chunk * chunk_length + step) * world_count + world;
+                out.extend_from_slice(&source[row * width..][..take]);
+            }
         }
+        out
     }
-    out
 }
 
-/// Which worlds each gradient step learns from: per epoch, all worlds in random order, in groups.
-pub(crate) fn minibatches(config: &PpoConfig, world_count: usize, rng: &mut StreamRng) -> Vec<Vec<Vec<usize>>> {
-    let mut worlds: Vec<usize> = (0..world_count).collect();
-    (0..config.epoch_count)
-        .map(|_| {
-            worlds.shuffle(rng);
-            let bound = |group: usize| group * world_count / config.minibatch_count;
-            (0..config.minibatch_count).map(|group| worlds[bound(group)..bound(group + 1)].to_vec()).collect()
-        })
-        .collect()
+/// Which chunks each gradient step of each epoch learns from, for the worlds `own` of all worlds of a group.
+///
+/// Every so many consecutive chunks as there are gradient steps, one goes to each at random. So the same chunks are
+/// learned from together however the worlds are spread over processes, and all processes have as many of them.
+pub(crate) fn minibatches(
+    config: &PpoConfig,
+    own: Range<usize>,
+    seeds: SeedTree,
+    iteration: u64,
+) -> Vec<Vec<Vec<usize>>> {
+    let (chunk_count, count) = (config.chunk_count(), config.minibatch_count);
+    let (first, end, world_count) = (own.start * chunk_count, own.end * chunk_count, own.len());
+    let of_epoch = |epoch: usize| {
+        let mut rng = seeds.stream(Stream::Minibatch, epoch as u64, iteration);
+        let mut groups = vec![Vec::new(); count];
+        let mut order: Vec<usize> = (0..count).collect();
+        for run in (0..end).step_by(count) {
+            order.shuffle(&mut rng);
+            for (item, &group) in (run..end).zip(&order).filter(|(item, _)| *item >= first) {
+                let (world, chunk) = ((item - first) / chunk_count, (item - first) % chunk_count);
+                groups[group].push(chunk * world_count + world);
+            }
+        }
+        groups
+    };
+    (0..config.epoch_count).map(of_epoch).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use giraffe_robots::{SeedTree, Stream};
 
     #[test]
-    fn every_world_is_learned_from_once_per_epoch() {
-        let config = PpoConfig { epoch_count: 3, minibatch_count: 4, ..PpoConfig::default() };
-        let mut rng = SeedTree::new(3).stream(Stream::Minibatch, 0, 0);
-        let epochs = minibatches(&config, 10, &mut rng);
-        assert_eq!(epochs.len(), 3);
-        assert_ne!(epochs[0], epochs[1]);
-        for epoch in epochs {
-            assert_eq!(epoch.len(), 4);
-            let mut worlds: Vec<usize> = epoch.into_iter().flatten().collect();
-            worlds.sort_unstable();
-            assert_eq!(worlds, (0..10).collect::<Vec<_>>());
+    fn every_chunk_is_learned_from_once_per_epoch() {
+        for (chunk_steps, expected) in [(0, 10), (8, 40)] {
+            let config = PpoConfig { epoch_count: 3, minibatch_count: 4, chunk_steps, ..PpoConfig::default() };
+            let epochs = minibatches(&config, 0..10, SeedTree::new(3), 0);
+            assert_eq!(epochs.len(), 3);
+            assert_ne!(epochs[0], epochs[1]);
+            assert_ne!(epochs[0], minibatches(&config, 0..10, SeedTree::new(3), 1)[0]);
+            for epoch in epochs {
+                let sizes: Vec<usize> = epoch.iter().map(Vec::len).collect();
+                assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{sizes:?}");
+                let mut chunks: Vec<usize> = epoch.into_iter().flatten().collect();
+                chunks.sort_unstable();
+                assert_eq!(chunks, (0..expected).collect::<Vec<_>>());
+            }
         }
     }
 
     #[test]
-    fn gathering_takes_columns_of_worlds_at_every_step() {
+    fn two_processes_learn_together_from_what_one_would() {
+        let config = PpoConfig { minibatch_count: 4, chunk_steps: 16, ..PpoConfig::default() };
+        let whole = minibatches(&config, 0..12, SeedTree::new(3), 5);
+        let parts = [0..6, 6..12].map(|own| minibatches(&config, own, SeedTree::new(3), 5));
+        for (epoch, groups) in whole.iter().enumerate() {
+            for (group, chunks) in groups.iter().enumerate() {
+                // Chunk c of world w is c 12 + w in one process, c 6 + w (or w - 6) in two.
+                let name = |rank: usize| move |n: &usize| (n / 6, n % 6 + 6 * rank);
+                let mut together: Vec<(usize, usize)> = parts[0][epoch][group].iter().map(name(0)).collect();
+                together.extend(parts[1][epoch][group].iter().map(name(1)));
+                assert_eq!(together, chunks.iter().map(|n| (n / 12, n % 12)).collect::<Vec<_>>());
+                assert_eq!(parts[0][epoch][group].len(), parts[1][epoch][group].len());
+            }
+        }
+    }
+
+    #[test]
+    fn gathering_takes_columns_of_chunks_at_every_step() {
         // Two steps, three worlds, two columns; the number says step, world, column.
         let source = [0.0, 1.0, 10.0, 11.0, 20.0, 21.0, 100.0, 101.0, 110.0, 111.0, 120.0, 121.0];
-        assert_eq!(gather_worlds(&source, 3, 2, 1, &[2, 0]), [20.0, 0.0, 120.0, 100.0]);
-        assert_eq!(gather_worlds(&source, 3, 2, 2, &[1]), [10.0, 11.0, 110.0, 111.0]);
+        let whole = Cut { world_count: 3, chunk_length: 2 };
+        assert_eq!(whole.gather(&source, 2, 1, &[2, 0]), [20.0, 0.0, 120.0, 100.0]);
+        assert_eq!(whole.gather(&source, 2, 2, &[1]), [10.0, 11.0, 110.0, 111.0]);
+        let steps = Cut { world_count: 3, chunk_length: 1 };
+        assert_eq!(steps.gather(&source, 2, 2, &[5, 0]), [120.0, 121.0, 0.0, 1.0]);
     }
 }

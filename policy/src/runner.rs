@@ -6,6 +6,7 @@
 use crate::PolicyError;
 use crate::activation::{sigmoid, tanh, vectorized};
 use crate::checkpoint::Policy;
+use crate::config::CoreKind;
 use crate::network::NetworkShape;
 use crate::normalizer::Normalizer;
 use std::sync::Arc;
@@ -20,8 +21,13 @@ pub struct PolicyRunner {
     input: Vec<f32>,
     encoded: Vec<f32>,
     gates: Vec<f32>,
-    h: Vec<f32>,
-    c: Vec<f32>,
+    /// A GRU's product of state and weights.
+    products: Vec<f32>,
+    /// h of every layer.
+    h: Vec<Vec<f32>>,
+    /// c of every layer of an LSTM.
+    c: Vec<Vec<f32>>,
+    outputs: Vec<f32>,
 }
 
 /// Matrices `[inputs, outputs]`, row-major.
@@ -29,11 +35,18 @@ pub struct PolicyRunner {
 struct Weights {
     encoder: Vec<f32>,
     encoder_bias: Vec<f32>,
+    layers: Vec<LayerWeights>,
+    head: Vec<f32>,
+    head_bias: Vec<f32>,
+}
+
+#[derive(Debug)]
+struct LayerWeights {
     gates: Vec<f32>,
     gates_bias: Vec<f32>,
     memory: Vec<f32>,
-    head: Vec<f32>,
-    head_bias: Vec<f32>,
+    /// Of a GRU; else empty.
+    candidate_bias: Vec<f32>,
 }
 
 impl PolicyRunner {
@@ -48,15 +61,18 @@ impl PolicyRunner {
             part.to_vec()
         });
         let mut next = || parts.next().unwrap_or_default();
-        let weights = Weights {
-            encoder: next(),
-            encoder_bias: next(),
-            gates: next(),
-            gates_bias: next(),
-            memory: next(),
-            head: next(),
-            head_bias: next(),
-        };
+        let (encoder, encoder_bias) = (next(), next());
+        let is_gru = shape.kind == CoreKind::Gru;
+        let layers = (0..shape.layers)
+            .map(|_| LayerWeights {
+                gates: next(),
+                gates_bias: next(),
+                memory: next(),
+                candidate_bias: if is_gru { next() } else { Vec::new() },
+            })
+            .collect();
+        let weights = Weights { encoder, encoder_bias, layers, head: next(), head_bias: next() };
+        let zeros = |count: usize| vec![vec![0.0; shape.core]; count];
         Self {
             weights: Arc::new(weights),
             normalizer: Arc::new(manifest.normalizer.clone()),
@@ -64,9 +80,11 @@ impl PolicyRunner {
             memoryless: manifest.memoryless,
             input: vec![0.0; shape.input],
             encoded: vec![0.0; shape.encoder],
-            gates: vec![0.0; 4 * shape.core],
-            h: vec![0.0; shape.core],
-            c: vec![0.0; shape.core],
+            gates: vec![0.0; shape.kind.gate_count() * shape.core],
+            products: vec![0.0; if is_gru { 3 * shape.core } else { 0 }],
+            h: zeros(shape.layers),
+            c: zeros(if is_gru { 0 } else { shape.layers }),
+            outputs: vec![0.0; shape.output],
         }
     }
 
@@ -84,16 +102,15 @@ impl PolicyRunner {
 
     /// Number of actions written.
     pub fn action_width(&self) -> usize {
-        self.shape.output
+        self.shape.head.action_width(self.shape.output)
     }
 
     /// Forgets everything: the start of an episode.
     pub fn reset(&mut self) {
-        self.h.fill(0.0);
-        self.c.fill(0.0);
+        self.h.iter_mut().chain(&mut self.c).for_each(|state| state.fill(0.0));
     }
 
-    /// Writes the mean action for `observation`: the actor's columns, not normalised.
+    /// Writes the most probable action for `observation`: the actor's columns, not normalised.
     ///
     /// # Errors
     /// When a width is wrong or the observation is not finite; the state is then as before.
@@ -103,23 +120,44 @@ impl PolicyRunner {
         if self.memoryless {
             self.reset();
         }
-        let weights = &self.weights;
+        let weights = Arc::clone(&self.weights);
         self.encoded.copy_from_slice(&weights.encoder_bias);
         add_product(&self.input, &weights.encoder, &mut self.encoded);
         self.encoded.iter_mut().for_each(|x| *x = x.max(0.0));
-        self.gates.copy_from_slice(&weights.gates_bias);
-        add_product(&self.encoded, &weights.gates, &mut self.gates);
-        add_product(&self.h, &weights.memory, &mut self.gates);
-        advance(&mut self.gates, &mut self.c, &mut self.h);
-        actions.copy_from_slice(&weights.head_bias);
-        add_product(&self.h, &weights.head, actions);
+        for (index, layer) in weights.layers.iter().enumerate() {
+            self.advance(index, layer);
+        }
+        let h = self.h.last().unwrap_or(&self.encoded);
+        self.outputs.copy_from_slice(&weights.head_bias);
+        add_product(h, &weights.head, &mut self.outputs);
+        self.shape.head.mode(&self.outputs, actions);
         Ok(())
+    }
+
+    /// One step of the memory's layer `index`.
+    fn advance(&mut self, index: usize, layer: &LayerWeights) {
+        let (below, from_here) = self.h.split_at_mut(index);
+        let input = below.last().unwrap_or(&self.encoded);
+        let h = &mut from_here[0];
+        self.gates.copy_from_slice(&layer.gates_bias);
+        add_product(input, &layer.gates, &mut self.gates);
+        match self.shape.kind {
+            CoreKind::Lstm => {
+                add_product(h, &layer.memory, &mut self.gates);
+                advance_lstm(&mut self.gates, &mut self.c[index], h);
+            }
+            CoreKind::Gru => {
+                self.products.fill(0.0);
+                add_product(h, &layer.memory, &mut self.products);
+                advance_gru(&mut self.gates, &self.products, &layer.candidate_bias, h);
+            }
+        }
     }
 
     fn check(&self, observation: &[f32], actions: &[f32]) -> Result<(), PolicyError> {
         for (what, expected, found) in [
             ("the observation", self.shape.input, observation.len()),
-            ("the actions", self.shape.output, actions.len()),
+            ("the actions", self.action_width(), actions.len()),
         ] {
             if expected != found {
                 return Err(PolicyError::Mismatch {
@@ -176,8 +214,8 @@ vectorized! {
 }
 
 vectorized! {
-    /// One step of the memory: gates i, f, g, o side by side, changed in place.
-    fn advance(gates: &mut [f32], c: &mut [f32], h: &mut [f32]) {
+    /// One step of an LSTM: gates i, f, g, o side by side, changed in place.
+    fn advance_lstm(gates: &mut [f32], c: &mut [f32], h: &mut [f32]) {
         let width = c.len();
         let (input_and_forget, rest) = gates.split_at_mut(2 * width);
         let (candidate, output) = rest.split_at_mut(width);
@@ -190,6 +228,24 @@ vectorized! {
         }
         for ((h, c), o) in h.iter_mut().zip(&*c).zip(&*output) {
             *h = o * tanh(*c);
+        }
+    }
+}
+
+vectorized! {
+    /// One step of a GRU: gates r, z, n side by side, changed in place.
+    fn advance_gru(gates: &mut [f32], products: &[f32], bias: &[f32], h: &mut [f32]) {
+        let width = h.len();
+        let (reset_and_update, candidate) = gates.split_at_mut(2 * width);
+        for (gate, u) in reset_and_update.iter_mut().zip(products) {
+            *gate = sigmoid(*gate + u);
+        }
+        let (r, z) = reset_and_update.split_at(width);
+        for (((n, r), u), b) in candidate.iter_mut().zip(r).zip(&products[2 * width..]).zip(bias) {
+            *n = tanh(*n + r * (u + b));
+        }
+        for ((h, n), z) in h.iter_mut().zip(&*candidate).zip(z) {
+            *h = n + z * (*h - n);
         }
     }
 }

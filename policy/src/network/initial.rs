@@ -1,5 +1,6 @@
 //! Where weights start.
 
+use crate::config::CoreKind;
 use crate::gaussian::fill_standard_normal;
 use giraffe_robots::StreamRng;
 
@@ -29,9 +30,10 @@ pub(super) fn orthogonal(rows: usize, columns: usize, gain: f32, rng: &mut Strea
         .collect()
 }
 
-/// Zero, but 1 for the forget gates: memory lasts until learned otherwise (Jozefowicz et al. 2015).
-pub(super) fn gate_bias(core: usize) -> Vec<f32> {
-    (0..4 * core).map(|column| if (core..2 * core).contains(&column) { 1.0 } else { 0.0 }).collect()
+/// Zero, but 1 for the gates that keep: memory lasts until learned otherwise (Jozefowicz et al. 2015). The second of
+/// the gates in both kinds: the LSTM's forget gate and the GRU's update gate.
+pub(super) fn gate_bias(kind: CoreKind, core: usize) -> Vec<f32> {
+    (0..kind.gate_count() * core).map(|column| if (core..2 * core).contains(&column) { 1.0 } else { 0.0 }).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! [`LstmBackend::lstm_forward`] and [`LstmBackend::lstm_backward`] have bodies composed from tensor operations,
 //! which run anywhere; on the processor [`super::lstm_cpu`] replaces them.
 
+use super::composed::{gate_of, sigmoid_slope, stack, step_of, tanh_slope_times};
 #[cfg(feature = "cuda")]
 use burn::backend::Cube;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -18,7 +19,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
-use burn::tensor::{Shape, Slice, Tensor};
+use burn::tensor::Tensor;
 
 /// What a backend can do about an LSTM over a sequence. Tensors: `x` `[T, B, 4H]` (input times its weights, plus
 /// bias), `weight` `[H, 4H]`, `h0` and `c0` `[B, H]`, `keep` `[T, B]`, the results `[T, B, .]`.
@@ -154,33 +155,6 @@ pub(crate) fn lstm_states(
     (Tensor::from_dispatch(hidden), Tensor::from_dispatch(cells))
 }
 
-/// Row `step` of `[T, B, N]` as `[B, N]`.
-fn step_of<B: Backend>(tensor: &FloatTensor<B>, step: usize) -> FloatTensor<B> {
-    let shape = tensor.shape();
-    let dims: Vec<usize> = shape.iter().copied().collect();
-    let mut slices = vec![Slice::from(step..step + 1), Slice::from(0..dims[1])];
-    let width = dims.get(2).copied().unwrap_or(1);
-    if dims.len() == 3 {
-        slices.push(Slice::from(0..width));
-    }
-    B::float_reshape(B::float_slice(tensor.clone(), &slices), Shape::new([dims[1], width]))
-}
-
-/// Columns of gate `index` (of i, f, g, o) in `[B, 4H]`.
-fn gate_of<B: Backend>(gates: &FloatTensor<B>, index: usize) -> FloatTensor<B> {
-    let shape = gates.shape();
-    let dims: Vec<usize> = shape.iter().copied().collect();
-    let width = dims[1] / 4;
-    B::float_slice(gates.clone(), &[Slice::from(0..dims[0]), Slice::from(index * width..(index + 1) * width)])
-}
-
-fn stack<B: Backend>(steps: Vec<FloatTensor<B>>) -> FloatTensor<B> {
-    let step_count = steps.len();
-    let shape = steps[0].shape();
-    let dims: Vec<usize> = shape.iter().copied().collect();
-    B::float_reshape(B::float_cat(steps, 0), Shape::new([step_count, dims[0], dims[1]]))
-}
-
 pub(super) fn composed_forward<B: Backend>(
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
@@ -196,10 +170,10 @@ pub(super) fn composed_forward<B: Backend>(
         let h_before = B::float_mul(h, kept.clone());
         let c_before = B::float_mul(c, kept);
         let z = B::float_add(step_of::<B>(&x, step), B::float_matmul(h_before, weight.clone()));
-        let i = B::sigmoid(gate_of::<B>(&z, 0));
-        let f = B::sigmoid(gate_of::<B>(&z, 1));
-        let g = B::float_tanh(gate_of::<B>(&z, 2));
-        let o = B::sigmoid(gate_of::<B>(&z, 3));
+        let i = B::sigmoid(gate_of::<B>(&z, 0, 4));
+        let f = B::sigmoid(gate_of::<B>(&z, 1, 4));
+        let g = B::float_tanh(gate_of::<B>(&z, 2, 4));
+        let o = B::sigmoid(gate_of::<B>(&z, 3, 4));
         c = B::float_add(B::float_mul(f.clone(), c_before), B::float_mul(i.clone(), g.clone()));
         h = B::float_mul(o.clone(), B::float_tanh(c.clone()));
         gates.push(B::float_cat(vec![i, f, g, o], 1));
@@ -207,16 +181,6 @@ pub(super) fn composed_forward<B: Backend>(
         cells.push(c.clone());
     }
     (stack::<B>(hidden), stack::<B>(gates), stack::<B>(cells))
-}
-
-/// a (1 - a): the slope of the sigmoid where its value is a.
-fn sigmoid_slope<B: Backend>(a: FloatTensor<B>) -> FloatTensor<B> {
-    B::float_sub(a.clone(), B::float_mul(a.clone(), a))
-}
-
-/// (1 - a^2) times `by`: `by` times the slope of tanh where its value is a.
-fn tanh_slope_times<B: Backend>(a: FloatTensor<B>, by: FloatTensor<B>) -> FloatTensor<B> {
-    B::float_sub(by.clone(), B::float_mul(B::float_mul(a.clone(), a), by))
 }
 
 #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
@@ -242,7 +206,7 @@ pub(super) fn composed_backward<B: Backend>(
             B::float_mul(state, kept.clone())
         };
         let gate = step_of::<B>(&gates, step);
-        let [i, f, g, o] = [0, 1, 2, 3].map(|index| gate_of::<B>(&gate, index));
+        let [i, f, g, o] = [0, 1, 2, 3].map(|index| gate_of::<B>(&gate, index, 4));
         let tanh_c = B::float_tanh(step_of::<B>(&cells, step));
         let mut dh = step_of::<B>(&hidden_gradient, step);
         if let Some((from_h, _)) = &carried {

@@ -3,16 +3,12 @@
 //! Worlds are split into groups of fixed size, each of which runs the whole sequence on one thread: no barrier
 //! per step, and the same bits for any number of threads.
 
+use super::cpu::{GROUP_ROWS, Product, into_vec, split, tensor, view};
 use super::lstm::LstmBackend;
 use crate::activation::{sigmoid, tanh, vectorized};
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::TensorData;
-use gemm::Parallelism;
 use rayon::prelude::*;
-
-/// Worlds of a sequence that are computed together. Part of the result's last bits: do not derive from threads.
-const GROUP_ROWS: usize = 64;
 
 impl LstmBackend for Flex {
     fn lstm_forward(
@@ -222,98 +218,6 @@ vectorized! {
                 o[j] = dh[j] * tanh_c * (o_now - o_now * o_now);
                 dc[j] = d_cell * f_now * keep;
             }
-        }
-    }
-}
-
-/// For every group of rows, its part of each step of `[T, B, width]`.
-fn split(sequence: &mut [f32], step_count: usize, row_count: usize, width: usize) -> Vec<Vec<&mut [f32]>> {
-    let mut groups: Vec<Vec<&mut [f32]>> =
-        (0..row_count.div_ceil(GROUP_ROWS)).map(|_| Vec::with_capacity(step_count)).collect();
-    for step in sequence.chunks_exact_mut(row_count * width) {
-        for (group, part) in groups.iter_mut().zip(step.chunks_mut(GROUP_ROWS * width)) {
-            group.push(part);
-        }
-    }
-    groups
-}
-
-fn into_vec(tensor: FlexTensor) -> Vec<f32> {
-    tensor.into_data().try_into_vec().expect("the networks compute in f32")
-}
-
-fn view(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice().expect("a contiguous tensor of f32")
-}
-
-fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, shape))
-}
-
-/// A product of row-major matrices: `[m, k]` times `[k, n]` gives `[m, n]`.
-#[derive(Clone, Copy)]
-struct Product {
-    m: usize,
-    n: usize,
-    k: usize,
-}
-
-impl Product {
-    /// `out += left * right`, on this thread.
-    fn added_to(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [1, self.n], out, true, Parallelism::None);
-    }
-
-    /// `out = left * right'`, with `right` `[n, k]`, on this thread.
-    fn of_transposed_right(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [self.k, 1], out, false, Parallelism::None);
-    }
-
-    /// `out = left' * right`, with `left` `[k, m]`, on all threads.
-    fn of_transposed_left(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        let threads = if rayon::current_num_threads() > 1 { Parallelism::Rayon(0) } else { Parallelism::None };
-        self.run(left, [self.m, 1], right, [1, self.n], out, false, threads);
-    }
-
-    /// Strides are given as [from column to column, from row to row].
-    #[allow(clippy::too_many_arguments, reason = "as the product it wraps")]
-    fn run(
-        self,
-        left: &[f32],
-        left_strides: [usize; 2],
-        right: &[f32],
-        right_strides: [usize; 2],
-        out: &mut [f32],
-        add: bool,
-        parallelism: Parallelism,
-    ) {
-        assert!(left.len() == self.m * self.k && right.len() == self.k * self.n && out.len() == self.m * self.n);
-        let [left_cs, left_rs] = left_strides.map(|stride| stride as isize);
-        let [right_cs, right_rs] = right_strides.map(|stride| stride as isize);
-        // SAFETY: the slices are as long as the shapes say (asserted), and the strides enumerate each of them
-        // exactly once: row-major, or the transpose of a row-major matrix.
-        unsafe {
-            gemm::gemm(
-                self.m,
-                self.n,
-                self.k,
-                out.as_mut_ptr(),
-                1,
-                self.n as isize,
-                add,
-                left.as_ptr(),
-                left_cs,
-                left_rs,
-                right.as_ptr(),
-                right_cs,
-                right_rs,
-                1.0,
-                1.0,
-                false,
-                false,
-                false,
-                parallelism,
-            );
         }
     }
 }

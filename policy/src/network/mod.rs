@@ -1,63 +1,43 @@
-//! Actor and critic: two separate networks of the same shape, `observation -> linear, ReLU -> LSTM -> linear`.
+//! Actor and critic: two separate networks, `observation -> linear, ReLU -> memory, one layer or more -> linear`.
 
+mod composed;
+mod cpu;
+mod gru;
+mod gru_cpu;
 mod initial;
 mod lstm;
 mod lstm_cpu;
+mod shape;
 
-use crate::config::PpoConfig;
+use crate::config::CoreKind;
 use crate::rollout::RecurrentState;
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use giraffe_robots::StreamRng;
+use gru::gru_sequence;
 use initial::{gate_bias, orthogonal};
 use lstm::{lstm_sequence, lstm_states};
-use serde::{Deserialize, Serialize};
-
-/// The widths of one network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetworkShape {
-    /// Columns read.
-    pub input: usize,
-    /// Units of the encoder.
-    pub encoder: usize,
-    /// Units of the memory.
-    pub core: usize,
-    /// Numbers put out.
-    pub output: usize,
-}
-
-impl NetworkShape {
-    /// Shape of a network with the widths of `config`.
-    pub(crate) fn new(config: &PpoConfig, input: usize, output: usize) -> Self {
-        Self { input, encoder: config.encoder_width, core: config.core_width, output }
-    }
-
-    /// Names and sizes of the parameters, in the order of [`crate::Policy::weights`]. Matrices are row-major, one row
-    /// per input; gates i, f, g, o side by side.
-    pub fn parameter_sizes(&self) -> [(&'static str, usize); 7] {
-        [
-            ("encoder.weight", self.input * self.encoder),
-            ("encoder.bias", self.encoder),
-            ("gates.weight", self.encoder * 4 * self.core),
-            ("gates.bias", 4 * self.core),
-            ("memory.weight", self.core * 4 * self.core),
-            ("head.weight", self.core * self.output),
-            ("head.bias", self.output),
-        ]
-    }
-}
+pub use shape::NetworkShape;
 
 /// One network.
 #[derive(Module, Debug)]
 pub(crate) struct Network {
     encoder: Linear,
+    layers: Vec<Layer>,
+    head: Linear,
+    /// Logarithm of the standard deviation of actions, `[output]`; only of an actor with a Gaussian head.
+    log_std: Option<Param<Tensor<1>>>,
+}
+
+/// One layer of memory. Which kind it is shows in its shapes: `memory` is `[H, 4H]` for an LSTM, `[H, 3H]` for a GRU.
+#[derive(Module, Debug)]
+struct Layer {
     gates: Linear,
     memory: Param<Tensor<2>>,
-    head: Linear,
-    /// Logarithm of the standard deviation of actions, `[output]`; unused by the critic.
-    log_std: Option<Param<Tensor<1>>>,
+    /// b of a GRU, `[H]`.
+    candidate_bias: Option<Param<Tensor<1>>>,
 }
 
 /// What a network runs over: T steps of B worlds. `observations` `[T, B, input]`, `state` of B worlds, `keep`
@@ -69,12 +49,80 @@ pub(crate) struct Sequence {
     pub keep: Vec<f32>,
 }
 
-/// Results on the host: `output` `[T, B, output]`, `hidden` and `cells` `[T, B, core]`.
+/// Results on the host.
 #[derive(Debug, Clone)]
 pub(crate) struct Inference {
+    /// `[T, B, output]`
     pub output: Vec<f32>,
-    pub hidden: Vec<f32>,
-    pub cells: Vec<f32>,
+    /// What was remembered after every step, `[T, B, core]` each: layer after layer, h before c.
+    parts: Vec<Vec<f32>>,
+    core: usize,
+}
+
+impl Inference {
+    /// What was remembered after some of the `T B` rows.
+    pub fn state(&self, rows: impl Iterator<Item = usize>) -> RecurrentState {
+        RecurrentState::from_parts(&self.parts, self.core, rows)
+    }
+}
+
+impl Layer {
+    fn new(kind: CoreKind, input: usize, core: usize, rng: &mut StreamRng, device: &Device) -> Self {
+        let gate_count = kind.gate_count();
+        let beside = |rows: usize, rng: &mut StreamRng| {
+            let gates: Vec<Vec<f32>> = (0..gate_count).map(|_| orthogonal(rows, core, 1.0, rng)).collect();
+            let row =
+                |row: usize| gates.iter().flat_map(move |gate| gate[row * core..(row + 1) * core].iter().copied());
+            (0..rows).flat_map(row).collect::<Vec<f32>>()
+        };
+        let width = gate_count * core;
+        Self {
+            gates: linear(beside(input, rng), gate_bias(kind, core), input, width, device),
+            memory: matrix_param(beside(core, rng), core, width, device),
+            candidate_bias: (kind == CoreKind::Gru).then(|| vector_param(vec![0.0; core], device)),
+        }
+    }
+
+    /// What the memory is fed: inputs of the gates, `[T, B, gates core]`.
+    fn fed(&self, input: Tensor<2>, [step_count, row_count]: [usize; 2]) -> Tensor<3> {
+        let gates = self.gates.forward(input);
+        let width = gates.dims()[1];
+        gates.reshape([step_count, row_count, width])
+    }
+
+    /// Hidden states `[T, B, core]`, with gradients. `start` as in [`Layer::start`].
+    fn forward(&self, x: Tensor<3>, start: Vec<Tensor<2>>, keep: Tensor<2>) -> Tensor<3> {
+        match (&self.candidate_bias, start.as_slice()) {
+            (None, [h0, c0]) => lstm_sequence(x, self.memory.val(), h0.clone(), c0.clone(), keep),
+            (Some(bias), [h0]) => gru_sequence(x, self.memory.val(), bias.val(), h0.clone(), keep),
+            _ => unreachable!("a layer starts from what its kind remembers"),
+        }
+    }
+
+    /// Everything remembered, `[T, B, core]` each, the hidden states first.
+    fn states(&self, x: Tensor<3>, start: Vec<Tensor<2>>, keep: Tensor<2>) -> Vec<Tensor<3>> {
+        match start.as_slice() {
+            [h0, c0] => {
+                let (hidden, cells) = lstm_states(x, self.memory.val(), h0.clone(), c0.clone(), keep);
+                vec![hidden, cells]
+            }
+            _ => vec![self.forward(x, start, keep)],
+        }
+    }
+
+    fn kind(&self) -> CoreKind {
+        if self.candidate_bias.is_some() { CoreKind::Gru } else { CoreKind::Lstm }
+    }
+
+    fn core_width(&self) -> usize {
+        self.memory.dims()[0]
+    }
+
+    fn add_parameters(&self, all: &mut Vec<f32>) {
+        add_linear(&self.gates, all);
+        all.extend(host(self.memory.val().inner()));
+        all.extend(self.candidate_bias.iter().flat_map(|bias| host(bias.val().inner())));
+    }
 }
 
 impl Network {
@@ -86,55 +134,55 @@ impl Network {
         rng: &mut StreamRng,
         device: &Device,
     ) -> Self {
-        let NetworkShape { input, encoder, core, output } = shape;
-        let linear = |weight: Vec<f32>, bias: Vec<f32>, rows: usize, columns: usize| Linear {
-            weight: matrix_param(weight, rows, columns, device),
-            bias: Some(vector_param(bias, device)),
-        };
-        let beside = |rows: usize, rng: &mut StreamRng| {
-            let gates: Vec<Vec<f32>> = (0..4).map(|_| orthogonal(rows, core, 1.0, rng)).collect();
-            let row =
-                |row: usize| gates.iter().flat_map(move |gate| gate[row * core..(row + 1) * core].iter().copied());
-            (0..rows).flat_map(row).collect::<Vec<f32>>()
-        };
+        let NetworkShape { input, encoder, core, output, kind, layers, .. } = shape;
+        let first = linear(orthogonal(input, encoder, 2f32.sqrt(), rng), vec![0.0; encoder], input, encoder, device);
+        let layers = (0..layers)
+            .map(|layer| Layer::new(kind, if layer == 0 { encoder } else { core }, core, rng, device))
+            .collect();
         Self {
-            encoder: linear(orthogonal(input, encoder, 2f32.sqrt(), rng), vec![0.0; encoder], input, encoder),
-            gates: linear(beside(encoder, rng), gate_bias(core), encoder, 4 * core),
-            memory: matrix_param(beside(core, rng), core, 4 * core, device),
-            head: linear(orthogonal(core, output, head_gain, rng), vec![0.0; output], core, output),
+            encoder: first,
+            layers,
+            head: linear(orthogonal(core, output, head_gain, rng), vec![0.0; output], core, output, device),
             log_std: log_std.map(|value| vector_param(vec![value; output], device)),
         }
     }
 
     /// Outputs `[T B, output]`, with gradients.
     pub fn forward(&self, sequence: Sequence, device: &Device) -> Tensor<2> {
-        let (x, [h0, c0, keep]) = self.inputs(sequence, device);
-        self.head_of(lstm_sequence(x, self.memory.val(), h0, c0, keep))
+        let Prepared { mut features, keep, starts, dims } = self.prepare(sequence, device);
+        for (layer, start) in self.layers.iter().zip(starts) {
+            features = flat(layer.forward(layer.fed(features, dims), start, keep.clone()));
+        }
+        self.head.forward(features)
     }
 
     /// Outputs and states, without gradients.
     pub fn infer(&self, sequence: Sequence, device: &Device) -> Inference {
-        let (x, [h0, c0, keep]) = self.inputs(sequence, device);
-        let (hidden, cells) = lstm_states(x, self.memory.val(), h0, c0, keep);
-        Inference { output: host(self.head_of(hidden.clone())), hidden: host(hidden), cells: host(cells) }
+        let Prepared { mut features, keep, starts, dims } = self.prepare(sequence, device);
+        let mut parts = Vec::new();
+        for (layer, start) in self.layers.iter().zip(starts) {
+            let states = layer.states(layer.fed(features, dims), start, keep.clone());
+            features = flat(states[0].clone());
+            parts.extend(states.into_iter().map(host));
+        }
+        Inference { output: host(self.head.forward(features)), parts, core: self.core_width() }
     }
 
-    /// What the memory is fed: inputs of the gates `[T, B, 4 core]`, h and c to start from, and what is kept.
-    fn inputs(&self, sequence: Sequence, device: &Device) -> (Tensor<3>, [Tensor<2>; 3]) {
+    fn prepare(&self, sequence: Sequence, device: &Device) -> Prepared {
         let Sequence { observations, state, keep } = sequence;
-        let (core, sample_count) = (self.core_width(), keep.len());
-        let row_count = state.h.len() / core;
-        let step_count = sample_count / row_count;
-        let observations = upload(observations, sample_count, self.input_width(), device);
-        let gates = self.gates.forward(relu(self.encoder.forward(observations)));
-        let h0 = upload(state.h, row_count, core, device);
-        let c0 = upload(state.c, row_count, core, device);
-        (gates.reshape([step_count, row_count, 4 * core]), [h0, c0, upload(keep, step_count, row_count, device)])
-    }
-
-    fn head_of(&self, hidden: Tensor<3>) -> Tensor<2> {
-        let [step_count, row_count, core] = hidden.dims();
-        self.head.forward(hidden.reshape([step_count * row_count, core]))
+        let row_count = state.row_count();
+        let step_count = keep.len() / row_count;
+        let observations = upload(observations, keep.len(), self.input_width(), device);
+        let (core, per_layer) = (self.core_width(), self.layers[0].kind().state_count());
+        let part = |index: usize| upload(state.part(index, core), row_count, core, device);
+        let starts =
+            (0..self.layers.len()).map(|layer| (0..per_layer).map(|n| part(layer * per_layer + n)).collect()).collect();
+        Prepared {
+            features: relu(self.encoder.forward(observations)),
+            keep: upload(keep, step_count, row_count, device),
+            starts,
+            dims: [step_count, row_count],
+        }
     }
 
     /// The same network without the means to learn: what [`Network::infer`] is asked of.
@@ -142,7 +190,7 @@ impl Network {
         self.valid()
     }
 
-    /// Logarithm of the standard deviation of actions, as numbers. Empty for a critic.
+    /// Logarithm of the standard deviation of actions, as numbers. Empty where there are none.
     pub fn log_std_values(&self) -> Vec<f32> {
         self.log_std.as_ref().map_or_else(Vec::new, |log_std| host(log_std.val().inner()))
     }
@@ -154,26 +202,49 @@ impl Network {
 
     /// Width of the memory.
     pub fn core_width(&self) -> usize {
-        self.memory.dims()[0]
+        self.layers[0].core_width()
     }
 
-    /// Logarithm of the standard deviation of actions, with gradients. For actors only.
-    pub fn log_std(&self) -> Tensor<1> {
-        self.log_std.as_ref().expect("only asked of an actor, which has one").val()
+    /// Logarithm of the standard deviation of actions, with gradients.
+    pub fn log_std(&self) -> Option<Tensor<1>> {
+        self.log_std.as_ref().map(Param::val)
     }
 
     /// All parameters as numbers, in the order of [`NetworkShape::parameter_sizes`].
     pub fn parameters(&self) -> Vec<f32> {
-        let bias = |linear: &Linear| linear.bias.as_ref().map_or_else(Vec::new, |bias| host(bias.val().inner()));
-        let mut all = host(self.encoder.weight.val().inner());
-        all.extend(bias(&self.encoder));
-        all.extend(host(self.gates.weight.val().inner()));
-        all.extend(bias(&self.gates));
-        all.extend(host(self.memory.val().inner()));
-        all.extend(host(self.head.weight.val().inner()));
-        all.extend(bias(&self.head));
+        let mut all = Vec::new();
+        add_linear(&self.encoder, &mut all);
+        self.layers.iter().for_each(|layer| layer.add_parameters(&mut all));
+        add_linear(&self.head, &mut all);
         all
     }
+}
+
+/// A sequence on the device.
+struct Prepared {
+    /// `[T B, encoder]`
+    features: Tensor<2>,
+    /// `[T, B]`
+    keep: Tensor<2>,
+    /// For every layer, what it starts from: h and, for an LSTM, c, `[B, core]`.
+    starts: Vec<Vec<Tensor<2>>>,
+    /// T and B.
+    dims: [usize; 2],
+}
+
+/// `[T, B, N]` as `[T B, N]`.
+fn flat(sequence: Tensor<3>) -> Tensor<2> {
+    let [step_count, row_count, width] = sequence.dims();
+    sequence.reshape([step_count * row_count, width])
+}
+
+fn linear(weight: Vec<f32>, bias: Vec<f32>, rows: usize, columns: usize, device: &Device) -> Linear {
+    Linear { weight: matrix_param(weight, rows, columns, device), bias: Some(vector_param(bias, device)) }
+}
+
+fn add_linear(linear: &Linear, all: &mut Vec<f32>) {
+    all.extend(host(linear.weight.val().inner()));
+    all.extend(linear.bias.iter().flat_map(|bias| host(bias.val().inner())));
 }
 
 /// The numbers of a tensor, on the host.

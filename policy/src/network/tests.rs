@@ -1,9 +1,11 @@
-//! The operation on the processor, and its hand-written gradients, against a version composed of tensor
+//! The operations on the processor, and their hand-written gradients, against a version composed of tensor
 //! operations and differentiated by the tensor library.
 
 use super::*;
+use crate::head::ActionHead;
 use burn::backend::{Dispatch, Flex};
 use giraffe_robots::{SeedTree, Stream};
+use gru::GruBackend;
 use lstm::{LstmBackend, composed_backward, composed_forward};
 
 const STEPS: usize = 7;
@@ -114,27 +116,125 @@ fn the_portable_gradients_agree_with_those_on_the_processor() {
     }
 }
 
+fn network(kind: CoreKind, layers: usize, rng: &mut StreamRng, device: &Device) -> Network {
+    let shape = NetworkShape { input: 9, encoder: 33, core: 20, output: 3, kind, layers, head: ActionHead::default() };
+    Network::new(shape, 1.0, None, rng, device)
+}
+
 #[test]
 fn rows_do_not_see_each_other_nor_how_many_there_are() {
     let device = Device::flex();
-    let shape = NetworkShape { input: 9, encoder: 33, core: 20, output: 3 };
-    let mut rng = SeedTree::new(5).stream(Stream::Weights, 0, 0);
-    let network = Network::new(shape, 1.0, None, &mut rng, &device);
-    let mut observations = vec![0.0; 3 * 150 * 9];
-    crate::gaussian::fill_standard_normal(&mut rng, &mut observations);
-    let run = |worlds: std::ops::Range<usize>| {
-        let worlds: Vec<usize> = worlds.collect();
-        let observations = crate::rollout::gather_worlds(&observations, 150, 9, 9, &worlds);
-        let keep = vec![1.0; 3 * worlds.len()];
-        let sequence = Sequence { observations, state: RecurrentState::zero(worlds.len(), 20), keep };
-        (network.infer(sequence, &device).output, worlds.len())
+    for (kind, layers) in [(CoreKind::Lstm, 1), (CoreKind::Lstm, 2), (CoreKind::Gru, 2)] {
+        let mut rng = SeedTree::new(5).stream(Stream::Weights, 0, 0);
+        let network = network(kind, layers, &mut rng, &device);
+        let mut observations = vec![0.0; 3 * 150 * 9];
+        crate::gaussian::fill_standard_normal(&mut rng, &mut observations);
+        let run = |worlds: std::ops::Range<usize>| {
+            let worlds: Vec<usize> = worlds.collect();
+            let cut = crate::rollout::Cut { world_count: 150, chunk_length: 3 };
+            let observations = cut.gather(&observations, 9, 9, &worlds);
+            let keep = vec![1.0; 3 * worlds.len()];
+            let state = RecurrentState::zero(worlds.len(), layers * 20 * kind.state_count());
+            (network.infer(Sequence { observations, state, keep }, &device).output, worlds.len())
+        };
+        let (all, _) = run(0..150);
+        let (some, count) = run(40..107);
+        for step in 0..3 {
+            let expected = &all[(step * 150 + 40) * 3..][..count * 3];
+            let difference = greatest_difference(&some[step * count * 3..][..count * 3], expected);
+            assert!(difference < 1e-6, "{kind:?}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn a_sequence_in_pieces_is_a_sequence_at_once() {
+    let device = Device::flex();
+    for (kind, layers) in [(CoreKind::Lstm, 1), (CoreKind::Gru, 1), (CoreKind::Lstm, 3), (CoreKind::Gru, 2)] {
+        let mut rng = SeedTree::new(6).stream(Stream::Weights, 0, 0);
+        let network = network(kind, layers, &mut rng, &device);
+        let mut observations = vec![0.0; 6 * 4 * 9];
+        crate::gaussian::fill_standard_normal(&mut rng, &mut observations);
+        // An episode ends in the middle of each piece, and where they meet.
+        let keep: Vec<f32> = (0..24).map(|i| if [5, 12, 17].contains(&i) { 0.0 } else { 1.0 }).collect();
+        let run = |steps: std::ops::Range<usize>, state: RecurrentState| {
+            let observations = observations[steps.start * 36..steps.end * 36].to_vec();
+            let keep = keep[steps.start * 4..steps.end * 4].to_vec();
+            network.infer(Sequence { observations, state, keep }, &device)
+        };
+        let start = RecurrentState::zero(4, layers * 20 * kind.state_count());
+        let whole = run(0..6, start.clone());
+        let first = run(0..3, start);
+        let second = run(3..6, first.state(8..12));
+        let pieces = [first.output.clone(), second.output.clone()].concat();
+        assert_eq!(whole.output, pieces, "{kind:?}");
+        assert_eq!(whole.state(20..24), second.state(8..12), "{kind:?}");
+        assert_ne!(whole.state(20..24), run(3..6, first.state(0..4)).state(8..12), "{kind:?}: the past must matter");
+    }
+}
+
+/// Runs a GRU's `sequence` on a device and returns hidden states and the gradients of x, weight and bias.
+fn run_gru(device: Device, sequence: impl Fn([Tensor<2>; 3], Tensor<1>, Tensor<3>) -> Tensor<3>) -> [Vec<f32>; 4] {
+    let device = device.autodiff();
+    let p = problem();
+    let x = three(&p.x[..STEPS * ROWS * 3 * CORE], 3 * CORE, &device).require_grad();
+    let weight = upload(p.weight[..CORE * 3 * CORE].to_vec(), CORE, 3 * CORE, &device).require_grad();
+    let bias = Tensor::<1>::from_data(TensorData::new(p.c0[..CORE].to_vec(), [CORE]), &device).require_grad();
+    let [h0, keep] = [(p.h0, ROWS, CORE), (p.keep, STEPS, ROWS)]
+        .map(|(values, rows, columns)| upload(values, rows, columns, &device));
+    let hidden = sequence([weight.clone(), h0, keep], bias.clone(), x.clone());
+    let gradients = (hidden.clone() * three(&p.goal, CORE, &device)).sum().backward();
+    let gradient = |found: Option<Vec<f32>>| found.expect("a gradient");
+    [
+        host(hidden.inner()),
+        gradient(x.grad(&gradients).map(host)),
+        gradient(weight.grad(&gradients).map(host)),
+        gradient(bias.grad(&gradients).map(host)),
+    ]
+}
+
+#[test]
+fn a_grus_states_and_gradients_agree_with_the_composed_version() {
+    let by_hand = run_gru(Device::flex(), |[weight, h0, keep], bias, x| gru_sequence(x, weight, bias, h0, keep));
+    let composed = run_gru(Device::flex(), |[weight, h0, keep], bias, x| {
+        let (hidden, _, _) = gru::composed_forward::<Dispatch>(
+            x.into_dispatch(),
+            weight.into_dispatch(),
+            bias.into_dispatch(),
+            h0.into_dispatch(),
+            keep.into_dispatch(),
+        );
+        Tensor::from_dispatch(hidden)
+    });
+    let names = ["hidden", "x gradient", "weight gradient", "bias gradient"];
+    for (what, (a, b)) in names.iter().zip(by_hand.iter().zip(&composed)) {
+        let difference = greatest_difference(a, b);
+        assert!(difference < 2e-5, "{what}: {difference}");
+        assert!(b.iter().any(|value| value.abs() > 0.1), "{what} is all but zero");
+    }
+}
+
+#[test]
+fn a_grus_portable_gradients_agree_with_those_on_the_processor() {
+    let p = problem();
+    let primitive = |values: &[f32], shape: &[usize]| {
+        burn::backend::flex::FlexTensor::from_data(TensorData::new(values.to_vec(), shape.to_vec()))
     };
-    let (all, _) = run(0..150);
-    let (some, count) = run(40..107);
-    for step in 0..3 {
-        let expected = &all[(step * 150 + 40) * 3..][..count * 3];
-        let difference = greatest_difference(&some[step * count * 3..][..count * 3], expected);
-        assert!(difference < 1e-6, "{difference}");
+    let x = || primitive(&p.x[..STEPS * ROWS * 3 * CORE], &[STEPS, ROWS, 3 * CORE]);
+    let weight = || primitive(&p.weight[..CORE * 3 * CORE], &[CORE, 3 * CORE]);
+    let start = || (primitive(&p.h0, &[ROWS, CORE]), primitive(&p.keep, &[STEPS, ROWS]));
+    let goal = || primitive(&p.goal, &[STEPS, ROWS, CORE]);
+    let (h0, keep) = start();
+    let (hidden, gates, products) = Flex::gru_forward(x(), weight(), primitive(&p.c0[..CORE], &[CORE]), h0, keep);
+    let numbers = |tensor: burn::backend::flex::FlexTensor| tensor.into_data().try_into_vec::<f32>().unwrap();
+    let (h0, keep) = start();
+    let native = Flex::gru_backward(goal(), hidden.clone(), gates.clone(), products.clone(), weight(), h0, keep);
+    let (h0, keep) = start();
+    let portable = gru::composed_backward::<Flex>(goal(), hidden, gates, products, weight(), h0, keep);
+    let pairs = [(native.0, portable.0), (native.1, portable.1), (native.2, portable.2)];
+    for (native, portable) in pairs {
+        let difference = greatest_difference(&numbers(native), &numbers(portable));
+        assert!(difference < 2e-5, "{difference}");
     }
 }
 
@@ -145,6 +245,19 @@ fn states_and_gradients_on_a_graphics_processor_agree_with_those_on_the_processo
     let device = crate::DeviceChoice::Cuda(0).open().unwrap();
     let there = run(device, |[weight, h0, c0, keep], x| lstm_sequence(x, weight, h0, c0, keep));
     let here = run(Device::flex(), |[weight, h0, c0, keep], x| lstm_sequence(x, weight, h0, c0, keep));
+    for (there, here) in there.iter().zip(&here) {
+        let difference = greatest_difference(there, here);
+        assert!(difference < 1e-3, "{difference}");
+    }
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+#[ignore = "needs a CUDA device"]
+fn a_grus_states_and_gradients_on_a_graphics_processor_agree_with_those_on_the_processor() {
+    let device = crate::DeviceChoice::Cuda(0).open().unwrap();
+    let there = run_gru(device, |[weight, h0, keep], bias, x| gru_sequence(x, weight, bias, h0, keep));
+    let here = run_gru(Device::flex(), |[weight, h0, keep], bias, x| gru_sequence(x, weight, bias, h0, keep));
     for (there, here) in there.iter().zip(&here) {
         let difference = greatest_difference(there, here);
         assert!(difference < 1e-3, "{difference}");

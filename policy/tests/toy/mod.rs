@@ -14,6 +14,8 @@ pub struct CueWorlds {
     schema: ObservationSchema,
     seeds: SeedTree,
     worlds: Vec<World>,
+    /// Number of the first of them among those of all processes.
+    first_world: u64,
     /// What a reward is multiplied with.
     pub reward_scale: f32,
 }
@@ -28,11 +30,17 @@ struct World {
 
 impl CueWorlds {
     pub fn new(seed: u64, world_count: usize) -> Self {
+        Self::numbered(seed, 0..world_count)
+    }
+
+    /// Some of many worlds, known by their numbers.
+    pub fn numbered(seed: u64, worlds: std::ops::Range<usize>) -> Self {
         let world = World { cue: 0.0, step: 0, length: 0, episode: 0 };
         Self {
             schema: ObservationSchema::plain(ACTOR_WIDTH, WIDTH - ACTOR_WIDTH),
             seeds: SeedTree::new(seed),
-            worlds: vec![world; world_count],
+            first_world: worlds.start as u64,
+            worlds: vec![world; worlds.len()],
             reward_scale: 1.0,
         }
     }
@@ -44,7 +52,7 @@ impl CueWorlds {
 
     fn start(&mut self, index: usize) {
         let world = &mut self.worlds[index];
-        let mut rng = self.seeds.stream(Stream::Toy, index as u64, world.episode);
+        let mut rng = self.seeds.stream(Stream::Toy, self.first_world + index as u64, world.episode);
         world.episode += 1;
         world.cue = if rng.random::<bool>() { 0.8 } else { -0.8 };
         world.length = rng.random_range(4..9);

@@ -1,0 +1,194 @@
+//! Putting a learner away and taking it up again, bit for bit.
+//!
+//! What is kept is the same however many processes learn: a run of two processes can go on as one of twice the worlds.
+
+use super::{PpoLearner, shapes};
+use crate::PolicyError;
+use crate::network::NetworkShape;
+use crate::normalizer::RunningMoments;
+use crate::reward_scale::RewardScale;
+use crate::rollout::RecurrentState;
+use giraffe_robots::{ObservationSchema, SeedTree};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Everything of a learner but its networks, as kept in `learner.msgpack`.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    format: u32,
+    shapes: [NetworkShape; 2],
+    schema: ObservationSchema,
+    world_count: usize,
+    seeds: SeedTree,
+    moments: RunningMoments,
+    reward_moments: RunningMoments,
+    learning_rate: f32,
+    iteration: u64,
+    control_steps: u64,
+    /// Of all worlds of the group.
+    worlds: PerWorld,
+}
+
+/// What a learner remembers of its worlds.
+#[derive(Serialize, Deserialize)]
+struct PerWorld {
+    /// `[W, F]`
+    observations: Vec<f32>,
+    actor_state: RecurrentState,
+    critic_state: RecurrentState,
+    /// Discounted sums of rewards, `[W]`; empty where rewards are not normalised.
+    reward_sums: Vec<f32>,
+}
+
+impl PerWorld {
+    fn append(&mut self, other: &Self) {
+        self.observations.extend_from_slice(&other.observations);
+        self.actor_state.append(&other.actor_state);
+        self.critic_state.append(&other.critic_state);
+        self.reward_sums.extend_from_slice(&other.reward_sums);
+    }
+}
+
+/// The part of [`Kept`] that every format has.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+const KEPT_FORMAT: u32 = 2;
+const KEPT_FILE: &str = "learner.msgpack";
+
+impl PpoLearner {
+    /// Names of the files [`PpoLearner::save`] writes.
+    pub const FILES: [&str; 5] = ["actor.bpk", "actor_optimizer.bpk", "critic.bpk", "critic_optimizer.bpk", KEPT_FILE];
+
+    /// Writes [`PpoLearner::FILES`] into `folder`, which must exist. Between iterations only; with the worlds saved
+    /// at the same moment, learning continues bit for bit. In a group all members must call this; the first writes.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or a rollout waits for its update.
+    pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
+        if self.rollout.is_some() {
+            return Err(PolicyError::Mismatch {
+                what: "the moment to save".to_owned(),
+                expected: "after an update".to_owned(),
+                found: "a rollout that was not learned from yet".to_owned(),
+            });
+        }
+        let kept = self.kept()?;
+        if self.group.rank() > 0 {
+            return Ok(());
+        }
+        let [actor, actor_optimizer] = self.actor.save()?;
+        let [critic, critic_optimizer] = self.critic.save()?;
+        let kept = rmp_serde::to_vec_named(&kept)
+            .map_err(|error| PolicyError::Tensors { attempted: "saving the learner", reason: error.to_string() })?;
+        for (name, bytes) in Self::FILES.iter().zip([actor, actor_optimizer, critic, critic_optimizer, kept]) {
+            crate::checkpoint::write_file(&folder.join(name), &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn kept(&self) -> Result<Kept, PolicyError> {
+        let own = PerWorld {
+            observations: self.observations.clone(),
+            actor_state: self.actor_state.clone(),
+            critic_state: self.critic_state.clone(),
+            reward_sums: self.reward_scale.as_ref().map_or_else(Vec::new, |scale| scale.sums.clone()),
+        };
+        let mut members = self.gathered(&own)?.into_iter();
+        let mut worlds = members.next().unwrap_or(own);
+        members.for_each(|member| worlds.append(&member));
+        Ok(Kept {
+            format: KEPT_FORMAT,
+            shapes: shapes(&self.config, &self.schema, self.action_width),
+            schema: self.schema.clone(),
+            world_count: self.world_count * self.group.size(),
+            seeds: self.seeds,
+            moments: self.moments.clone(),
+            reward_moments: self
+                .reward_scale
+                .as_ref()
+                .map_or_else(|| RunningMoments::new(1), |scale| scale.moments.clone()),
+            learning_rate: self.learning_rate,
+            iteration: self.iteration,
+            control_steps: self.control_steps,
+            worlds,
+        })
+    }
+
+    /// Continues from a folder written by [`PpoLearner::save`]. The learner must have been made with the same
+    /// widths, worlds (of all members of its group together) and seed; other settings may differ and count from now on.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or is of another learner. Then this one is as before.
+    pub fn load(&mut self, folder: &Path) -> Result<(), PolicyError> {
+        let mut files = Vec::new();
+        for name in Self::FILES {
+            files.push(crate::checkpoint::read_file(&folder.join(name))?);
+        }
+        let damaged = |reason: String| PolicyError::Damaged { path: folder.join(KEPT_FILE), reason };
+        // The format first: of another one the rest may not even parse.
+        let Format { format } = rmp_serde::from_slice(&files[4]).map_err(|error| damaged(error.to_string()))?;
+        self.check_format(format)?;
+        let kept: Kept = rmp_serde::from_slice(&files[4]).map_err(|error| damaged(error.to_string()))?;
+        self.check_kept(&kept)?;
+        let mut take = |index: usize| std::mem::take(&mut files[index]);
+        let actor = self.actor.clone().load([take(0), take(1)])?;
+        let critic = self.critic.clone().load([take(2), take(3)])?;
+        self.actor = actor;
+        self.critic = critic;
+        self.normalizer = kept.moments.freeze(self.config.observation_clip);
+        self.moments = kept.moments;
+        self.pending = RunningMoments::new(self.schema.critic_width());
+        self.pending_rewards = RunningMoments::new(1);
+        self.learning_rate = kept.learning_rate;
+        self.iteration = kept.iteration;
+        self.control_steps = kept.control_steps;
+        let own = self.first_world()..self.first_world() + self.world_count;
+        let width = self.schema.critic_width();
+        let PerWorld { observations, actor_state, critic_state, reward_sums } = kept.worlds;
+        self.observations = observations.get(own.start * width..own.end * width).unwrap_or(&[]).to_vec();
+        self.actor_state = actor_state.rows(own.clone());
+        self.critic_state = critic_state.rows(own.clone());
+        if let Some(scale) = &mut self.reward_scale {
+            *scale = RewardScale::new(self.world_count);
+            scale.moments = kept.reward_moments;
+            if let Some(sums) = reward_sums.get(own) {
+                scale.sums.copy_from_slice(sums);
+            }
+        }
+        self.rollout = None;
+        Ok(())
+    }
+
+    fn check_format(&self, found: u32) -> Result<(), PolicyError> {
+        if found == KEPT_FORMAT {
+            return Ok(());
+        }
+        Err(PolicyError::Mismatch {
+            what: "the checkpoint's format".to_owned(),
+            expected: format!("{KEPT_FORMAT}; continue with the giraffe that wrote it, or start a new run"),
+            found: found.to_string(),
+        })
+    }
+
+    fn check_kept(&self, kept: &Kept) -> Result<(), PolicyError> {
+        let own = shapes(&self.config, &self.schema, self.action_width);
+        let refuse = |what: &str, expected: String, found: String| {
+            Err(PolicyError::Mismatch { what: format!("the checkpoint's {what}"), expected, found })
+        };
+        if kept.shapes != own {
+            return refuse("network", format!("{own:?}"), format!("{:?}", kept.shapes));
+        }
+        if kept.schema != self.schema {
+            return refuse("observation", self.schema.actor_fingerprint(), kept.schema.actor_fingerprint());
+        }
+        let world_count = self.world_count * self.group.size();
+        if (kept.world_count, kept.seeds) != (world_count, self.seeds) {
+            let describe = |count: usize, seeds: SeedTree| format!("{count} worlds, seed {}", seeds.root());
+            return refuse("worlds", describe(world_count, self.seeds), describe(kept.world_count, kept.seeds));
+        }
+        Ok(())
+    }
+}
