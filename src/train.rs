@@ -125,7 +125,9 @@ impl Training {
                 control_steps: report.control_steps,
                 train_seconds: before + begun.elapsed().as_secs_f64(),
             };
-            self.window.extend(self.worlds.take_reports());
+            let reports = self.worlds.take_reports();
+            self.worlds.learn(reports.clone());
+            self.window.extend(reports);
             self.log(&report)?;
             let entropy_nats = self.adr.as_ref().map(AdrLog::entropy_nats);
             display.show(budget, &self.progress, &self.window, entropy_nats);

@@ -42,4 +42,4 @@ pub use sampler::EpisodeSampler;
 pub use scene::{PhysicsSettings, SceneModel};
 pub use swap::ObjectSwap;
 pub use tie::FingerTie;
-pub use worlds::{HandWorlds, WorldsError, WorldsSettings};
+pub use worlds::{HandWorlds, WorldsError, WorldsSettings, WorldsShare};

@@ -10,6 +10,7 @@ use giraffe_robots::{
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -47,11 +48,36 @@ pub enum WorldsError {
     },
 }
 
+/// Which part of all worlds is in this process, when several learn together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorldsShare {
+    /// Number of this process, from 0.
+    pub rank: usize,
+    /// Number of processes.
+    pub size: usize,
+}
+
+impl WorldsShare {
+    /// All of them.
+    pub const ALL: Self = Self { rank: 0, size: 1 };
+
+    /// Numbers of the worlds here, of `total`.
+    fn of(self, total: usize) -> Range<usize> {
+        self.rank * total / self.size..(self.rank + 1) * total / self.size
+    }
+}
+
 /// Many [`HandSim`]s with one task.
+///
+/// Whoever steps them lets the sampler learn from the reports of finished episodes, between two steps of its choosing:
+/// [`HandWorlds::learn`].
 pub struct HandWorlds {
     shared: Shared,
     sampler: Box<dyn EpisodeSampler>,
     worlds: Vec<World>,
+    /// Number of all worlds, those of other processes included.
+    total: usize,
+    share: WorldsShare,
     pool: rayon::ThreadPool,
     reports: Vec<EpisodeReport>,
 }
@@ -105,6 +131,21 @@ impl HandWorlds {
         sampler: Box<dyn EpisodeSampler>,
         settings: WorldsSettings,
     ) -> Result<Self, WorldsError> {
+        Self::share_of(scene, task, sampler, settings, WorldsShare::ALL)
+    }
+
+    /// A share of the worlds that `settings` asks for. Their numbers, and so their episodes, are those they would have
+    /// in one process.
+    ///
+    /// # Errors
+    /// As [`HandWorlds::new`].
+    pub fn share_of(
+        scene: Arc<SceneModel>,
+        task: &'static dyn Task,
+        sampler: Box<dyn EpisodeSampler>,
+        settings: WorldsSettings,
+        share: WorldsShare,
+    ) -> Result<Self, WorldsError> {
         let robot = Arc::clone(scene.robot());
         let schema = ObservationSchema::new(task.observation(&robot), &robot, sampler.parameters())?;
         let pool = rayon::ThreadPoolBuilder::new()
@@ -114,12 +155,43 @@ impl HandWorlds {
         let decoder = ActionDecoder::new(&task.action(&robot));
         let shared = Shared { scene, task, schema, decoder, staggered: settings.staggered };
         let worlds = pool.install(|| {
-            (0..settings.world_count as u64)
+            share
+                .of(settings.world_count)
                 .into_par_iter()
+                .map(|index| index as u64)
                 .map(|index| World::new(&shared, index, 0, sampler.plan(index, 0)))
                 .collect()
         });
-        Ok(Self { shared, sampler, worlds, pool, reports: Vec::new() })
+        Ok(Self { shared, sampler, worlds, total: settings.world_count, share, pool, reports: Vec::new() })
+    }
+
+    /// Lets the sampler learn from finished episodes, of all processes, in an order that does not depend on how worlds
+    /// are spread over them.
+    pub fn learn(&mut self, mut reports: Vec<EpisodeReport>) {
+        reports.sort_by_key(|report| (report.world, report.episode));
+        if !reports.is_empty() {
+            self.sampler.learn(&reports);
+        }
+    }
+
+    /// What one process with all worlds would have saved, from what every process did, in the order of ranks.
+    ///
+    /// # Errors
+    /// When a part is not what [`WorldBatch::save`] gave.
+    pub fn join_saved(parts: &[Vec<u8>]) -> Result<Vec<u8>, String> {
+        let mut joined: Option<SavedWorlds> = None;
+        for part in parts {
+            let part: SavedWorlds = rmp_serde::from_slice(part).map_err(|error| format!("saved worlds: {error}"))?;
+            match &mut joined {
+                None => joined = Some(part),
+                Some(joined) => {
+                    joined.worlds.extend(part.worlds);
+                    joined.reports.extend(part.reports);
+                }
+            }
+        }
+        let joined = joined.ok_or("nothing was saved")?;
+        Ok(rmp_serde::to_vec(&joined).expect("plain numbers can always be written"))
     }
 
     /// What actions mean here.
@@ -156,7 +228,7 @@ impl WorldBatch for HandWorlds {
 
     fn step(&mut self, actions: &[f32], out: &mut StepBatch) {
         let action_width = self.action_width();
-        let Self { shared, sampler, worlds, pool, reports } = self;
+        let Self { shared, sampler, worlds, pool, reports, .. } = self;
         let width = shared.schema.critic_width();
         let finished: Vec<Option<EpisodeReport>> = pool.install(|| {
             let outputs = out
@@ -182,12 +254,8 @@ impl WorldBatch for HandWorlds {
                 })
                 .collect()
         });
-        // In the order of worlds, so that learning from reports does not depend on threads.
-        let finished: Vec<EpisodeReport> = finished.into_iter().flatten().collect();
-        if !finished.is_empty() {
-            sampler.learn(&finished);
-            reports.extend(finished);
-        }
+        // In the order of worlds, so that it does not depend on threads.
+        reports.extend(finished.into_iter().flatten());
     }
 
     fn save(&self) -> Vec<u8> {
@@ -198,8 +266,8 @@ impl WorldBatch for HandWorlds {
 
     fn restore(&mut self, saved: &[u8], out: &mut StepBatch) -> Result<(), String> {
         let saved: SavedWorlds = rmp_serde::from_slice(saved).map_err(|error| format!("saved worlds: {error}"))?;
-        if saved.worlds.len() != self.worlds.len() {
-            return Err(format!("{} worlds were saved, {} are here", saved.worlds.len(), self.worlds.len()));
+        if saved.worlds.len() != self.total {
+            return Err(format!("{} worlds were saved, {} are here", saved.worlds.len(), self.total));
         }
         let joint_count = self.shared.scene.robot().joint_count();
         let fits = |plan: &EpisodePlan| plan.parameters.joints.len() == joint_count;
@@ -207,13 +275,16 @@ impl WorldBatch for HandWorlds {
             return Err(format!("the saved worlds have another hand; this one has {joint_count} joints"));
         }
         self.sampler.restore(&saved.sampler)?;
-        self.reports = saved.reports;
+        let own = self.share.of(self.total);
+        let is_own = |report: &EpisodeReport| own.contains(&(report.world as usize));
+        self.reports = saved.reports.into_iter().filter(is_own).collect();
+        let own_worlds = saved.worlds.into_iter().skip(own.start).take(own.len()).collect::<Vec<_>>();
         let Self { shared, worlds, pool, .. } = self;
         let width = shared.schema.critic_width();
         pool.install(|| {
             worlds
                 .par_iter_mut()
-                .zip(saved.worlds)
+                .zip(own_worlds)
                 .zip(out.observations.par_chunks_mut(width))
                 .for_each(|((world, saved), observation)| world.relive(shared, saved, observation));
         });

@@ -1,7 +1,7 @@
 //! The same plan and the same actions give the same bits: again, on any number of threads, and after a checkpoint.
 
 use crate::support;
-use giraffe_physics::{HandWorlds, WorldsSettings};
+use giraffe_physics::{HandWorlds, WorldsSettings, WorldsShare};
 use giraffe_robots::{EpisodeEnd, SeedTree, StepBatch, StreamRng, WorldBatch, tasks::TASKS};
 use rand::{RngExt, SeedableRng};
 
@@ -84,4 +84,35 @@ fn a_damaged_checkpoint_of_worlds_is_refused_in_words() {
     let saved = worlds.save();
     let error = worlds.restore(&saved[..saved.len() / 2], &mut batch).expect_err("half a checkpoint");
     assert!(error.contains("saved worlds"), "{error}");
+}
+
+#[test]
+fn two_processes_with_three_worlds_each_are_one_with_six() {
+    let (mut whole, mut batch) = worlds(1, 1);
+    let share = |rank| {
+        let scene = support::scene();
+        let sampler = Box::new(support::PlainSampler(scene.clone(), SeedTree::new(1)));
+        let settings = WorldsSettings { world_count: 6, thread_count: 1, staggered: true };
+        let share = WorldsShare { rank, size: 2 };
+        let mut worlds = HandWorlds::share_of(scene, TASKS[0], sampler, settings, share).expect("worlds");
+        let mut batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
+        worlds.reset_all(&mut batch);
+        (worlds, batch)
+    };
+    let mut parts = [share(0), share(1)];
+    let actions: Vec<f32> = (0..6 * 16).map(|index| (index as f32 * 0.7).sin()).collect();
+    for _ in 0..60 {
+        whole.step(&actions, &mut batch);
+        for (part, actions) in parts.iter_mut().zip(actions.chunks(3 * 16)) {
+            part.0.step(actions, &mut part.1);
+        }
+    }
+    let [(first, one), (second, two)] = &parts;
+    assert_eq!(batch.observations, [one.observations.clone(), two.observations.clone()].concat());
+    let joined = HandWorlds::join_saved(&[first.save(), second.save()]).expect("saved worlds");
+    assert_eq!(joined, whole.save());
+    let (mut again, mut batch_again) = share(1);
+    again.restore(&joined, &mut batch_again).expect("its own three of six");
+    assert_eq!(batch_again.observations, two.observations);
+    assert!(again.restore(&first.save(), &mut batch_again).expect_err("only three").contains("3 worlds were saved, 6"));
 }
