@@ -29,6 +29,7 @@ pub mod evaluate;
 pub mod list;
 pub mod named_run;
 pub mod plot;
+pub mod processes;
 pub mod progress;
 pub mod quickstart;
 pub mod replay;

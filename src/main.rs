@@ -4,6 +4,7 @@ mod commands;
 
 use clap::Parser as _;
 use giraffe::cli::Cli;
+use giraffe::processes::{end_all, leave};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -30,9 +31,13 @@ fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     match commands::run(cli.command) {
-        Ok(code) => code,
+        Ok(code) => {
+            leave();
+            code
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
+            end_all(EXIT_MISTAKE);
             ExitCode::from(EXIT_MISTAKE)
         }
     }
