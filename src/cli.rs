@@ -422,6 +422,11 @@ pub enum BenchWhat {
         after_help = "Examples:\n  giraffe bench physics --json\n  giraffe bench physics --repeats 9 --skip-memory --python venv/bin/python"
     )]
     Physics(BenchPhysicsArguments),
+    /// Samples per second of a PPO epoch and of collecting, against the same network in PyTorch, alternating.
+    #[command(
+        after_help = "Examples:\n  giraffe bench learner --json\n  giraffe bench learner --quick --widths 128 --python venv/bin/python"
+    )]
+    Learner(BenchLearnerArguments),
 }
 
 /// Arguments of `bench physics`.
@@ -449,6 +454,48 @@ pub struct BenchPhysicsArguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
     /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `bench learner`.
+#[derive(Debug, Args)]
+pub struct BenchLearnerArguments {
+    /// Widths of the LSTM, and of the encoder before it [default: 128,256,512; with --quick 128].
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub widths: Vec<usize>,
+    /// Steps of a sequence [default: 16,32; with --quick 16].
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub horizons: Vec<usize>,
+    /// Sequences of a gradient step, one per world [default: 64,256,1024; with --quick 64,256].
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub sequences: Vec<usize>,
+    /// How often every measurement is repeated; medians are reported [default: 5; with --quick 3].
+    #[arg(long)]
+    pub repeats: Option<usize>,
+    /// Least seconds of one measurement [default: 1; with --quick 0.3].
+    #[arg(long)]
+    pub secs: Option<f64>,
+    /// Few shapes for a short time, to see that it works: nothing to be quoted.
+    #[arg(long)]
+    pub quick: bool,
+    /// Threads; 0 for one per core.
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+    /// Do not measure memory.
+    #[arg(long)]
+    pub skip_memory: bool,
+    /// Only train a little with the first of each of --widths, --horizons and --sequences, and print the peak memory
+    /// of that, MiB.
+    #[arg(long)]
+    pub only_memory: bool,
+    /// What learns: `cpu`, `cuda` or `cuda:N`. PyTorch is measured on the same.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// The Python that has PyTorch [default: $GIRAFFE_PYTHON, or python3].
     #[arg(long, value_name = "PATH")]
     pub python: Option<String>,
     /// Print one JSON object.

@@ -1,11 +1,12 @@
 //! From what was typed to what is done.
 
 use anyhow::{Context, Result, ensure};
+use giraffe::bench::learner::{LearnerBenchOptions, Shape, bench_learner, peak_memory_mib};
 use giraffe::bench::{PhysicsBenchOptions, bench_physics};
 use giraffe::cli::{
-    BenchPhysicsArguments, BenchWhat, Command, CompareArguments, ComparePoliciesArguments, DeployArguments,
-    DescribeArguments, EvaluateArguments, ListArguments, PlotArguments, QuickstartArguments, ReplayArguments,
-    ServeArguments, TrainArguments,
+    BenchLearnerArguments, BenchPhysicsArguments, BenchWhat, Command, CompareArguments, ComparePoliciesArguments,
+    DeployArguments, DescribeArguments, EvaluateArguments, ListArguments, PlotArguments, QuickstartArguments,
+    ReplayArguments, ServeArguments, TrainArguments,
 };
 use giraffe::compare::{CompareOptions, compare_engines};
 use giraffe::compare_policies::{PoliciesOptions, compare_policies, table};
@@ -48,6 +49,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Plot(arguments) => run_plot(&arguments),
         Command::Bench(arguments) => match arguments.what {
             BenchWhat::Physics(arguments) => run_bench_physics(&arguments, &stop),
+            BenchWhat::Learner(arguments) => run_bench_learner(&arguments, &stop),
         },
         Command::List(arguments) => run_list(&arguments),
     }
@@ -252,7 +254,7 @@ fn run_list(arguments: &ListArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The Python that has MuJoCo.
+/// The Python that has MuJoCo or PyTorch.
 fn python(given: Option<&String>) -> String {
     #[allow(clippy::disallowed_methods, reason = "the program, not a library, reads its environment")]
     let from_environment = || std::env::var("GIRAFFE_PYTHON").ok().filter(|path| !path.is_empty());
@@ -369,4 +371,49 @@ fn run_bench_physics(arguments: &BenchPhysicsArguments, stop: &AtomicBool) -> Re
         print!("{}", report.table());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn run_bench_learner(arguments: &BenchLearnerArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    let options = learner_bench_options(arguments)?;
+    if arguments.only_memory {
+        let first = |numbers: &[usize]| numbers[0];
+        let [core_width, horizon_steps, sequences] =
+            [&options.widths, &options.horizons, &options.sequences].map(|numbers| first(numbers));
+        print_json(&peak_memory_mib(Shape { core_width, horizon_steps, sequences })?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let measured = bench_learner(&options, stop);
+    if stop.load(Ordering::Relaxed) {
+        return Ok(done(stop));
+    }
+    let report = measured?;
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        print!("{}", report.table());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn learner_bench_options(arguments: &BenchLearnerArguments) -> Result<LearnerBenchOptions> {
+    let quick = arguments.quick;
+    let numbers = |flag: &str, given: &[usize], few: &[usize], all: &[usize]| {
+        ensure!(!given.contains(&0), "{flag} 0: expected numbers of at least one");
+        Ok(if given.is_empty() { if quick { few } else { all }.to_vec() } else { given.to_vec() })
+    };
+    let repeats = arguments.repeats.unwrap_or(if quick { 3 } else { 5 });
+    ensure!(repeats > 0, "--repeats 0: expected at least one");
+    let secs = arguments.secs.unwrap_or(if quick { 0.3 } else { 1.0 });
+    ensure!(secs.is_finite() && secs > 0.0, "--secs {secs}: expected a number above zero");
+    Ok(LearnerBenchOptions {
+        widths: numbers("--widths", &arguments.widths, &[128], &[128, 256, 512])?,
+        horizons: numbers("--horizons", &arguments.horizons, &[16], &[16, 32])?,
+        sequences: numbers("--sequences", &arguments.sequences, &[64, 256], &[64, 256, 1024])?,
+        repeats,
+        secs,
+        thread_count: arguments.threads,
+        device: arguments.device.parse()?,
+        python: python(arguments.python.as_ref()),
+        memory: !arguments.skip_memory,
+    })
 }

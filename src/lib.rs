@@ -31,6 +31,7 @@ pub mod named_run;
 pub mod plot;
 pub mod processes;
 pub mod progress;
+pub mod python;
 pub mod quickstart;
 pub mod replay;
 pub mod report;

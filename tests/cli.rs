@@ -227,14 +227,86 @@ fn every_subcommand_explains_itself_with_an_example_that_works() {
 
 #[test]
 fn measurements_explain_themselves_with_an_example_that_works() {
-    let finished = run_in(Path::new("."), &["bench", "physics", "--help"]);
-    assert_eq!(finished.code, Some(0), "{finished:#?}");
-    let examples: Vec<&str> =
-        finished.stdout.lines().map(str::trim).filter(|line| line.starts_with("giraffe ")).collect();
-    assert!(!examples.is_empty(), "{finished:#?}");
-    for example in examples {
-        assert!(Cli::try_parse_from(example.split_whitespace()).is_ok(), "{example}");
+    for what in ["physics", "learner"] {
+        let finished = run_in(Path::new("."), &["bench", what, "--help"]);
+        assert_eq!(finished.code, Some(0), "{finished:#?}");
+        let examples: Vec<&str> =
+            finished.stdout.lines().map(str::trim).filter(|line| line.starts_with("giraffe ")).collect();
+        assert!(!examples.is_empty(), "{finished:#?}");
+        for example in examples {
+            assert!(Cli::try_parse_from(example.split_whitespace()).is_ok(), "{example}");
+        }
     }
+}
+
+/// A measurement of learning that takes no time.
+const TINY_BENCH: [&str; 14] = [
+    "bench",
+    "learner",
+    "--quick",
+    "--json",
+    "--widths",
+    "16,24",
+    "--horizons",
+    "4",
+    "--sequences",
+    "8",
+    "--secs",
+    "0.01",
+    "--skip-memory",
+    "--python",
+];
+
+#[test]
+fn without_pytorch_a_measurement_of_learning_is_of_ours_alone() {
+    // Neither is a Python with PyTorch: one does not exist, one answers nothing.
+    for python in ["no-such-python", "true"] {
+        let finished = run_in(Path::new("."), &[&TINY_BENCH[..], &[python]].concat());
+        let report = finished.json();
+        assert!(finished.stderr.contains("pip install torch"), "{finished:#?}");
+        assert_eq!(report["shapes"].as_array().unwrap().len(), 2, "{report}");
+        for row in report["shapes"].as_array().unwrap() {
+            assert!(row["samples_per_sec"].as_f64().unwrap() > 100.0, "{row}");
+            let share = row["gemm_peak_share"].as_f64().unwrap();
+            assert!(share > 0.0 && share < 1.0, "{row}");
+            let theirs = ["pytorch", "pytorch_lstm", "pytorch_cell"].map(|name| format!("{name}_samples_per_sec"));
+            for key in theirs.iter().map(String::as_str).chain(["ratio", "ratio_masked"]) {
+                assert!(row.get(key).is_some_and(serde_json::Value::is_null), "{key}: {row}");
+            }
+        }
+        let shape = &report["shapes"][1];
+        assert_eq!(
+            (&shape["core_width"], &shape["horizon_steps"], &shape["sequences"]),
+            (&24.into(), &4.into(), &8.into())
+        );
+        assert!(report["collecting"][0]["steps_per_sec"].as_f64().unwrap() > 100.0, "{report}");
+        assert!(report["gemm_peak_gflops"].as_f64().unwrap() > 0.1, "{report}");
+        assert_eq!(report["device"], "cpu");
+        assert!(report["peak_memory_mib"].is_null() && report["versions"]["pytorch"].is_null(), "{report}");
+    }
+}
+
+#[test]
+fn the_memory_of_training_grows_with_what_is_learned_from() {
+    let peak = |sequences: &str| {
+        let of = ["bench", "learner", "--only-memory", "--widths", "16", "--horizons", "8", "--sequences", sequences];
+        run_in(Path::new("."), &of).json()
+    };
+    let (Some(few), Some(many)) = (peak("4").as_f64(), peak("1024").as_f64()) else {
+        assert!(!cfg!(target_os = "linux"), "Linux says how much memory a process has");
+        return;
+    };
+    assert!(few > 1.0 && many > few + 5.0 && many < 1000.0, "{few} MiB, {many} MiB");
+}
+
+#[test]
+fn a_measurement_of_learning_that_cannot_be_is_refused() {
+    let bench = |more: &[&str], parts: &[&str]| refused(&[&["bench", "learner"], more].concat(), parts);
+    bench(&["--widths", "0"], &["--widths 0", "at least one"]);
+    bench(&["--sequences", "64,0"], &["--sequences 0", "at least one"]);
+    bench(&["--repeats", "0"], &["--repeats 0", "at least one"]);
+    bench(&["--secs", "nan"], &["--secs", "above zero"]);
+    bench(&["--device", "gpu"], &["gpu", "cuda:N"]);
 }
 
 #[test]

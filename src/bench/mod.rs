@@ -1,6 +1,7 @@
 //! `giraffe bench`: how fast things are, as ratios within one run.
 
 mod environment;
+pub mod learner;
 mod opponent;
 
 use crate::compare::joints::joint_response;
