@@ -31,6 +31,11 @@ pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Fle
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
+/// `[rows, columns]` as `[columns, rows]`.
+pub(super) fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| (0..rows).map(move |row| matrix[row * columns + column])).collect()
+}
+
 /// A product of row-major matrices: `[m, k]` times `[k, n]` gives `[m, n]`.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
@@ -45,14 +50,9 @@ impl Product {
         self.run(left, [1, self.k], right, [1, self.n], out, true, Parallelism::None);
     }
 
-    /// `out = left * right'`, with `right` `[n, k]`, on this thread.
-    pub fn of_transposed_right(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [self.k, 1], out, false, Parallelism::None);
-    }
-
-    /// `out += left * right'`, with `right` `[n, k]`, on this thread.
-    pub fn added_to_transposed_right(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [self.k, 1], out, true, Parallelism::None);
+    /// `out = left * right`, on this thread.
+    pub fn written_to(self, left: &[f32], right: &[f32], out: &mut [f32]) {
+        self.run(left, [1, self.k], right, [1, self.n], out, false, Parallelism::None);
     }
 
     /// `out = left' * right`, with `left` `[k, m]`, on all threads.

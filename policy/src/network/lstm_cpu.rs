@@ -3,7 +3,7 @@
 //! Worlds are split into groups of fixed size, each of which runs the whole sequence on one thread: no barrier
 //! per step, and the same bits for any number of threads.
 
-use super::cpu::{GROUP_ROWS, Product, into_vec, split, tensor, view};
+use super::cpu::{GROUP_ROWS, Product, into_vec, split, tensor, transposed, view};
 use super::lstm::LstmBackend;
 use crate::activation::{sigmoid, tanh, vectorized};
 use burn::backend::flex::FlexTensor;
@@ -55,7 +55,9 @@ impl LstmBackend for Flex {
         let [hidden_gradient, hidden, cells] = [hidden_gradient, hidden, cells].map(|tensor| tensor.to_contiguous());
         let [weight, h0, c0, keep] = [weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
         let start = Start { h0: view(&h0), c0: view(&c0), keep: view(&keep), weight: view(&weight), row_count, width };
-        let past = Past { gradient: view(&hidden_gradient), cells: view(&cells) };
+        let weight_transposed = transposed(start.weight, width, gate_width);
+        let past =
+            Past { gradient: view(&hidden_gradient), cells: view(&cells), weight_transposed: &weight_transposed };
         // The gates turn into their gradients in place.
         let mut x_gradient = into_vec(gates);
         let mut groups = split(&mut x_gradient, step_count, row_count, gate_width);
@@ -111,6 +113,8 @@ impl Start<'_> {
 struct Past<'a> {
     gradient: &'a [f32],
     cells: &'a [f32],
+    /// `[4H, H]`: packed anew for every product, which is faster along rows.
+    weight_transposed: &'a [f32],
 }
 
 fn forward_group(
@@ -168,6 +172,7 @@ fn backward_group(start: Start<'_>, past: Past<'_>, first_row: usize, x_gradient
     let step_width = start.row_count * width;
     let mut dh = vec![0.0; row_count * width];
     let mut dc = vec![0.0; row_count * width];
+    let mut scratch = vec![0.0; width];
     let product = Product { m: row_count, n: width, k: 4 * width };
     for step in (0..x_gradient.len()).rev() {
         let at_step = |sequence, step: usize| start.rows(step_rows(sequence, step, step_width), first_row, row_count);
@@ -176,8 +181,9 @@ fn backward_group(start: Start<'_>, past: Past<'_>, first_row: usize, x_gradient
         dh.iter_mut().zip(gradient).for_each(|(dh, gradient)| *dh += gradient);
         let c_before =
             if step == 0 { start.rows(start.c0, first_row, row_count) } else { at_step(past.cells, step - 1) };
-        slope_pass(at_step(past.cells, step), c_before, keep, &dh, &mut dc, x_gradient[step]);
-        product.of_transposed_right(x_gradient[step], start.weight, &mut dh);
+        let slopes = Slopes { cells: at_step(past.cells, step), c_before, keep, dh: &dh };
+        slopes.pass(&mut dc, x_gradient[step], &mut scratch);
+        product.written_to(x_gradient[step], past.weight_transposed, &mut dh);
         for row in 0..row_count {
             dh[row * width..][..width].iter_mut().for_each(|dh| *dh *= keep[row]);
         }
@@ -189,35 +195,63 @@ fn step_rows(sequence: &[f32], step: usize, step_width: usize) -> &[f32] {
     &sequence[step * step_width..][..step_width]
 }
 
+/// Turns gates i, f, g, o into the gradients of what they are functions of, from the gradients of h and c; `dc`
+/// becomes that of the cell before. `scratch` has room for one row.
+struct Slopes<'a> {
+    cells: &'a [f32],
+    c_before: &'a [f32],
+    keep: &'a [f32],
+    dh: &'a [f32],
+}
+
+impl Slopes<'_> {
+    fn pass(&self, dc: &mut [f32], gates: &mut [f32], scratch: &mut [f32]) {
+        let width = self.cells.len() / self.keep.len();
+        for (row, &keep) in self.keep.iter().enumerate() {
+            let columns = row * width..(row + 1) * width;
+            let (cells, c_before) = (&self.cells[columns.clone()], &self.c_before[columns.clone()]);
+            let (dh, dc) = (&self.dh[columns.clone()], &mut dc[columns]);
+            slope_row(cells, c_before, dh, keep, dc, &mut gates[4 * row * width..][..4 * width], scratch);
+        }
+    }
+}
+
 vectorized! {
-    /// Turns gates i, f, g, o into the gradients of what they are functions of, from the gradients of h and c;
-    /// `dc` becomes that of the cell before.
-    fn slope_pass(
+    /// [`Slopes::pass`] of one row.
+    fn slope_row(
         cells: &[f32],
         c_before: &[f32],
-        keep: &[f32],
         dh: &[f32],
+        keep: f32,
         dc: &mut [f32],
         gates: &mut [f32],
+        scratch: &mut [f32],
     ) {
-        let width = cells.len() / keep.len();
-        for (row, &keep) in keep.iter().enumerate() {
-            let columns = row * width..(row + 1) * width;
-            let (i, rest) = gates[4 * row * width..][..4 * width].split_at_mut(width);
-            let (f, rest) = rest.split_at_mut(width);
-            let (g, o) = rest.split_at_mut(width);
-            let (cells, c_before) = (&cells[columns.clone()], &c_before[columns.clone()]);
-            let (dh, dc) = (&dh[columns.clone()], &mut dc[columns]);
-            for j in 0..width {
-                let tanh_c = tanh(cells[j]);
-                let d_cell = dc[j] + dh[j] * o[j] * (1.0 - tanh_c * tanh_c);
-                let (i_now, f_now, g_now, o_now) = (i[j], f[j], g[j], o[j]);
-                i[j] = d_cell * g_now * (i_now - i_now * i_now);
-                f[j] = d_cell * keep * c_before[j] * (f_now - f_now * f_now);
-                g[j] = d_cell * i_now * (1.0 - g_now * g_now);
-                o[j] = dh[j] * tanh_c * (o_now - o_now * o_now);
-                dc[j] = d_cell * f_now * keep;
-            }
+        // Slices of one length each and few per loop, or nothing is vectorised.
+        let width = cells.len();
+        let (c_before, dh, dc) = (&c_before[..width], &dh[..width], &mut dc[..width]);
+        let (i, rest) = gates[..4 * width].split_at_mut(width);
+        let (f, rest) = rest.split_at_mut(width);
+        let (g, o) = rest.split_at_mut(width);
+        let tanh_c = &mut scratch[..width];
+        for j in 0..width {
+            tanh_c[j] = tanh(cells[j]);
+        }
+        for j in 0..width {
+            dc[j] += dh[j] * o[j] * (1.0 - tanh_c[j] * tanh_c[j]);
+        }
+        for j in 0..width {
+            o[j] = dh[j] * tanh_c[j] * (o[j] - o[j] * o[j]);
+        }
+        for j in 0..width {
+            let i_now = i[j];
+            i[j] = dc[j] * g[j] * (i_now - i_now * i_now);
+            g[j] = dc[j] * i_now * (1.0 - g[j] * g[j]);
+        }
+        for j in 0..width {
+            let f_now = f[j];
+            f[j] = dc[j] * keep * c_before[j] * (f_now - f_now * f_now);
+            dc[j] *= f_now * keep;
         }
     }
 }
