@@ -344,7 +344,7 @@ fn check_share(config: &PpoConfig, world_count: usize, group: &dyn Group) -> Res
 }
 
 #[cfg(test)]
-#[path = "../tests/toy/mod.rs"]
+#[path = "../examples/toys/cue.rs"]
 mod toy;
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod toy;
+#[path = "../examples/toys/mod.rs"]
+mod toys;
 
 use giraffe_policy::{
     DeviceChoice, IterationReport, Policy, PolicyContext, PolicyError, PolicyRunner, PpoConfig, PpoLearner,
 };
 use giraffe_robots::{SeedTree, StepBatch, WorldBatch};
-use toy::{ACTOR_WIDTH, CueWorlds};
+use toys::cue::{ACTOR_WIDTH, CueWorlds};
 
 const WORLDS: usize = 32;
 

@@ -1,5 +1,11 @@
 //! Worlds that need memory: a cue is shown at the first step of an episode, and reproducing it is what is rewarded
 //! at every later step. Without memory the best answer is zero, and worth nothing.
+//!
+//! An episode shows the cue c, 0.8 or -0.8 by lot, then lasts for 3 to 7 rewarded steps; action a earns 0.64 - (a - c)^2,
+//! so an episode is worth 0.64 x 5 = 3.2 to who remembers. Who does not sees the same at every rewarded step and can only
+//! give one answer a, expected to earn 0.64 - E (a - c)^2 = -a^2: zero at best.
+//!
+//! [`WorldBatch`] is implemented here from scratch, as a library user would; the other toys share `ToyWorlds`.
 
 use giraffe_robots::{EpisodeEnd, EpisodeReport, ObservationSchema, SeedTree, StepBatch, Stream, WorldBatch};
 use rand::RngExt;
@@ -29,6 +35,7 @@ struct World {
 }
 
 impl CueWorlds {
+    /// `world_count` worlds whose cues and lengths are drawn from `seed`.
     pub fn new(seed: u64, world_count: usize) -> Self {
         Self::numbered(seed, 0..world_count)
     }
@@ -112,11 +119,15 @@ impl WorldBatch for CueWorlds {
     }
 
     fn save(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.worlds).unwrap()
+        serde_json::to_vec(&self.worlds).expect("numbers can be written")
     }
 
     fn restore(&mut self, saved: &[u8], out: &mut StepBatch) -> Result<(), String> {
-        self.worlds = serde_json::from_slice(saved).map_err(|error| error.to_string())?;
+        let worlds: Vec<World> = serde_json::from_slice(saved).map_err(|error| error.to_string())?;
+        if worlds.len() != self.worlds.len() {
+            return Err(format!("expected {} worlds, found {}", self.worlds.len(), worlds.len()));
+        }
+        self.worlds = worlds;
         self.write_observations(out);
         Ok(())
     }
