@@ -15,8 +15,10 @@
 //! only, so with every root s there is a root -s, and Euler's step of length h makes 1 + h s of it. One of the two is
 //! longer than 1: whatever the pushes start grows. Memory makes velocities of positions.
 
-use super::Toy;
-use giraffe_robots::StreamRng;
+use super::experiment::Experiment;
+use super::{Toy, ToyWorlds};
+use giraffe_policy::PpoConfig;
+use giraffe_robots::{SeedTree, StreamRng};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
@@ -97,5 +99,26 @@ impl Toy for CartPole {
     fn observe(&self, out: &mut [f32]) {
         let columns = [self.position_m, self.angle_rad, self.velocity_m_s, self.angular_velocity_rad_s];
         out.iter_mut().zip(columns).for_each(|(out, column)| *out = column as f32);
+    }
+}
+
+/// Learning to balance it, with settings that suit the task.
+pub fn experiment() -> Experiment {
+    Experiment {
+        name: "cart_pole",
+        score: "mean seconds until the pole falls or the cart leaves, 10 at most",
+        worlds: |seed, count| Box::new(ToyWorlds::<CartPole>::new(SeedTree::new(seed), count)),
+        world_count: 64,
+        config: PpoConfig {
+            encoder_width: 32,
+            core_width: 32,
+            learning_rate: 1e-3,
+            learning_rate_bounds: [1e-5, 3e-3],
+            critic_learning_rate: 1e-3,
+            entropy_coefficient: 0.0,
+            initial_std: 0.4,
+            ..PpoConfig::default()
+        },
+        iterations: 400,
     }
 }

@@ -1,8 +1,6 @@
 //! An experiment: the same training with memory and without, over several seeds, scored in worlds never seen.
 
-use super::ToyWorlds;
-use super::pendulum::Pendulum;
-use giraffe_policy::{DeviceChoice, Policy, PolicyContext, PolicyError, PolicyRunner, PpoConfig, PpoLearner};
+use giraffe_policy::{CoreKind, DeviceChoice, Policy, PolicyContext, PolicyError, PolicyRunner, PpoConfig, PpoLearner};
 use giraffe_robots::{EpisodeEnd, SeedTree, StepBatch, WorldBatch};
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -30,30 +28,14 @@ pub struct Experiment {
     pub iterations: usize,
 }
 
-/// The pendulum of unknown mass, also trained by a test.
-pub fn hidden_mass() -> Experiment {
-    Experiment {
-        name: "hidden_mass",
-        score: "mean return of an episode of 60 steps; 60 is held horizontal from the start",
-        worlds: |seed, count| Box::new(ToyWorlds::<Pendulum>::new(SeedTree::new(seed), count)),
-        world_count: 64,
-        config: PpoConfig {
-            encoder_width: 32,
-            core_width: 32,
-            horizon_steps: 30,
-            learning_rate: 1e-3,
-            learning_rate_bounds: [1e-5, 3e-3],
-            critic_learning_rate: 1e-3,
-            discount: 0.97,
-            initial_std: 0.4,
-            ..PpoConfig::default()
-        },
-        iterations: 400,
-    }
-}
+/// What may remember: the name on the command line, and the kind of memory. `none` is the feed-forward policy: the same
+/// network, forgetting before every step.
+pub const MEMORIES: [(&str, Option<CoreKind>); 3] =
+    [("lstm", Some(CoreKind::Lstm)), ("gru", Some(CoreKind::Gru)), ("none", None)];
 
-/// What the command line asked for: `--seeds N --iterations N --json`.
+/// What the command line asked for: `--core lstm|gru|none` (more than once for several), `--seeds N --iterations N --json`.
 struct Arguments {
+    memories: Vec<(&'static str, Option<CoreKind>)>,
     seeds: u64,
     iterations: usize,
     json: bool,
@@ -61,27 +43,36 @@ struct Arguments {
 
 impl Arguments {
     fn read(mut arguments: impl Iterator<Item = String>, iterations: usize) -> Result<Self, String> {
-        let mut read = Self { seeds: 5, iterations, json: false };
+        let mut read = Self { memories: Vec::new(), seeds: 5, iterations, json: false };
         while let Some(name) = arguments.next() {
-            let mut count = || {
-                let text = arguments.next().unwrap_or_default();
-                let count = text.parse::<u64>().ok().filter(|count| *count > 0);
-                count.ok_or_else(|| format!("{name} needs a whole number from 1, found {text:?}"))
-            };
             match name.as_str() {
-                "--seeds" => read.seeds = count()?,
-                "--iterations" => read.iterations = count()?.try_into().map_err(|_| "too many iterations")?,
+                "--core" => {
+                    let wanted = arguments.next().unwrap_or_default();
+                    let found = MEMORIES.into_iter().find(|(name, _)| *name == wanted);
+                    read.memories.push(found.ok_or(format!("--core is lstm, gru or none, found {wanted:?}"))?);
+                }
+                "--seeds" => read.seeds = count(&name, arguments.next())?,
+                "--iterations" => read.iterations = count(&name, arguments.next())?,
                 "--json" => read.json = true,
-                _ => return Err(format!("unknown argument {name:?}; known are --seeds N, --iterations N and --json")),
+                _ => return Err(format!("{name:?} is none of --core NAME, --seeds N, --iterations N and --json")),
             }
+        }
+        if read.memories.is_empty() {
+            read.memories = MEMORIES.to_vec();
         }
         Ok(read)
     }
 }
 
-/// The one place where the settings of a run are made. Without memory is the same network forgetting before every step.
-pub fn settings(experiment: &Experiment, with_memory: bool) -> PpoConfig {
-    PpoConfig { memoryless: !with_memory, ..experiment.config.clone() }
+fn count<T: std::str::FromStr + PartialOrd + From<u8>>(name: &str, text: Option<String>) -> Result<T, String> {
+    let text = text.unwrap_or_default();
+    let count = text.parse().ok().filter(|count| *count >= T::from(1));
+    count.ok_or_else(|| format!("{name} needs a whole number from 1, found {text:?}"))
+}
+
+/// The one place where the settings of a run are made.
+pub fn settings(experiment: &Experiment, memory: Option<CoreKind>) -> PpoConfig {
+    PpoConfig { core: memory.unwrap_or_default(), memoryless: memory.is_none(), ..experiment.config.clone() }
 }
 
 /// All there is to training: worlds, room for what they say, a learner, iterations.
@@ -90,23 +81,20 @@ pub fn settings(experiment: &Experiment, with_memory: bool) -> PpoConfig {
 /// As the learner.
 pub fn train(
     experiment: &Experiment,
-    with_memory: bool,
+    memory: Option<CoreKind>,
     seed: u64,
     iterations: usize,
 ) -> Result<PpoLearner, PolicyError> {
     let mut worlds = (experiment.worlds)(seed, experiment.world_count);
     let schema = worlds.schema().clone();
     let mut batch = StepBatch::new(worlds.world_count(), schema.critic_width());
-    let config = settings(experiment, with_memory);
+    let config = settings(experiment, memory);
     let (actions, seeds) = (worlds.action_width(), SeedTree::new(seed));
     let mut learner = PpoLearner::new(&config, &schema, actions, worlds.world_count(), seeds, DeviceChoice::Cpu)?;
-    for iteration in 0..iterations {
-        let report = learner.iterate(worlds.as_mut(), &mut batch)?;
-        // Where reports of episodes are of no use, they are still to be taken.
+    for _ in 0..iterations {
+        learner.iterate(worlds.as_mut(), &mut batch)?;
+        // Nobody reads the reports of episodes here, but someone has to take them.
         worlds.take_reports();
-        if std::env::var("VERBOSE").is_ok() && iteration % 20 == 0 {
-            eprintln!("{iteration} {} {} {}", report.mean_reward, report.mean_std, report.approx_kl);
-        }
     }
     Ok(learner)
 }
@@ -153,11 +141,11 @@ pub fn context(task: &str) -> PolicyContext {
     }
 }
 
-/// One policy over all seeds.
+/// One kind of memory over all seeds.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
-    /// `recurrent` or `feed_forward`.
-    pub policy: &'static str,
+    /// Its name on the command line.
+    pub core: &'static str,
     /// One for each seed.
     pub scores: Vec<f64>,
     /// Of the scores.
@@ -174,7 +162,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Sums up the scores, of which there is at least one.
-    pub fn new(policy: &'static str, scores: Vec<f64>, steps: u64, seconds: Vec<f64>) -> Self {
+    pub fn new(core: &'static str, scores: Vec<f64>, steps: u64, seconds: Vec<f64>) -> Self {
         let count = scores.len() as f64;
         let mean = scores.iter().sum::<f64>() / count;
         let mut sorted = scores.clone();
@@ -185,23 +173,28 @@ impl Outcome {
             let half = student.inverse_cdf(0.975) * (variance / count).sqrt();
             [mean - half, mean + half]
         });
-        Self { policy, scores, median: 0.5 * (lower + upper), mean, interval95, steps, seconds }
+        Self { core, scores, median: 0.5 * (lower + upper), mean, interval95, steps, seconds }
     }
 }
 
 #[allow(clippy::disallowed_methods, reason = "an experiment says how long it took")]
-fn try_policy(experiment: &Experiment, with_memory: bool, arguments: &Arguments) -> Result<Outcome, PolicyError> {
-    let policy = if with_memory { "recurrent" } else { "feed_forward" };
+fn try_seeds(
+    experiment: &Experiment,
+    (core, memory): (&'static str, Option<CoreKind>),
+    arguments: &Arguments,
+) -> Result<Outcome, PolicyError> {
     let (mut scores, mut seconds, mut steps) = (Vec::new(), Vec::new(), 0);
     for seed in 1..=arguments.seeds {
         let begun = Instant::now();
-        let learner = train(experiment, with_memory, seed, arguments.iterations)?;
-        seconds.push((begun.elapsed().as_secs_f64() * 10.0).round() / 10.0);
+        let learner = train(experiment, memory, seed, arguments.iterations)?;
+        let taken = (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+        let score = score(experiment, &learner.export(context(experiment.name)), seed)?;
+        eprintln!("{core}, seed {seed}: {score:.3} after {taken} s");
         steps = learner.control_steps();
-        scores.push(score(experiment, &learner.export(context(experiment.name)), seed)?);
-        eprintln!("{policy}, seed {seed}: {:.3} after {:.1} s", scores[scores.len() - 1], seconds[seconds.len() - 1]);
+        seconds.push(taken);
+        scores.push(score);
     }
-    Ok(Outcome::new(policy, scores, steps, seconds))
+    Ok(Outcome::new(core, scores, steps, seconds))
 }
 
 /// Does the experiment as the command line asks, and prints a table or a JSON document.
@@ -216,9 +209,8 @@ pub fn run(experiment: &Experiment) -> Result<(), Box<dyn Error>> {
             std::process::exit(2);
         }
     };
-    let outcomes = [true, false].map(|with_memory| try_policy(experiment, with_memory, &arguments));
-    let [recurrent, feed_forward] = outcomes;
-    let outcomes = [recurrent?, feed_forward?];
+    let outcomes = arguments.memories.iter().map(|memory| try_seeds(experiment, *memory, &arguments));
+    let outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
     if arguments.json {
         let document = serde_json::json!({
             "example": experiment.name,
@@ -227,18 +219,18 @@ pub fn run(experiment: &Experiment) -> Result<(), Box<dyn Error>> {
             "iterations": arguments.iterations,
             "worlds": experiment.world_count,
             "unseen_worlds": UNSEEN_WORLDS,
-            "policies": outcomes,
+            "cores": outcomes,
         });
         println!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
     println!("{}: {}", experiment.name, experiment.score);
-    println!("{:<13} {:>8} {:>8}  {:<18} {:>9} {:>8}", "policy", "median", "mean", "95 % interval", "steps", "seconds");
+    println!("{:<5} {:>8} {:>8}  {:<18} {:>9} {:>8}", "core", "median", "mean", "95 % interval", "steps", "seconds");
     for outcome in &outcomes {
         let interval = outcome.interval95.map_or("of one seed: none".to_owned(), |[a, b]| format!("[{a:.3}, {b:.3}]"));
-        let Outcome { policy, median, mean, steps, seconds, .. } = outcome;
+        let Outcome { core, median, mean, steps, seconds, .. } = outcome;
         let seconds: f64 = seconds.iter().sum();
-        println!("{policy:<13} {median:>8.3} {mean:>8.3}  {interval:<18} {steps:>9} {seconds:>8.1}");
+        println!("{core:<5} {median:>8.3} {mean:>8.3}  {interval:<18} {steps:>9} {seconds:>8.1}");
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ pub mod cue;
 pub mod experiment;
 pub mod pendulum;
 
+use giraffe_policy::PpoConfig;
 use giraffe_robots::{
     EpisodeEnd, EpisodeReport, ObservationSchema, SeedTree, StepBatch, Stream, StreamRng, WorldBatch,
 };
@@ -160,5 +161,27 @@ impl<T: Toy> WorldBatch for ToyWorlds<T> {
 
     fn take_reports(&mut self) -> Vec<EpisodeReport> {
         std::mem::take(&mut self.reports)
+    }
+}
+
+/// Learning to remember the cue. Not beside its worlds, since the learner's own tests include that file.
+pub fn remember() -> experiment::Experiment {
+    experiment::Experiment {
+        name: "remember",
+        score: "mean return of an episode; 3.2 is perfect, 0 is the best without memory",
+        worlds: |seed, count| Box::new(cue::CueWorlds::new(seed, count)),
+        world_count: 32,
+        config: PpoConfig {
+            encoder_width: 16,
+            core_width: 16,
+            horizon_steps: 16,
+            minibatch_count: 2,
+            learning_rate: 3e-3,
+            learning_rate_bounds: [1e-5, 1e-2],
+            critic_learning_rate: 3e-3,
+            discount: 0.9,
+            ..PpoConfig::default()
+        },
+        iterations: 100,
     }
 }

@@ -12,8 +12,10 @@
 //! together makes the lightest pendulum oscillate at ten actions a second. With memory the mass shows in how the
 //! first pushes are answered.
 
-use super::Toy;
-use giraffe_robots::StreamRng;
+use super::experiment::Experiment;
+use super::{Toy, ToyWorlds};
+use giraffe_policy::PpoConfig;
+use giraffe_robots::{SeedTree, StreamRng};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
@@ -98,5 +100,27 @@ impl Toy for Pendulum {
     fn observe(&self, out: &mut [f32]) {
         let columns = [self.angle_rad.cos(), self.angle_rad.sin(), self.velocity_rad_s, self.mass_kg.ln()];
         out.iter_mut().zip(columns).for_each(|(out, column)| *out = column as f32);
+    }
+}
+
+/// Learning to hold it, with settings that suit the task.
+pub fn experiment() -> Experiment {
+    Experiment {
+        name: "hidden_mass",
+        score: "mean return of an episode of 60 steps; 60 is horizontal from the first step on",
+        worlds: |seed, count| Box::new(ToyWorlds::<Pendulum>::new(SeedTree::new(seed), count)),
+        world_count: 64,
+        config: PpoConfig {
+            encoder_width: 32,
+            core_width: 32,
+            horizon_steps: 30,
+            learning_rate: 1e-3,
+            learning_rate_bounds: [1e-5, 3e-3],
+            critic_learning_rate: 1e-3,
+            discount: 0.97,
+            initial_std: 0.4,
+            ..PpoConfig::default()
+        },
+        iterations: 400,
     }
 }
