@@ -202,8 +202,11 @@ fn holding_a_pendulum_takes_its_weight_and_the_motor_can_hold_the_heaviest() {
         let mut pendulum = Pendulum { mass_kg, angle_rad: pendulum::TARGET_RAD, velocity_rad_s: 0.0 };
         let (reward, _) = pendulum.step((weight_nm / pendulum::TORQUE_NM) as f32);
         assert!(reward > 0.999 && pendulum.error_rad().abs() < 1e-3, "{reward} {pendulum:?}");
-        let (reward, _) = pendulum.step((1.5 * weight_nm / pendulum::TORQUE_NM) as f32);
-        assert!(reward < 0.9, "{reward}");
+        // A tenth more lets it rise.
+        for _ in 0..20 {
+            pendulum.step((1.1 * weight_nm / pendulum::TORQUE_NM) as f32);
+        }
+        assert!(pendulum.error_rad() > 0.2, "{pendulum:?}");
     }
 }
 
