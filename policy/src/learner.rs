@@ -50,10 +50,12 @@ pub struct PpoLearner {
     pub(crate) actor_state: RecurrentState,
     pub(crate) critic_state: RecurrentState,
     pub(crate) rollout: Option<Rollout>,
+    /// What the last update broke on: see [`PpoLearner::dump`].
+    pub(crate) broken: Option<Rollout>,
 }
 
 /// What one iteration amounted to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct IterationReport {
     /// Iterations done, this one included.
     pub iteration: u64,
@@ -79,6 +81,20 @@ pub struct IterationReport {
     pub clip_fraction: f32,
     /// Share of the returns' variance that the critic foresaw.
     pub explained_variance: f32,
+    /// Mean of what came of the steps: discounted rewards, with the critic's guess of what lies beyond the rollout.
+    pub return_mean: f32,
+    /// Their standard deviation.
+    pub return_std: f32,
+    /// Mean of what the critic had foreseen.
+    pub value_mean: f32,
+    /// Its standard deviation.
+    pub value_std: f32,
+    /// Largest |value|.
+    pub largest_value: f32,
+    /// Largest |reward| of a step.
+    pub largest_reward: f32,
+    /// Largest |advantage|, before advantages are brought to unit variance.
+    pub largest_advantage: f32,
     /// Length of the actor's gradient before clipping, mean.
     pub actor_gradient_norm: f32,
     /// Length of the critic's gradient before clipping, mean.
@@ -151,6 +167,7 @@ impl PpoLearner {
             actor_state: RecurrentState::zero(world_count, actor_shape.state_width()),
             critic_state: RecurrentState::zero(world_count, critic_shape.state_width()),
             rollout: None,
+            broken: None,
         })
     }
 
@@ -162,6 +179,16 @@ impl PpoLearner {
     /// Control steps collected in all worlds since the start.
     pub fn control_steps(&self) -> u64 {
         self.control_steps
+    }
+
+    /// Which member of its group this is, from 0.
+    pub fn rank(&self) -> usize {
+        self.group.rank()
+    }
+
+    /// What was seen of every column of an observation so far: see [`ObservationSchema::column_names`].
+    pub fn observation_moments(&self) -> &RunningMoments {
+        &self.moments
     }
 
     /// All parameters of actor and critic: what two equal learners have equal.
@@ -188,7 +215,8 @@ impl PpoLearner {
     /// Learns from what was collected.
     ///
     /// # Errors
-    /// When nothing was collected, or when a loss or gradient is not finite: then the networks are as before.
+    /// When nothing was collected, or when a loss or gradient is not finite: then the networks are as before, and
+    /// [`PpoLearner::dump`] writes down what it broke on.
     pub fn update(&mut self) -> Result<IterationReport, PolicyError> {
         let mut rollout = self.rollout.take().ok_or_else(|| PolicyError::Mismatch {
             what: "an update".to_owned(),
@@ -209,8 +237,14 @@ impl PpoLearner {
         let (actor, critic, rate) = (self.actor.clone(), self.critic.clone(), self.learning_rate);
         let (actor, critic) =
             self.threads.both(move || update.train_actor(actor, rate), move || update.train_critic(critic));
-        let ((actor, actor_report), (critic, critic_report)) =
-            (self.learned("the actor's", actor)?, self.learned("the critic's", critic)?);
+        let learned = (self.learned("the actor's", actor), self.learned("the critic's", critic));
+        let ((actor, actor_report), (critic, critic_report)) = match learned {
+            (Ok(actor), Ok(critic)) => (actor, critic),
+            (Err(error), _) | (_, Err(error)) => {
+                self.broken = Some(rollout);
+                return Err(error);
+            }
+        };
         self.actor = actor;
         self.critic = critic;
         self.learning_rate = actor_report.learning_rate;
@@ -283,6 +317,7 @@ impl PpoLearner {
         let [mean_reward, clip_fraction, entropy, mean_std, episode_count, timeout_count] =
             sums(&*self.group, Lane::Actor, own);
         let mean = |sum: f64| (sum / self.group.size() as f64) as f32;
+        let worth = self.worth(rollout);
         IterationReport {
             iteration: self.iteration,
             control_steps: self.control_steps,
@@ -296,6 +331,13 @@ impl PpoLearner {
             approx_kl: actor.kl,
             clip_fraction: mean(clip_fraction),
             explained_variance: rollout.explained_variance(&*self.group),
+            return_mean: worth.return_mean,
+            return_std: worth.return_std,
+            value_mean: worth.value_mean,
+            value_std: worth.value_std,
+            largest_value: worth.largest_value,
+            largest_reward: worth.largest_reward,
+            largest_advantage: worth.largest_advantage,
             actor_gradient_norm: actor.gradient_norm.get(),
             critic_gradient_norm: critic.gradient_norm.get(),
             learning_rate: actor.learning_rate,
@@ -345,7 +387,7 @@ fn check_share(config: &PpoConfig, world_count: usize, group: &dyn Group) -> Res
 
 #[cfg(test)]
 #[path = "../examples/toys/cue.rs"]
-mod toy;
+pub(crate) mod toy;
 
 #[cfg(test)]
 mod tests;

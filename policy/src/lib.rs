@@ -14,6 +14,7 @@
 //! | settings, with their defaults | [`PpoConfig`] |
 //! | training | [`PpoLearner`], one [`IterationReport`] per iteration |
 //! | continuing a run | [`PpoLearner::save`], [`PpoLearner::load`] |
+//! | what an update broke on | [`PpoLearner::dump`] |
 //! | a trained policy | [`Policy`] with its [`PolicyManifest`] |
 //! | acting | [`PolicyRunner`] |
 //!
@@ -45,6 +46,7 @@ mod checkpoint;
 mod collect;
 mod config;
 mod device;
+mod dump;
 mod error;
 mod gaussian;
 mod group;

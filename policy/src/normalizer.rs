@@ -62,6 +62,16 @@ impl RunningMoments {
         Normalizer { mean, inverse_std, clip }
     }
 
+    /// How many rows were seen.
+    pub fn count(&self) -> f64 {
+        self.count
+    }
+
+    /// Standard deviation per column, in the column's unit.
+    pub fn std(&self) -> Vec<f64> {
+        self.spread.iter().map(|spread| (spread / self.count.max(1.0)).sqrt()).collect()
+    }
+
     fn inverse_std(&self, spread: f64) -> f32 {
         if self.count < 2.0 {
             return 1.0;
@@ -120,6 +130,10 @@ mod tests {
         }
         for (a, b) in at_once.spread.iter().zip(&in_pieces.spread) {
             assert!((a / b - 1.0).abs() < 1e-12, "{a} {b}");
+        }
+        assert_eq!(at_once.count(), 30.0);
+        for (std, spread) in at_once.std().iter().zip(&at_once.spread) {
+            assert!((std * std * 30.0 / spread - 1.0).abs() < 1e-12, "{std} {spread}");
         }
         let frozen = at_once.freeze(5.0);
         let mean = |column: usize| rows.iter().skip(column).step_by(2).sum::<f32>() / 30.0;

@@ -34,6 +34,11 @@ impl RecurrentState {
         self.rows.chunks_exact(self.width).flat_map(|row| row[index * core..][..core].iter().copied()).collect()
     }
 
+    /// Row after row.
+    pub fn numbers(&self) -> &[f32] {
+        &self.rows
+    }
+
     pub fn row_count(&self) -> usize {
         self.rows.len() / self.width
     }

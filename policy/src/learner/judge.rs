@@ -1,11 +1,41 @@
 //! What a rollout was worth: values, advantages and returns, before anything is learned from it.
 
 use super::PpoLearner;
+use crate::group::{Lane, largest};
 use crate::network::{Inference, Network, Sequence};
-use crate::rollout::{RecurrentState, Rollout};
+use crate::rollout::{RecurrentState, Rollout, moments};
 use giraffe_robots::EpisodeEnd;
 
+/// What a rollout was worth, over all members of the group.
+pub(super) struct Worth {
+    pub return_mean: f32,
+    pub return_std: f32,
+    pub value_mean: f32,
+    pub value_std: f32,
+    pub largest_value: f32,
+    pub largest_reward: f32,
+    pub largest_advantage: f32,
+}
+
 impl PpoLearner {
+    pub(super) fn worth(&self, rollout: &Rollout) -> Worth {
+        let group = &*self.group;
+        let most = |values: &mut dyn Iterator<Item = f32>| {
+            largest(group, Lane::Actor, values.fold(0.0, |most: f32, value| most.max(value.abs())))
+        };
+        let (returns, values) = (moments(&rollout.returns, group), moments(&rollout.values, group));
+        Worth {
+            return_mean: returns.0 as f32,
+            return_std: returns.1.sqrt() as f32,
+            value_mean: values.0 as f32,
+            value_std: values.1.sqrt() as f32,
+            largest_value: most(&mut rollout.values.iter().copied()),
+            largest_reward: most(&mut rollout.rewards.iter().copied()),
+            // Before they were brought to unit variance.
+            largest_advantage: most(&mut rollout.returns.iter().zip(&rollout.values).map(|(r, v)| r - v)),
+        }
+    }
+
     /// Fills in values, advantages and returns; advances the critic's state.
     ///
     /// The critic runs once over the whole rollout. Where an episode was cut off, and where each world stands at

@@ -159,6 +159,7 @@ impl PpoLearner {
             }
         }
         self.rollout = None;
+        self.broken = None;
         Ok(())
     }
 
