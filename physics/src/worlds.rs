@@ -6,7 +6,7 @@ use crate::sampler::EpisodeSampler;
 use crate::scene::SceneModel;
 use giraffe_robots::{
     ActionDecoder, ActionSchema, EpisodeEnd, EpisodeReport, Hand, ObservationEncoder, ObservationError,
-    ObservationSchema, Outcome, Progress, Signal, SignalFrame, SignalLayout, StepBatch, Task, WorldBatch,
+    ObservationSchema, Outcome, Progress, RewardTerms, Signal, SignalFrame, SignalLayout, StepBatch, Task, WorldBatch,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,35 @@ pub struct HandWorlds {
     share: WorldsShare,
     pool: rayon::ThreadPool,
     reports: Vec<EpisodeReport>,
+    reward_sums: RewardSums,
+}
+
+/// Sums of the named terms of rewards, over steps in all worlds.
+#[derive(Default)]
+struct RewardSums {
+    sums: Vec<(&'static str, f64)>,
+    step_count: u64,
+}
+
+impl RewardSums {
+    /// Always in the order of worlds, so that not even a last bit depends on threads.
+    fn add(&mut self, terms: &RewardTerms) {
+        self.step_count += 1;
+        for &(name, value) in &terms.0 {
+            match self.sums.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += f64::from(value),
+                None => self.sums.push((name, f64::from(value))),
+            }
+        }
+    }
+
+    /// Means per step. What a lost engine costs comes last and is always there, so that the names never change.
+    fn take(&mut self) -> Vec<(&'static str, f32)> {
+        let Self { mut sums, step_count } = std::mem::take(self);
+        let lost = sums.iter().position(|(name, _)| *name == DIVERGED).map_or((DIVERGED, 0.0), |at| sums.remove(at));
+        sums.push(lost);
+        sums.into_iter().map(|(name, sum)| (name, (sum / step_count.max(1) as f64) as f32)).collect()
+    }
 }
 
 /// What every world reads and none changes.
@@ -100,6 +129,8 @@ struct World {
     sensed: SignalFrame,
     progress: Progress,
     reward: f32,
+    /// What the latest reward was made of.
+    reward_terms: RewardTerms,
     /// Every action since the start of the episode: enough to continue from a checkpoint bit for bit.
     actions: Vec<f32>,
     targets: Vec<f32>,
@@ -162,7 +193,8 @@ impl HandWorlds {
                 .map(|index| World::new(&shared, index, 0, sampler.plan(index, 0)))
                 .collect()
         });
-        Ok(Self { shared, sampler, worlds, total: settings.world_count, share, pool, reports: Vec::new() })
+        let reward_sums = RewardSums::default();
+        Ok(Self { shared, sampler, worlds, total: settings.world_count, share, pool, reports: Vec::new(), reward_sums })
     }
 
     /// Lets the sampler learn from finished episodes, of all processes, in an order that does not depend on how worlds
@@ -228,7 +260,7 @@ impl WorldBatch for HandWorlds {
 
     fn step(&mut self, actions: &[f32], out: &mut StepBatch) {
         let action_width = self.action_width();
-        let Self { shared, sampler, worlds, pool, reports, .. } = self;
+        let Self { shared, sampler, worlds, pool, reports, reward_sums, .. } = self;
         let width = shared.schema.critic_width();
         let finished: Vec<Option<EpisodeReport>> = pool.install(|| {
             let outputs = out
@@ -248,13 +280,16 @@ impl WorldBatch for HandWorlds {
                     last.copy_from_slice(observation);
                     let report = world.report(shared);
                     let episode = world.episode + 1;
+                    let reward_terms = std::mem::take(&mut world.reward_terms);
                     *world = World::new(shared, world.index, episode, sampler.plan(world.index, episode));
+                    world.reward_terms = reward_terms;
                     world.observe(observation);
                     Some(report)
                 })
                 .collect()
         });
         // In the order of worlds, so that it does not depend on threads.
+        worlds.iter().for_each(|world| reward_sums.add(&world.reward_terms));
         reports.extend(finished.into_iter().flatten());
     }
 
@@ -279,6 +314,7 @@ impl WorldBatch for HandWorlds {
         let is_own = |report: &EpisodeReport| own.contains(&(report.world as usize));
         self.reports = saved.reports.into_iter().filter(is_own).collect();
         let own_worlds = saved.worlds.into_iter().skip(own.start).take(own.len()).collect::<Vec<_>>();
+        self.reward_sums = RewardSums::default();
         let Self { shared, worlds, pool, .. } = self;
         let width = shared.schema.critic_width();
         pool.install(|| {
@@ -295,6 +331,10 @@ impl WorldBatch for HandWorlds {
     fn take_reports(&mut self) -> Vec<EpisodeReport> {
         std::mem::take(&mut self.reports)
     }
+
+    fn take_reward_terms(&mut self) -> Vec<(&'static str, f32)> {
+        self.reward_sums.take()
+    }
 }
 
 impl World {
@@ -309,6 +349,7 @@ impl World {
             sensed: SignalFrame::new(layout),
             progress: Progress::new(sim.object_pose()),
             reward: 0.0,
+            reward_terms: RewardTerms::default(),
             actions: Vec::new(),
             targets: vec![0.0; robot.joint_count()],
             sim,
@@ -336,11 +377,13 @@ impl World {
             self.progress.dropped = true;
             self.progress.step_count += 1;
             observation.fill(0.0);
+            self.reward_terms = RewardTerms(vec![(DIVERGED, DIVERGED_REWARD)]);
             return (DIVERGED_REWARD, EpisodeEnd::Terminated);
         }
         let outcome = shared.task.advance(&mut self.progress, &self.sim.object_pose());
         let truth = self.sim.truth();
-        let reward = shared.task.rewards(shared.scene.robot(), &self.progress, outcome, truth).total();
+        self.reward_terms = shared.task.rewards(shared.scene.robot(), &self.progress, outcome, truth);
+        let reward = self.reward_terms.total();
         self.progress.previous_targets_rad.copy_from_slice(&self.targets);
         self.reward += reward;
         self.encode(observation);
@@ -390,3 +433,5 @@ impl World {
 
 /// Reward of a step in which the engine lost its numbers: that of a drop.
 const DIVERGED_REWARD: f32 = -0.5;
+/// Its name among the terms of rewards.
+const DIVERGED: &str = "diverged";

@@ -115,6 +115,11 @@ pub trait WorldBatch {
     fn restore(&mut self, saved: &[u8], out: &mut StepBatch) -> Result<(), String>;
     /// Takes the reports of the episodes that ended since the last call.
     fn take_reports(&mut self) -> Vec<EpisodeReport>;
+    /// Takes what the rewards since the last call were made of: the mean per step of every named term, in an order that
+    /// never changes. Their sum is the mean reward. Empty where rewards have no parts.
+    fn take_reward_terms(&mut self) -> Vec<(&'static str, f32)> {
+        Vec::new()
+    }
 }
 
 /// What a batch of worlds gives back. W worlds, F observation columns (actor's first, then critic's).

@@ -58,6 +58,34 @@ fn worlds_continue_from_a_checkpoint_in_the_middle_of_an_episode_bit_for_bit_on_
 }
 
 #[test]
+fn the_terms_of_rewards_add_up_to_the_rewards_and_depend_neither_on_threads_nor_on_a_checkpoint_before_them() {
+    let (mut first, mut batch) = worlds(1, 1);
+    run(&mut first, &mut batch, 0..30);
+    first.take_reward_terms();
+    let saved = first.save();
+    let bits = run(&mut first, &mut batch, 30..90);
+    let expected = first.take_reward_terms();
+    let per_step = bits.len() / 60;
+    let rewards =
+        bits.chunks(per_step).flat_map(|step| &step[per_step - 6..]).map(|bits| f64::from(f32::from_bits(*bits)));
+    let mean = rewards.sum::<f64>() / 360.0;
+    let sum: f64 = expected.iter().map(|(_, value)| f64::from(*value)).sum();
+    assert!((mean - sum).abs() < 1e-6 && mean.abs() > 1e-3, "{mean} {sum}");
+    assert!(expected.iter().any(|(name, value)| *name == "sliding" && *value < 0.0), "{expected:?}");
+    assert_eq!(expected.last().map(|(name, _)| *name), Some("diverged"));
+    for threads in [1, 3] {
+        let (mut second, mut batch) = worlds(1, threads);
+        run(&mut second, &mut batch, 300..305);
+        second.restore(&saved, &mut batch).expect("a checkpoint of these worlds");
+        run(&mut second, &mut batch, 30..90);
+        let bits =
+            |terms: &[(&'static str, f32)]| -> Vec<_> { terms.iter().map(|(name, x)| (*name, x.to_bits())).collect() };
+        assert_eq!(bits(&second.take_reward_terms()), bits(&expected), "{threads} threads");
+        assert!(second.take_reward_terms().iter().all(|(_, value)| *value == 0.0), "what was taken is gone");
+    }
+}
+
+#[test]
 fn first_episodes_end_at_different_times_and_time_outs_show_the_observation_before_the_reset() {
     let (mut worlds, mut batch) = worlds(1, 2);
     let mut ends = Vec::new();
