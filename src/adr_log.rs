@@ -1,11 +1,12 @@
 //! What automatic domain randomization came to, in the folder of a run.
 
 use crate::episode_log::EpisodeLog;
+use crate::metrics::lines::reopen;
 use crate::run_folder::{RunFolder, RunProgress};
 use anyhow::{Context, Result, bail};
 use giraffe_randomization::{AdrMonitor, AdrReport};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -59,15 +60,7 @@ pub fn read(run: &Path) -> Result<Vec<AdrLine>> {
 impl AdrLog {
     /// Opens the file for appending, without the lines that came after `iteration`, the one being continued from.
     pub fn open(monitor: AdrMonitor, folder: &RunFolder, iteration: u64) -> Result<Self> {
-        let path = folder.file(FILE);
-        let before = |line: &&str| serde_json::from_str(line).is_ok_and(|line: AdrLine| line.iteration <= iteration);
-        let kept: String = match std::fs::read_to_string(&path) {
-            Ok(text) => text.lines().filter(before).flat_map(|line| [line, "\n"]).collect(),
-            Err(_) => String::new(),
-        };
-        std::fs::write(&path, kept).with_context(|| format!("writing {}", path.display()))?;
-        let file = OpenOptions::new().append(true).open(&path);
-        let file = file.with_context(|| format!("opening {}", path.display()))?;
+        let file = reopen(folder, FILE, iteration)?;
         let episodes = EpisodeLog::open(monitor.clone(), folder, iteration)?;
         Ok(Self { monitor, file, episodes })
     }

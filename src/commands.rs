@@ -149,6 +149,7 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
     display.finish();
     let run_dir = report.run_dir.display();
     eprintln!("{} control steps in {:.0} s; the run is in {run_dir}", report.control_steps, report.train_seconds);
+    eprintln!("{}", report.speed);
     if report.stopped {
         eprintln!("stopped; go on with: giraffe train --resume {run_dir}");
     }

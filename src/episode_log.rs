@@ -6,11 +6,12 @@
 //! be read back to the last bit. `planned` are episodes: world, episode, and how many moves there had been. The first
 //! episode of each world is not listed: it is planned before anything moves.
 
+use crate::metrics::lines::reopen;
 use crate::run_folder::RunFolder;
 use anyhow::{Context, Result, bail, ensure};
 use giraffe_randomization::AdrMonitor;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -38,15 +39,7 @@ impl EpisodeLog {
     /// Opens the file for appending, without the lines that came after `iteration`, the one being continued from.
     pub fn open(monitor: AdrMonitor, folder: &RunFolder, iteration: u64) -> Result<Self> {
         monitor.record();
-        let path = folder.file(FILE);
-        let before = |line: &&str| serde_json::from_str(line).is_ok_and(|line: Line| line.iteration <= iteration);
-        let kept: String = match std::fs::read_to_string(&path) {
-            Ok(text) => text.lines().filter(before).flat_map(|line| [line, "\n"]).collect(),
-            Err(_) => String::new(),
-        };
-        folder.write(FILE, kept.as_bytes())?;
-        let file = OpenOptions::new().append(true).open(&path);
-        Ok(Self { monitor, file: file.with_context(|| format!("opening {}", path.display()))? })
+        Ok(Self { monitor, file: reopen(folder, FILE, iteration)? })
     }
 
     /// Writes down what happened since the last time.

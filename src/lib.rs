@@ -27,6 +27,7 @@ pub mod episode;
 mod episode_log;
 pub mod evaluate;
 pub mod list;
+pub mod metrics;
 pub mod named_run;
 pub mod plot;
 pub mod processes;

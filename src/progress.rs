@@ -2,6 +2,7 @@
 
 use crate::episode::EpisodeResult;
 use crate::evaluate::Score;
+use crate::metrics::timing::Split;
 use crate::run_folder::RunProgress;
 use crate::train::Budget;
 use giraffe_robots::EpisodeReport;
@@ -65,8 +66,15 @@ impl Display {
         Self { bar, quiet, last_line_secs: f64::NEG_INFINITY, first: None }
     }
 
-    /// Shows how things stand; `entropy_nats` is that of ranges that grow by themselves.
-    pub fn show(&mut self, budget: Budget, progress: &RunProgress, window: &Window, entropy_nats: Option<f64>) {
+    /// Shows how things stand; `entropy_nats` is that of ranges that grow by themselves, `split` where time went.
+    pub fn show(
+        &mut self,
+        budget: Budget,
+        progress: &RunProgress,
+        window: &Window,
+        entropy_nats: Option<f64>,
+        split: Split,
+    ) {
         if self.quiet {
             return;
         }
@@ -97,8 +105,10 @@ impl Display {
             )
         };
         let ranges = entropy_nats.map_or_else(String::new, |nats| format!(" | ranges {nats:+.2} nats"));
+        let [physics, inference, update] = split.shares().map(|share| 100.0 * share);
         let text = format!(
-            "{:.2} M steps, {rate:.0} steps/s | {seen}{ranges} | {} left",
+            "{:.2} M steps, {rate:.0} steps/s (physics {physics:.0}, inference {inference:.0}, update {update:.0} %) | \
+             {seen}{ranges} | {} left",
             progress.control_steps as f64 * 1e-6,
             duration(left_secs)
         );
@@ -117,6 +127,14 @@ impl Display {
             _ if self.quiet => {}
             Some(bar) => bar.suspend(|| eprintln!("{text}")),
             None => eprintln!("{text}"),
+        }
+    }
+
+    /// Warns, between progress lines.
+    pub fn warn(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| tracing::warn!("{text}")),
+            None => tracing::warn!("{text}"),
         }
     }
 

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 const KEPT_CHECKPOINTS: usize = 2;
 const SUMS: &str = "sums.json";
 const PROGRESS: &str = "progress.json";
+/// What the name of an unfinished checkpoint begins with.
+const PARTIAL: &str = ".partial-";
 
 /// The folder of one run.
 #[derive(Debug, Clone)]
@@ -77,7 +79,8 @@ impl RunFolder {
     /// When the disk refuses.
     pub fn replace(&self, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let path = self.file(name);
-        let partial = self.file(&format!(".{name}.partial"));
+        // Beside the folders of the run: a reader of one of those never meets half a file.
+        let partial = self.file(&format!(".{}.partial", name.replace('/', "-")));
         let attempt = || -> Result<()> {
             write(&partial)?;
             File::open(&partial)?.sync_all()?;
@@ -100,8 +103,12 @@ impl RunFolder {
     /// When the disk refuses. The checkpoints before stay as they were.
     pub fn save_checkpoint(&self, progress: RunProgress, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let checkpoints = self.path.join("checkpoints");
-        let partial = checkpoints.join(format!(".partial-{:08}", progress.iteration));
+        let partial = checkpoints.join(format!("{PARTIAL}{:08}", progress.iteration));
         let complete = checkpoints.join(format!("{:08}", progress.iteration));
+        // A run that goes on from its last checkpoint and has nothing left to do: it is never removed to be written anew.
+        if check(&complete).is_ok() {
+            return Ok(());
+        }
         let attempt = || -> Result<()> {
             let _ = fs::remove_dir_all(&partial);
             fs::create_dir_all(&partial)?;
@@ -146,6 +153,13 @@ impl RunFolder {
             bail!("{} holds no checkpoint: nothing to continue from", self.path.display());
         }
         bail!("every checkpoint in {} is damaged: {}", self.path.display(), damage.join("; "));
+    }
+
+    /// Removes what a run left that was killed while it wrote a checkpoint.
+    pub fn remove_half_checkpoints(&self) {
+        let entries = fs::read_dir(self.path.join("checkpoints")).into_iter().flatten().flatten();
+        let is_half = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PARTIAL));
+        entries.map(|entry| entry.path()).filter(is_half).for_each(|path| drop(fs::remove_dir_all(path)));
     }
 
     /// Complete checkpoints, oldest first.
@@ -240,6 +254,21 @@ mod tests {
             run.save_checkpoint(RunProgress { iteration: 2, ..RunProgress::default() }, |_| bail!("disk full"));
         assert!(format!("{:#}", failed.expect_err("full")).contains("disk full"));
         assert_eq!(run.newest_checkpoint().expect("the older one").1.iteration, 1);
+        assert_eq!(fs::read_dir(run.path().join("checkpoints")).expect("listed").count(), 2);
+        run.remove_half_checkpoints();
+        assert_eq!(fs::read_dir(run.path().join("checkpoints")).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn a_whole_checkpoint_is_not_written_again_and_a_damaged_one_is() {
+        let (_home, run) = run_with_checkpoints(&[1, 2]);
+        let progress = RunProgress { iteration: 2, ..RunProgress::default() };
+        run.save_checkpoint(progress, |_| bail!("written again")).expect("nothing to do");
+        let weights = run.path().join("checkpoints/00000002/weights.bin");
+        fs::write(&weights, b"rubbish").expect("damaged");
+        run.save_checkpoint(progress, |dir| Ok(fs::write(dir.join("weights.bin"), b"anew")?)).expect("saved");
+        assert_eq!(fs::read(&weights).expect("weights"), b"anew");
+        assert_eq!(run.newest_checkpoint().expect("the newer one").1.iteration, 2);
     }
 
     #[test]

@@ -2,17 +2,19 @@
 
 use crate::adr_log::AdrLog;
 use crate::config::{Parts, RunConfig};
+use crate::metrics::health::{Findings, Health};
+use crate::metrics::row::{MetricsRow, RewardColumns};
+use crate::metrics::timing::{SpeedReport, Split, timed_iteration};
+use crate::metrics::{METRICS_FILE, MetricsLog, crash};
 use crate::plot::learning_curve;
 use crate::progress::{Display, Window};
 use crate::run_folder::{RunFolder, RunProgress};
 use anyhow::{Context, Result};
 use giraffe_physics::HandWorlds;
-use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PpoLearner};
+use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PolicyError, PpoLearner};
 use giraffe_randomization::AdrMonitor;
 use giraffe_robots::{StepBatch, WorldBatch};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -47,6 +49,8 @@ pub struct TrainReport {
     pub episodes: usize,
     /// Whether it was stopped before its budget was spent.
     pub stopped: bool,
+    /// Where the time of this session went.
+    pub speed: SpeedReport,
 }
 
 /// One training run in progress.
@@ -58,9 +62,19 @@ pub struct Training {
     batch: StepBatch,
     learner: PpoLearner,
     progress: RunProgress,
-    metrics: File,
+    metrics: MetricsLog,
     window: Window,
     adr: Option<AdrLog>,
+    health: Health,
+    column_names: Vec<String>,
+}
+
+/// What a session of training has spent so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Session {
+    split: Split,
+    begun_at_steps: u64,
+    begun_at_secs: f64,
 }
 
 impl Training {
@@ -86,6 +100,7 @@ impl Training {
         let folder = RunFolder::open(path)?;
         let config = RunConfig::read(Some(&folder.file("config.toml")), &[])?;
         let (checkpoint, progress) = folder.newest_checkpoint()?;
+        folder.remove_half_checkpoints();
         let (parts, worlds, mut learner, adr) = build(&config, device)?;
         learner.load(&checkpoint)?;
         let mut training = Self::assemble(config, folder, (parts, worlds, learner, adr), progress)?;
@@ -93,6 +108,10 @@ impl Training {
         training.worlds.restore(&saved, &mut training.batch).map_err(anyhow::Error::msg)?;
         let window = std::fs::read(checkpoint.join(WINDOW_FILE)).context("reading the latest episodes")?;
         training.window = serde_json::from_slice(&window).context("the latest episodes")?;
+        // A run that was begun before this was written down begins it now.
+        if let Ok(health) = std::fs::read(checkpoint.join(HEALTH_FILE)) {
+            training.health = serde_json::from_slice(&health).context("what was seen going wrong")?;
+        }
         Ok(training)
     }
 
@@ -103,23 +122,41 @@ impl Training {
         progress: RunProgress,
     ) -> Result<Self> {
         let batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
-        let metrics = open_metrics(&folder.file(METRICS_FILE), progress.iteration)?;
+        let metrics = MetricsLog::open(&folder, &progress)?;
         let adr = adr.map(|monitor| AdrLog::open(monitor, &folder, progress.iteration)).transpose()?;
         let window = Window::default();
-        Ok(Self { config, folder, parts, worlds, batch, learner, progress, metrics, window, adr })
+        let column_names = worlds.schema().column_names();
+        Ok(Self {
+            config,
+            folder,
+            parts,
+            worlds,
+            batch,
+            learner,
+            progress,
+            metrics,
+            window,
+            adr,
+            health: Health::default(),
+            column_names,
+        })
     }
 
     /// Trains until the budget is spent or `stop` is set; then leaves a checkpoint and a policy.
     ///
     /// # Errors
-    /// When learning breaks down or the disk refuses. The last checkpoint stays.
+    /// When learning breaks down or the disk refuses. The last checkpoint stays, and what learning broke on is written
+    /// down beside it.
     #[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
     pub fn run(&mut self, budget: Budget, display: &mut Display, stop: &AtomicBool) -> Result<TrainReport> {
         let begun = Instant::now();
         let before = self.progress.train_seconds;
+        let mut session =
+            Session { begun_at_steps: self.progress.control_steps, begun_at_secs: before, ..Session::default() };
         let mut saved_at = Instant::now();
         while !self.spent(budget) && !stop.load(Ordering::Relaxed) {
-            let report = self.learner.iterate(&mut self.worlds, &mut self.batch)?;
+            let (report, split) = self.iterate()?;
+            session.split += split;
             self.progress = RunProgress {
                 iteration: report.iteration,
                 control_steps: report.control_steps,
@@ -128,9 +165,11 @@ impl Training {
             let reports = self.worlds.take_reports();
             self.worlds.learn(reports.clone());
             self.window.extend(reports);
-            self.log(&report)?;
+            for warning in self.log(report, split)? {
+                display.warn(&warning);
+            }
             let entropy_nats = self.adr.as_ref().map(AdrLog::entropy_nats);
-            display.show(budget, &self.progress, &self.window, entropy_nats);
+            display.show(budget, &self.progress, &self.window, entropy_nats, session.split);
             if saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0)) {
                 self.save()?;
                 saved_at = Instant::now();
@@ -138,7 +177,17 @@ impl Training {
         }
         self.save()?;
         learning_curve(&self.folder.file(METRICS_FILE), &self.folder.file("curve.svg"))?;
-        Ok(self.report(!self.spent(budget)))
+        Ok(self.report(!self.spent(budget), session))
+    }
+
+    fn iterate(&mut self) -> Result<(IterationReport, Split)> {
+        let result = timed_iteration(&mut self.learner, &mut self.worlds, &mut self.batch);
+        result.map_err(|error| match error {
+            PolicyError::NotFinite { .. } => {
+                crash::report(&self.folder, &self.learner, &self.worlds, &self.batch, &error)
+            }
+            other => other.into(),
+        })
     }
 
     fn spent(&self, budget: Budget) -> bool {
@@ -151,10 +200,12 @@ impl Training {
     /// Writes a checkpoint, and the policy as it is.
     fn save(&self) -> Result<()> {
         self.adr.as_ref().map_or(Ok(()), AdrLog::sync)?;
+        self.metrics.sync()?;
         self.folder.save_checkpoint(self.progress, |dir| {
             self.learner.save(dir)?;
             std::fs::write(dir.join(WORLDS_FILE), self.worlds.save())?;
             std::fs::write(dir.join(WINDOW_FILE), serde_json::to_vec(&self.window)?)?;
+            std::fs::write(dir.join(HEALTH_FILE), serde_json::to_vec(&self.health)?)?;
             Ok(())
         })?;
         let robot = self.parts.scene.robot();
@@ -171,23 +222,38 @@ impl Training {
         self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))
     }
 
-    fn log(&mut self, report: &IterationReport) -> Result<()> {
+    /// Writes down an iteration; what is to be said about it comes back.
+    fn log(&mut self, report: IterationReport, split: Split) -> Result<Vec<String>> {
         let score = self.window.score();
-        let row = MetricsRow {
+        let columns = (&self.column_names[..], self.worlds.schema().actor_width());
+        let moments = self.learner.observation_moments();
+        let Findings { count, warnings, dead_column_count } =
+            self.health.examine(&report, &self.config.ppo, moments, columns);
+        let step_count = (self.config.ppo.horizon_steps * self.worlds.world_count()) as u64;
+        self.metrics.write(&MetricsRow {
             train_seconds: self.progress.train_seconds,
             rotation_rate_rad_per_sec: score.rotation_rate_rad_per_sec,
             no_drop_fraction: score.no_drop_fraction,
             adr_entropy: self.adr.as_ref().map(AdrLog::entropy_nats),
-            report: report.clone(),
-        };
-        let mut line = serde_json::to_vec(&row).context("a row of metrics")?;
-        line.push(b'\n');
-        self.metrics.write_all(&line).context("writing metrics")?;
-        self.adr.as_mut().map_or(Ok(()), |adr| adr.log(&self.progress))
+            report,
+            rewards: RewardColumns(self.worlds.take_reward_terms()),
+            split,
+            rates: split.rates(step_count, self.config.ppo.epoch_count),
+            warning_count: count,
+            dead_column_count,
+        })?;
+        self.adr.as_mut().map_or(Ok(()), |adr| adr.log(&self.progress))?;
+        Ok(warnings)
     }
 
-    fn report(&self, stopped: bool) -> TrainReport {
+    fn report(&self, stopped: bool, session: Session) -> TrainReport {
         let score = self.window.score();
+        let speed = SpeedReport::new(
+            session.split,
+            self.progress.control_steps - session.begun_at_steps,
+            self.progress.train_seconds - session.begun_at_secs,
+            self.config.ppo.epoch_count,
+        );
         TrainReport {
             run_dir: self.folder.path().to_owned(),
             control_steps: self.progress.control_steps,
@@ -198,34 +264,16 @@ impl Training {
             no_drop_ci95: score.no_drop_ci95,
             episodes: score.episodes,
             stopped,
+            speed,
         }
     }
 }
 
 const WORLDS_FILE: &str = "worlds.msgpack";
 const WINDOW_FILE: &str = "window.json";
-/// Every iteration of a run, a line each.
-pub const METRICS_FILE: &str = "metrics.jsonl";
+const HEALTH_FILE: &str = "health.json";
 /// The policy in a run's folder.
 pub const POLICY_FILE: &str = "policy.bin";
-
-/// One line of `metrics.jsonl`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MetricsRow {
-    /// Wall-clock seconds of training.
-    pub train_seconds: f64,
-    /// Rate of rotation over the latest training episodes, rad/s.
-    pub rotation_rate_rad_per_sec: f64,
-    /// Fraction of those without a drop.
-    pub no_drop_fraction: f64,
-    /// Entropy of the ranges under automatic domain randomization, nats per dimension: -6.9 is nominal, 0 as wide as
-    /// the configured ranges.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adr_entropy: Option<f64>,
-    /// What the learner says.
-    #[serde(flatten)]
-    pub report: IterationReport,
-}
 
 type Built = (Parts, HandWorlds, PpoLearner, Option<AdrMonitor>);
 
@@ -242,14 +290,4 @@ fn build(config: &RunConfig, device: DeviceChoice) -> Result<Built> {
         device,
     )?;
     Ok((parts, worlds, learner, adr))
-}
-
-/// Opens the metrics for appending, without the rows that came after the checkpoint being continued from.
-fn open_metrics(path: &Path, iteration: u64) -> Result<File> {
-    let kept: String = match std::fs::read_to_string(path) {
-        Ok(text) => text.lines().take(usize::try_from(iteration)?).flat_map(|line| [line, "\n"]).collect(),
-        Err(_) => String::new(),
-    };
-    std::fs::write(path, kept).with_context(|| format!("writing {}", path.display()))?;
-    OpenOptions::new().append(true).open(path).with_context(|| format!("opening {}", path.display()))
 }

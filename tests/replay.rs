@@ -1,6 +1,6 @@
 //! Any episode of a run can be had again.
 
-use crate::support::{TINY_ITERATION_STEPS, TinyPolicy, run_in, train};
+use crate::support::{GROWING, TinyPolicy, checkpoints, run_in, steps, train};
 use giraffe::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
 use giraffe::replay::{Episodes, ReplayOptions, ReplayReport, replay};
 use giraffe_physics::EpisodePlan;
@@ -8,7 +8,7 @@ use giraffe_randomization::find_scenario;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 fn options(run: &Path, episodes: Episodes, world: u64, episode: u64) -> ReplayOptions {
@@ -23,10 +23,7 @@ fn training(run: &Path, world: u64, episode: u64) -> ReplayReport {
 
 /// The episodes that run in the worlds of the newest checkpoint: which, and with what plan.
 fn running(run: &Path) -> Vec<(u64, EpisodePlan)> {
-    let mut checkpoints: Vec<PathBuf> =
-        std::fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    checkpoints.sort();
-    let saved = std::fs::read(checkpoints.pop().unwrap().join("worlds.msgpack")).unwrap();
+    let saved = std::fs::read(checkpoints(run).pop().unwrap().join("worlds.msgpack")).unwrap();
     type Saved = (IgnoredAny, Vec<(u64, EpisodePlan, IgnoredAny)>, IgnoredAny);
     let (_, worlds, _): Saved = rmp_serde::from_slice(&saved).unwrap();
     worlds.into_iter().map(|(episode, plan, _)| (episode, plan)).collect()
@@ -97,14 +94,7 @@ fn a_training_episode_from_fixed_ranges_is_planned_again_as_it_was() {
 #[test]
 fn a_training_episode_from_growing_ranges_is_planned_again_even_after_the_run_was_killed() {
     let folder = tempfile::tempdir().unwrap();
-    let growing = [
-        "randomization.adr.enabled=true",
-        "randomization.adr.buffer_length=1",
-        "randomization.adr.shrink_below_rad_per_sec=-100.0",
-        "randomization.adr.grow_above_rad_per_sec=-99.0",
-    ];
-    let growing: Vec<&str> = growing.iter().flat_map(|setting| ["--set", setting]).collect();
-    let run = train(folder.path(), "run", 30, &growing);
+    let run = train(folder.path(), "run", 30, &GROWING);
     let planned_as_it_was = || {
         let mut moves = 0;
         for (world, (episode, plan)) in running(&run).iter().enumerate() {
@@ -122,15 +112,14 @@ fn a_training_episode_from_growing_ranges_is_planned_again_even_after_the_run_wa
     file.write_all(b"{\"iteration\":31,\"moves\":[[1,0,\"9\"]],\"planned\":[[0,1,1]]}\n{\"iteration\":32,\"pla")
         .unwrap();
     drop(file);
-    let steps = (60 * TINY_ITERATION_STEPS).to_string();
-    let finished = run_in(folder.path(), &["train", "--resume", "run", "--steps", &steps]);
+    let finished = run_in(folder.path(), &["train", "--resume", "run", "--steps", &steps(60)]);
     assert_eq!(finished.code, Some(0), "{finished:#?}");
     assert!(planned_as_it_was() > moves, "no range moved after the run was continued");
     for (world, (episode, plan)) in early.iter().enumerate() {
         assert!(training(&run, world as u64, *episode).plan == *plan, "world {world}, episode {episode}");
     }
     // The log is that of a run that was never stopped.
-    let whole = train(folder.path(), "whole", 60, &growing);
+    let whole = train(folder.path(), "whole", 60, &GROWING);
     let text = |run: &Path| std::fs::read_to_string(run.join("episodes.jsonl")).unwrap();
     assert_eq!(text(&whole), text(&run));
     let refused = |more: &[&str], parts: &[&str]| {

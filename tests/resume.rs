@@ -1,6 +1,6 @@
 //! A run that was killed goes on as if nothing had happened, bit for bit.
 
-use crate::support::{Process, TINY, TINY_ITERATION_STEPS, giraffe, run_in, train};
+use crate::support::{GROWING, Process, TINY, checkpoints, giraffe, run_in, steps, train};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,33 +14,25 @@ fn outcome(run: &Path) -> (Vec<u8>, Vec<Value>) {
     let metrics = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     let rows = metrics.lines().map(|line| {
         let mut row: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
-        row.retain(|name, _| !name.ends_with("seconds") && !name.ends_with("_secs"));
+        row.retain(|name, _| !is_time(name));
         assert!(row.len() > 5, "a row without numbers: {line}");
         Value::Object(row)
     });
     (policy, rows.collect())
 }
 
-fn assert_same(one: &Path, other: &Path) {
+/// Seconds, and steps or samples per second.
+pub fn is_time(name: &str) -> bool {
+    name.ends_with("seconds") || name.ends_with("_secs") || name.ends_with("s_per_sec")
+}
+
+pub fn assert_same(one: &Path, other: &Path) {
     let ((policy, rows), (other_policy, other_rows)) = (outcome(one), outcome(other));
     assert_eq!(rows.len(), other_rows.len());
     for (index, (row, other_row)) in rows.iter().zip(&other_rows).enumerate() {
         assert_eq!(row, other_row, "iteration {}", index + 1);
     }
     assert!(policy == other_policy, "the same numbers were learned, but the policies differ");
-}
-
-fn steps(iterations: u64) -> String {
-    (iterations * TINY_ITERATION_STEPS).to_string()
-}
-
-/// Complete checkpoints, oldest first.
-fn checkpoints(run: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(run.join("checkpoints")) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
-    paths.sort();
-    paths
 }
 
 /// Starts a run and kills it without warning when it has come to the `iteration`-th checkpoint or a little further.
@@ -91,17 +83,9 @@ fn ranges(run: &Path) -> Vec<Value> {
 
 #[test]
 fn ranges_that_grow_by_themselves_go_on_from_where_they_were() {
-    // Every result is a success, and one is enough: ranges move with every test.
-    let growing = [
-        "randomization.adr.enabled=true",
-        "randomization.adr.buffer_length=1",
-        "randomization.adr.shrink_below_rad_per_sec=-100.0",
-        "randomization.adr.grow_above_rad_per_sec=-99.0",
-    ];
-    let growing: Vec<&str> = growing.iter().flat_map(|setting| ["--set", setting]).collect();
     let folder = tempfile::tempdir().unwrap();
-    let whole = train(folder.path(), "whole", 90, &growing);
-    let run = train(folder.path(), "parts", 45, &growing);
+    let whole = train(folder.path(), "whole", 90, &GROWING);
+    let run = train(folder.path(), "parts", 45, &GROWING);
     let finished = run_in(folder.path(), &["train", "--resume", "parts", "--steps", &steps(90)]);
     assert_eq!(finished.code, Some(0), "{finished:#?}");
     assert_same(&whole, &run);

@@ -1,6 +1,6 @@
 //! Several runs together: compared on the same worlds, and drawn.
 
-use crate::support::{TinyPolicy, run_in, train};
+use crate::support::{GROWING, TinyPolicy, run_in, train};
 use serde_json::Value;
 use std::path::Path;
 
@@ -82,14 +82,8 @@ fn is_a_small_picture(path: &Path, words: &[&str]) {
 fn runs_are_drawn_together_with_their_names_and_ranges() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path();
-    let growing = ["randomization.adr.buffer_length=1", "randomization.adr.grow_above_rad_per_sec=-99.0"];
-    let adr: Vec<&str> = ["randomization.adr.enabled=true", "randomization.adr.shrink_below_rad_per_sec=-100.0"]
-        .iter()
-        .chain(&growing)
-        .flat_map(|setting| ["--set", setting])
-        .collect();
     for seed in ["1", "2"] {
-        train(home, &format!("adr-{seed}"), 45, &[&adr[..], &["--seed", seed]].concat());
+        train(home, &format!("adr-{seed}"), 45, &[&GROWING[..], &["--seed", seed]].concat());
     }
     train(home, "fixed", 3, &[]);
     let runs = ["plot", "growing=adr-1", "growing=adr-2", "fixed", "--out", "pictures", "--json"];

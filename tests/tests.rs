@@ -6,6 +6,8 @@
 mod abroad;
 mod catalogue;
 mod cli;
+mod kill;
+mod metrics;
 mod own_hand;
 mod own_ranges;
 mod rehearsal;

@@ -1,7 +1,7 @@
 //! Rates of all policies on all test sets, in one picture.
 
 use super::{GroupReport, PoliciesReport};
-use crate::plot::chart::{Area, Drawn, color, picture, range};
+use crate::plot::chart::{Area, Drawn, color, legend, picture, range};
 use anyhow::Result;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -74,11 +74,5 @@ fn draw_blocks(area: &Area<'_>, report: &PoliciesReport) -> Drawn {
         let (x, y) = chart.plotting_area().map_coordinate(&(set as f64, rates.start));
         area.draw(&Text::new(tested.name.clone(), (x, y + 10), below.clone()))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK.mix(0.5))
-        .draw()?;
-    Ok(())
+    legend(&mut chart)
 }

@@ -15,15 +15,6 @@ pub struct TestSet {
     pub scenario: &'static Scenario,
 }
 
-/// The preset of this name.
-fn preset(name: &str) -> Option<Preset> {
-    toml::Value::String(name.to_owned()).try_into().ok()
-}
-
-fn preset_name(preset: Preset) -> String {
-    toml::Value::try_from(preset).ok().and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default()
-}
-
 impl TestSet {
     /// The test set called `name`: a preset (`none` for nominal worlds, `wide`, ...), a scenario (in worlds from the ranges
     /// of `configured`), or both as `PRESET+SCENARIO`. Exceptions from the preset in `configured` hold in all of them.
@@ -37,10 +28,10 @@ impl TestSet {
             scenario,
         };
         if let Some((ranges, scenario)) = name.split_once('+') {
-            let preset = preset(ranges).with_context(|| unknown(ranges))?;
+            let preset = Preset::find(ranges).ok().with_context(|| unknown(ranges))?;
             return Ok(with(preset, find_scenario(scenario)?));
         }
-        if let Some(preset) = preset(name) {
+        if let Ok(preset) = Preset::find(name) {
             return Ok(with(preset, &NONE));
         }
         match SCENARIOS.iter().find(|scenario| scenario.name == name) {
@@ -54,7 +45,7 @@ impl TestSet {
         let RandomizationConfig { preset, ranges, .. } = &self.randomization;
         let mut text = match preset {
             Preset::None => "nominal physics".to_owned(),
-            preset => format!("physics from the preset `{}`", preset_name(*preset)),
+            preset => format!("physics from the preset `{}`", preset.name()),
         };
         if !ranges.is_empty() {
             let names: Vec<&str> = ranges.rows().map(|(row, _)| row.name).collect();
@@ -68,10 +59,10 @@ impl TestSet {
 }
 
 fn unknown(name: &str) -> String {
-    let presets = Preset::ALL.map(preset_name);
+    let presets = Preset::ALL.map(Preset::name);
     // `none` is both; the preset is meant.
     let scenarios = SCENARIOS.iter().map(|scenario| scenario.name).filter(|name| *name != NONE.name);
-    let known = presets.iter().map(String::as_str).chain(scenarios);
+    let known = presets.into_iter().chain(scenarios);
     let suggestion =
         nearest_name(name, known.clone()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
     let known: Vec<&str> = known.collect();

@@ -3,12 +3,15 @@
 
 use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use std::ops::Range;
 use std::path::Path;
 
 /// What a picture is drawn on.
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// Two axes on it.
+type Chart<'c, 'a> = ChartContext<'c, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 /// What drawing comes to.
 pub type Drawn = Result<(), Box<dyn std::error::Error>>;
 
@@ -88,15 +91,24 @@ impl LineChart<'_> {
             }
         }
         if self.lines.iter().any(|line| line.name.is_some()) {
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperLeft)
-                .background_style(WHITE.mix(0.8))
-                .border_style(BLACK.mix(0.5))
-                .draw()?;
+            legend(&mut chart)?;
         }
         Ok(())
     }
+}
+
+/// The names of what is drawn, in the corner where curves that rise leave room.
+///
+/// # Errors
+/// When it cannot be drawn.
+pub fn legend<'c, 'a: 'c>(chart: &mut Chart<'c, 'a>) -> Drawn {
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.5))
+        .draw()?;
+    Ok(())
 }
 
 /// From the smallest to the largest, with `room` of the way left at both ends. Never empty.

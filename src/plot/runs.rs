@@ -92,7 +92,7 @@ fn point(control_steps: u64, value: f64) -> (f64, f64) {
 }
 
 fn read(named: &NamedRun) -> Result<Run<'_>> {
-    let path = named.path.join(crate::train::METRICS_FILE);
+    let path = named.path.join(crate::metrics::METRICS_FILE);
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("{} is not the folder of a run: reading {}", named.path.display(), path.display()))?;
     // A run that is going on may be writing its last line.

@@ -25,6 +25,32 @@ pub const TINY: [&str; 10] = [
 /// Control steps of one iteration of such a run: worlds times horizon.
 pub const TINY_ITERATION_STEPS: u64 = 64;
 
+/// Ranges that move with every test: every result counts as a success, and one is enough.
+pub const GROWING: [&str; 8] = [
+    "--set",
+    "randomization.adr.enabled=true",
+    "--set",
+    "randomization.adr.buffer_length=1",
+    "--set",
+    "randomization.adr.shrink_below_rad_per_sec=-100.0",
+    "--set",
+    "randomization.adr.grow_above_rad_per_sec=-99.0",
+];
+
+/// Control steps of so many iterations, as `--steps` takes them.
+pub fn steps(iterations: u64) -> String {
+    (iterations * TINY_ITERATION_STEPS).to_string()
+}
+
+/// Complete checkpoints of a run, oldest first.
+pub fn checkpoints(run: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(run.join("checkpoints")) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
+    paths.sort();
+    paths
+}
+
 /// After this long a program that should have ended is ended, and the test fails.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -118,7 +144,7 @@ pub fn run_in(folder: &Path, arguments: &[&str]) -> Finished {
 
 /// Trains a tiny policy in `folder`/`name`, up to `iterations`.
 pub fn train(folder: &Path, name: &str, iterations: u64, more: &[&str]) -> PathBuf {
-    let steps = (iterations * TINY_ITERATION_STEPS).to_string();
+    let steps = steps(iterations);
     let arguments = [&["train", "--out", name, "--steps", &steps], &TINY[..], more].concat();
     let finished = run_in(folder, &arguments);
     assert_eq!(finished.code, Some(0), "{finished:#?}");

@@ -1,0 +1,154 @@
+//! One row of metrics.
+
+use super::timing::{Rates, Split};
+use anyhow::{Context, Result};
+use giraffe_policy::IterationReport;
+use serde::{Serialize, Serializer};
+
+/// What is written down about one iteration. Every number is a column; what is not a number is empty.
+#[derive(Debug, Clone, Serialize)]
+pub struct MetricsRow {
+    /// Wall-clock seconds of training.
+    pub train_seconds: f64,
+    /// Rate of rotation over the latest training episodes, rad/s.
+    pub rotation_rate_rad_per_sec: f64,
+    /// Fraction of those without a drop.
+    pub no_drop_fraction: f64,
+    /// Entropy of the ranges under automatic domain randomization, nats per dimension: -6.9 is nominal, 0 as wide as
+    /// the configured ranges.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adr_entropy: Option<f64>,
+    /// What the learner says.
+    #[serde(flatten)]
+    pub report: IterationReport,
+    /// What rewards were made of.
+    #[serde(flatten)]
+    pub rewards: RewardColumns,
+    /// Where the time of this iteration went.
+    #[serde(flatten)]
+    pub split: Split,
+    /// How fast each part was.
+    #[serde(flatten)]
+    pub rates: Rates,
+    /// Signs of learning going wrong in this iteration: see [`super::health`].
+    pub warning_count: u32,
+    /// Columns of the observation that never changed so far.
+    pub dead_column_count: u32,
+}
+
+/// Mean per step of every named term of the rewards: columns `reward_rotation` and so on.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RewardColumns(pub Vec<(&'static str, f32)>);
+
+impl Serialize for RewardColumns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (format!("{REWARD}{name}"), value)))
+    }
+}
+
+/// What the names of terms of rewards begin with.
+const REWARD: &str = "reward_";
+
+impl MetricsRow {
+    /// As one line of JSON, without its end.
+    ///
+    /// # Errors
+    /// Never, as rows are.
+    pub fn line(&self) -> Result<String> {
+        serde_json::to_string(self).context("a row of metrics")
+    }
+}
+
+/// Names and numbers of a line, in its order and its letters, so that every form says the same to the last digit. What
+/// is not a number is empty. A row is flat and its names are words: between two commas there is always one column.
+pub(super) fn fields(line: &str) -> Vec<(&str, &str)> {
+    let inside = line.trim_start_matches('{').trim_end_matches('}');
+    let columns = inside.split(',').filter_map(|column| column.split_once(':'));
+    columns.map(|(name, value)| (name.trim_matches('"'), if value == "null" { "" } else { value })).collect()
+}
+
+/// What a column is called in TensorBoard, which draws together what has the same word before the stroke.
+pub(super) fn tag(name: &str) -> String {
+    if let Some(term) = name.strip_prefix(REWARD) {
+        return format!("reward/{term}");
+    }
+    let group = match name {
+        "rotation_rate_rad_per_sec"
+        | "no_drop_fraction"
+        | "mean_reward"
+        | "episode_count"
+        | "timeout_count"
+        | "adr_entropy" => "task",
+        "warning_count" | "dead_column_count" => "health",
+        "iteration" | "control_steps" => "speed",
+        name if name.ends_with("seconds") || name.ends_with("s_per_sec") => "speed",
+        _ => "learning",
+    };
+    format!("{group}/{name}")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn row(iteration: u64) -> MetricsRow {
+        let split = Split { physics_seconds: 0.1 + 0.2, inference_seconds: 0.05, update_seconds: 0.1 };
+        let report = IterationReport {
+            iteration,
+            control_steps: 64 * iteration,
+            approx_kl: 0.1 + iteration as f32,
+            ..IterationReport::default()
+        };
+        MetricsRow {
+            train_seconds: 0.1 + iteration as f64 / 3.0,
+            rotation_rate_rad_per_sec: f64::NAN,
+            no_drop_fraction: 1.0 / 3.0,
+            adr_entropy: None,
+            report,
+            rewards: RewardColumns(vec![("rotation", 0.1), ("drop", -1e-9)]),
+            split,
+            rates: split.rates(64, 4),
+            warning_count: 0,
+            dead_column_count: 2,
+        }
+    }
+
+    #[test]
+    fn a_line_falls_apart_into_its_columns() {
+        let line = row(7).line().expect("a line");
+        let fields = fields(&line);
+        let parsed: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(fields.len(), parsed.len());
+        for (name, value) in &fields {
+            let expected = &parsed[*name];
+            assert!(expected.is_number() || (expected.is_null() && value.is_empty()), "{name}: {expected} {value}");
+            assert!(value.is_empty() || line.contains(&format!("\"{name}\":{value}")), "{name}: {value}");
+        }
+        let of = |wanted: &str| fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        assert_eq!(of("rotation_rate_rad_per_sec"), Some(""));
+        assert_eq!(of("physics_seconds"), Some("0.30000000000000004"));
+        assert_eq!(
+            (of("reward_rotation"), of("reward_drop"), of("approx_kl")),
+            (Some("0.1"), Some("-1e-9"), Some("7.1"))
+        );
+    }
+
+    #[test]
+    fn every_column_belongs_to_a_group() {
+        let tags: Vec<String> = fields(&row(1).line().expect("a line")).iter().map(|(name, _)| tag(name)).collect();
+        for expected in [
+            "learning/approx_kl",
+            "learning/explained_variance",
+            "learning/entropy",
+            "task/rotation_rate_rad_per_sec",
+            "task/mean_reward",
+            "speed/physics_seconds",
+            "speed/update_steps_per_sec",
+            "speed/learner_samples_per_sec",
+            "reward/rotation",
+            "health/warning_count",
+        ] {
+            assert!(tags.iter().any(|tag| tag == expected), "{expected} is not in {tags:?}");
+        }
+    }
+}
