@@ -25,7 +25,7 @@ fn reached(run: &Path) -> u64 {
 
 /// A number below `bound` that depends on `n` alone (Knuth 6.4, multiplicative hashing).
 fn scattered(n: u64, bound: u64) -> u64 {
-    ((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * bound >> 32
+    (((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * bound) >> 32
 }
 
 fn kill_after(mut process: Process, delay: Duration) -> Finished {

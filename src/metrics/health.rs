@@ -228,8 +228,8 @@ mod tests {
         let early = iteration <= 40;
         IterationReport {
             iteration,
-            approx_kl: if iteration % 17 == 0 { 0.08 } else { 0.015 },
-            clip_fraction: if iteration % 23 == 0 { 0.35 } else { 0.15 },
+            approx_kl: if iteration.is_multiple_of(17) { 0.08 } else { 0.015 },
+            clip_fraction: if iteration.is_multiple_of(23) { 0.35 } else { 0.15 },
             explained_variance: if early { -0.3 } else { 0.7 },
             value_loss: if early { 0.08 } else { 0.02 },
             return_std: 0.25,
