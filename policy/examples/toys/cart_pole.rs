@@ -119,6 +119,6 @@ pub fn experiment() -> Experiment {
             initial_std: 0.4,
             ..PpoConfig::default()
         },
-        iterations: 400,
+        iterations: 500,
     }
 }

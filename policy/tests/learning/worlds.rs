@@ -21,7 +21,9 @@ fn cues(seed: u64, count: usize) -> Box<dyn WorldBatch> {
     Box::new(CueWorlds::new(seed, count))
 }
 
-const ALL: [fn(u64, usize) -> Box<dyn WorldBatch>; 3] = [cues, pendulums, cart_poles];
+type Make = fn(u64, usize) -> Box<dyn WorldBatch>;
+
+const ALL: [Make; 3] = [cues, pendulums, cart_poles];
 
 fn batch_of(worlds: &dyn WorldBatch) -> StepBatch {
     StepBatch::new(worlds.world_count(), worlds.schema().critic_width())
