@@ -16,6 +16,7 @@ use giraffe::describe::describe;
 use giraffe::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
 use giraffe::list::{Style, list};
 use giraffe::plot::plot;
+use giraffe::processes::Processes;
 use giraffe::progress::Display;
 use giraffe::quickstart::{QuickstartOptions, quickstart};
 use giraffe::replay::{Episodes, ReplayOptions, replay, text};
@@ -134,19 +135,29 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
         (minutes, None) => check_minutes(minutes.unwrap_or(15.0))?,
     };
     let device = arguments.device.parse()?;
+    let processes = Processes::join()?;
     let mut training = match &arguments.resume {
-        Some(path) => Training::resume(path, device)?,
+        Some(path) => Training::resume(path, device, processes.clone())?,
         None => {
             let mut config = arguments.config.read()?;
             config.seed = arguments.seed.unwrap_or(config.seed);
-            tell_import_of(&config);
+            if processes.is_first() {
+                tell_import_of(&config);
+            }
             let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("train-{}", config.seed)));
-            Training::begin(config, &out, device)?
+            ensure!(
+                arguments.out.is_some() || processes.count() == 1,
+                "several processes need to know the folder of the run: give it with --out"
+            );
+            Training::begin(config, &out, device, processes.clone())?
         }
     };
-    let mut display = Display::new(false);
+    let mut display = Display::new(!processes.is_first());
     let report = training.run(budget, &mut display, stop)?;
     display.finish();
+    if !processes.is_first() {
+        return Ok(done(stop));
+    }
     let run_dir = report.run_dir.display();
     eprintln!("{} control steps in {:.0} s; the run is in {run_dir}", report.control_steps, report.train_seconds);
     eprintln!("{}", report.speed);

@@ -3,6 +3,7 @@
 use crate::config::RunConfig;
 use crate::deploy::{DeployOptions, Deployment, deploy};
 use crate::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::processes::Processes;
 use crate::progress::Display;
 use crate::report::score_table;
 use crate::run_folder::RunFolder;
@@ -92,7 +93,7 @@ pub fn quickstart(
         options.minutes,
         options.out.display()
     ));
-    let trained = Training::begin(config, &options.out, options.device)?.run(
+    let trained = Training::begin(config, &options.out, options.device, Processes::alone())?.run(
         Budget::Minutes(options.minutes),
         &mut display,
         stop,

@@ -7,13 +7,14 @@ use crate::metrics::row::{MetricsRow, RewardColumns};
 use crate::metrics::timing::{SpeedReport, Split, timed_iteration};
 use crate::metrics::{METRICS_FILE, MetricsLog, crash};
 use crate::plot::learning_curve;
+use crate::processes::Processes;
 use crate::progress::{Display, Window};
 use crate::run_folder::{RunFolder, RunProgress};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use giraffe_physics::HandWorlds;
 use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PolicyError, PpoLearner};
 use giraffe_randomization::AdrMonitor;
-use giraffe_robots::{StepBatch, WorldBatch};
+use giraffe_robots::{EpisodeReport, StepBatch, WorldBatch};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,20 +54,27 @@ pub struct TrainReport {
     pub speed: SpeedReport,
 }
 
-/// One training run in progress.
+/// One training run in progress, in this process and perhaps others. All processes know how it stands; the first one
+/// writes it down.
 pub struct Training {
     config: RunConfig,
     folder: RunFolder,
+    processes: Processes,
     parts: Parts,
     worlds: HandWorlds,
     batch: StepBatch,
     learner: PpoLearner,
     progress: RunProgress,
-    metrics: MetricsLog,
+    logs: Option<Logs>,
     window: Window,
-    adr: Option<AdrLog>,
     health: Health,
     column_names: Vec<String>,
+}
+
+/// What the first process writes in every iteration.
+struct Logs {
+    metrics: MetricsLog,
+    adr: Option<AdrLog>,
 }
 
 /// What a session of training has spent so far.
@@ -83,27 +91,36 @@ impl Training {
     ///
     /// # Errors
     /// When the configuration cannot be, or the folder is in use.
-    pub fn begin(config: RunConfig, out: &Path, device: DeviceChoice) -> Result<Self> {
+    pub fn begin(config: RunConfig, out: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
         let config = RunConfig { randomization: config.randomization.pinned(), ..config };
-        let (parts, worlds, learner, adr) = build(&config, device)?;
-        let folder = RunFolder::create(out)?;
-        folder.write("config.toml", config.to_toml()?.as_bytes())?;
-        folder.write("schema.txt", format!("{}\n", worlds.schema()).as_bytes())?;
-        Self::assemble(config, folder, (parts, worlds, learner, adr), RunProgress::default())
+        let built = build(&config, device, &processes)?;
+        if processes.is_first() {
+            let folder = RunFolder::create(out)?;
+            folder.write("config.toml", config.to_toml()?.as_bytes())?;
+            folder.write("schema.txt", format!("{}\n", built.1.schema()).as_bytes())?;
+        }
+        // Nobody looks into the folder before it is there.
+        processes.gather(&[]);
+        Self::assemble(config, RunFolder::open(out)?, processes, built, RunProgress::default())
     }
 
-    /// Continues a run from its newest whole checkpoint, bit for bit.
+    /// Continues a run from its newest whole checkpoint: bit for bit with as many processes as before. All processes read
+    /// the same folder.
     ///
     /// # Errors
     /// When there is none.
-    pub fn resume(path: &Path, device: DeviceChoice) -> Result<Self> {
+    pub fn resume(path: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
         let folder = RunFolder::open(path)?;
         let config = RunConfig::read(Some(&folder.file("config.toml")), &[])?;
         let (checkpoint, progress) = folder.newest_checkpoint()?;
-        folder.remove_half_checkpoints();
-        let (parts, worlds, mut learner, adr) = build(&config, device)?;
-        learner.load(&checkpoint)?;
-        let mut training = Self::assemble(config, folder, (parts, worlds, learner, adr), progress)?;
+        // Nobody tidies up while another is still looking.
+        processes.gather(&[]);
+        if processes.is_first() {
+            folder.remove_half_checkpoints();
+        }
+        let mut built = build(&config, device, &processes)?;
+        built.2.load(&checkpoint)?;
+        let mut training = Self::assemble(config, folder, processes, built, progress)?;
         let saved = std::fs::read(checkpoint.join(WORLDS_FILE)).context("reading the saved worlds")?;
         training.worlds.restore(&saved, &mut training.batch).map_err(anyhow::Error::msg)?;
         let window = std::fs::read(checkpoint.join(WINDOW_FILE)).context("reading the latest episodes")?;
@@ -118,25 +135,30 @@ impl Training {
     fn assemble(
         config: RunConfig,
         folder: RunFolder,
+        processes: Processes,
         (parts, worlds, learner, adr): Built,
         progress: RunProgress,
     ) -> Result<Self> {
         let batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
-        let metrics = MetricsLog::open(&folder, &progress)?;
-        let adr = adr.map(|monitor| AdrLog::open(monitor, &folder, progress.iteration)).transpose()?;
+        let logs = if processes.is_first() {
+            let adr = adr.map(|monitor| AdrLog::open(monitor, &folder, progress.iteration)).transpose()?;
+            Some(Logs { metrics: MetricsLog::open(&folder, &progress)?, adr })
+        } else {
+            None
+        };
         let window = Window::default();
         let column_names = worlds.schema().column_names();
         Ok(Self {
             config,
             folder,
+            processes,
             parts,
             worlds,
             batch,
             learner,
             progress,
-            metrics,
+            logs,
             window,
-            adr,
             health: Health::default(),
             column_names,
         })
@@ -154,36 +176,39 @@ impl Training {
         let mut session =
             Session { begun_at_steps: self.progress.control_steps, begun_at_secs: before, ..Session::default() };
         let mut saved_at = Instant::now();
-        while !self.spent(budget) && !stop.load(Ordering::Relaxed) {
+        while !self.spent(budget) && !self.processes.any(stop.load(Ordering::Relaxed)) {
             let (report, split) = self.iterate()?;
             session.split += split;
             self.progress = RunProgress {
                 iteration: report.iteration,
                 control_steps: report.control_steps,
-                train_seconds: before + begun.elapsed().as_secs_f64(),
+                train_seconds: self.processes.of_first(before + begun.elapsed().as_secs_f64()),
             };
-            let reports = self.worlds.take_reports();
+            let reports = self.reports()?;
             self.worlds.learn(reports.clone());
             self.window.extend(reports);
             for warning in self.log(report, split)? {
                 display.warn(&warning);
             }
-            let entropy_nats = self.adr.as_ref().map(AdrLog::entropy_nats);
+            let entropy_nats = self.entropy_nats();
             display.show(budget, &self.progress, &self.window, entropy_nats, session.split);
-            if saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0)) {
+            let due = saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0));
+            if self.processes.any(due && self.processes.is_first()) {
                 self.save()?;
                 saved_at = Instant::now();
             }
         }
         self.save()?;
-        learning_curve(&self.folder.file(METRICS_FILE), &self.folder.file("curve.svg"))?;
+        if self.processes.is_first() {
+            learning_curve(&self.folder.file(METRICS_FILE), &self.folder.file("curve.svg"))?;
+        }
         Ok(self.report(!self.spent(budget), session))
     }
 
     fn iterate(&mut self) -> Result<(IterationReport, Split)> {
         let result = timed_iteration(&mut self.learner, &mut self.worlds, &mut self.batch);
         result.map_err(|error| match error {
-            PolicyError::NotFinite { .. } => {
+            PolicyError::NotFinite { .. } if self.processes.is_first() => {
                 crash::report(&self.folder, &self.learner, &self.worlds, &self.batch, &error)
             }
             other => other.into(),
@@ -197,13 +222,40 @@ impl Training {
         }
     }
 
-    /// Writes a checkpoint, and the policy as it is.
+    /// Reports of the episodes that ended in this iteration, in all processes.
+    fn reports(&mut self) -> Result<Vec<EpisodeReport>> {
+        let own = self.worlds.take_reports();
+        if self.processes.count() == 1 {
+            return Ok(own);
+        }
+        let bytes = rmp_serde::to_vec(&own).context("telling the other processes about episodes")?;
+        let mut all = Vec::new();
+        for said in self.processes.gather(&bytes) {
+            let reports: Vec<EpisodeReport> =
+                rmp_serde::from_slice(&said).context("hearing of another process's episodes")?;
+            all.extend(reports);
+        }
+        Ok(all)
+    }
+
+    fn entropy_nats(&self) -> Option<f64> {
+        self.logs.as_ref()?.adr.as_ref().map(AdrLog::entropy_nats)
+    }
+
+    /// Writes a checkpoint, and the policy as it is. All processes give their part, and the first one writes.
     fn save(&self) -> Result<()> {
-        self.adr.as_ref().map_or(Ok(()), AdrLog::sync)?;
-        self.metrics.sync()?;
+        let worlds = match self.processes.count() {
+            1 => self.worlds.save(),
+            _ => HandWorlds::join_saved(&self.processes.gather(&self.worlds.save())).map_err(anyhow::Error::msg)?,
+        };
+        let Some(logs) = &self.logs else {
+            return Ok(self.learner.save(self.folder.path())?);
+        };
+        logs.adr.as_ref().map_or(Ok(()), AdrLog::sync)?;
+        logs.metrics.sync()?;
         self.folder.save_checkpoint(self.progress, |dir| {
             self.learner.save(dir)?;
-            std::fs::write(dir.join(WORLDS_FILE), self.worlds.save())?;
+            std::fs::write(dir.join(WORLDS_FILE), worlds)?;
             std::fs::write(dir.join(WINDOW_FILE), serde_json::to_vec(&self.window)?)?;
             std::fs::write(dir.join(HEALTH_FILE), serde_json::to_vec(&self.health)?)?;
             Ok(())
@@ -229,21 +281,41 @@ impl Training {
         let moments = self.learner.observation_moments();
         let Findings { count, warnings, dead_column_count } =
             self.health.examine(&report, &self.config.ppo, moments, columns);
-        let step_count = (self.config.ppo.horizon_steps * self.worlds.world_count()) as u64;
-        self.metrics.write(&MetricsRow {
+        let step_count = (self.config.ppo.horizon_steps * self.config.worlds.world_count) as u64;
+        let rewards = self.reward_terms();
+        let adr_entropy = self.entropy_nats();
+        let Some(logs) = &mut self.logs else {
+            return Ok(Vec::new());
+        };
+        logs.metrics.write(&MetricsRow {
             train_seconds: self.progress.train_seconds,
             rotation_rate_rad_per_sec: score.rotation_rate_rad_per_sec,
             no_drop_fraction: score.no_drop_fraction,
-            adr_entropy: self.adr.as_ref().map(AdrLog::entropy_nats),
+            adr_entropy,
             report,
-            rewards: RewardColumns(self.worlds.take_reward_terms()),
+            rewards: RewardColumns(rewards),
             split,
             rates: split.rates(step_count, self.config.ppo.epoch_count),
             warning_count: count,
             dead_column_count,
         })?;
-        self.adr.as_mut().map_or(Ok(()), |adr| adr.log(&self.progress))?;
+        logs.adr.as_mut().map_or(Ok(()), |adr| adr.log(&self.progress))?;
         Ok(warnings)
+    }
+
+    /// Means over the worlds of all processes, which have as many each.
+    fn reward_terms(&mut self) -> Vec<(&'static str, f32)> {
+        let mut terms = self.worlds.take_reward_terms();
+        if self.processes.count() > 1 {
+            let bytes: Vec<u8> = terms.iter().flat_map(|(_, mean)| mean.to_le_bytes()).collect();
+            terms.iter_mut().for_each(|(_, mean)| *mean = 0.0);
+            for said in self.processes.gather(&bytes) {
+                for ((_, mean), word) in terms.iter_mut().zip(said.as_chunks::<4>().0) {
+                    *mean += f32::from_le_bytes(*word) / self.processes.count() as f32;
+                }
+            }
+        }
+        terms
     }
 
     fn report(&self, stopped: bool, session: Session) -> TrainReport {
@@ -277,17 +349,16 @@ pub const POLICY_FILE: &str = "policy.bin";
 
 type Built = (Parts, HandWorlds, PpoLearner, Option<AdrMonitor>);
 
-fn build(config: &RunConfig, device: DeviceChoice) -> Result<Built> {
+fn build(config: &RunConfig, device: DeviceChoice, processes: &Processes) -> Result<Built> {
+    let (total, count) = (config.worlds.world_count, processes.count());
+    ensure!(
+        total.is_multiple_of(count),
+        "worlds.world_count = {total}: expected a multiple of {count}, the number of processes that share the worlds"
+    );
     let parts = config.parts()?;
     let (sampler, adr) = parts.training_sampler(config)?;
-    let worlds = HandWorlds::new(parts.scene.clone(), parts.task, sampler, config.worlds)?;
-    let learner = PpoLearner::new(
-        &config.ppo,
-        worlds.schema(),
-        worlds.action_width(),
-        worlds.world_count(),
-        parts.seeds,
-        device,
-    )?;
+    let worlds = HandWorlds::share_of(parts.scene.clone(), parts.task, sampler, config.worlds, processes.share())?;
+    let widths = (worlds.action_width(), worlds.world_count());
+    let learner = PpoLearner::in_group(&config.ppo, worlds.schema(), widths, parts.seeds, device, processes.group())?;
     Ok((parts, worlds, learner, adr))
 }

@@ -36,6 +36,10 @@ pub(super) fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32
     (0..columns).flat_map(|column| (0..rows).map(move |row| matrix[row * columns + column])).collect()
 }
 
+fn all_threads() -> Parallelism {
+    if rayon::current_num_threads() > 1 { Parallelism::Rayon(0) } else { Parallelism::None }
+}
+
 /// A product of row-major matrices: `[m, k]` times `[k, n]` gives `[m, n]`.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
@@ -50,6 +54,16 @@ impl Product {
         self.run(left, [1, self.k], right, [1, self.n], out, true, Parallelism::None);
     }
 
+    /// `out += left * right`, on all threads.
+    pub fn added_to_on_all_threads(self, left: &[f32], right: &[f32], out: &mut [f32]) {
+        self.run(left, [1, self.k], right, [1, self.n], out, true, all_threads());
+    }
+
+    /// `out = left * right'`, with `right` `[n, k]`, on all threads.
+    pub fn of_transposed_right(self, left: &[f32], right: &[f32], out: &mut [f32]) {
+        self.run(left, [1, self.k], right, [self.k, 1], out, false, all_threads());
+    }
+
     /// `out = left * right`, on this thread.
     pub fn written_to(self, left: &[f32], right: &[f32], out: &mut [f32]) {
         self.run(left, [1, self.k], right, [1, self.n], out, false, Parallelism::None);
@@ -57,8 +71,7 @@ impl Product {
 
     /// `out = left' * right`, with `left` `[k, m]`, on all threads.
     pub fn of_transposed_left(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        let threads = if rayon::current_num_threads() > 1 { Parallelism::Rayon(0) } else { Parallelism::None };
-        self.run(left, [self.m, 1], right, [1, self.n], out, false, threads);
+        self.run(left, [self.m, 1], right, [1, self.n], out, false, all_threads());
     }
 
     /// Strides are given as [from column to column, from row to row].

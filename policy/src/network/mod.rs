@@ -1,5 +1,7 @@
 //! Actor and critic: two separate networks, `observation -> linear, ReLU -> memory, one layer or more -> linear`.
 
+mod affine;
+mod affine_cpu;
 mod composed;
 mod cpu;
 mod gru;
@@ -11,6 +13,7 @@ mod shape;
 
 use crate::config::CoreKind;
 use crate::rollout::RecurrentState;
+use affine::affine;
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::relu;
@@ -85,7 +88,7 @@ impl Layer {
 
     /// What the memory is fed: inputs of the gates, `[T, B, gates core]`.
     fn fed(&self, input: Tensor<2>, [step_count, row_count]: [usize; 2]) -> Tensor<3> {
-        let gates = self.gates.forward(input);
+        let gates = affine(&self.gates, input);
         let width = gates.dims()[1];
         gates.reshape([step_count, row_count, width])
     }
@@ -153,7 +156,7 @@ impl Network {
         for (layer, start) in self.layers.iter().zip(starts) {
             features = flat(layer.forward(layer.fed(features, dims), start, keep.clone()));
         }
-        self.head.forward(features)
+        affine(&self.head, features)
     }
 
     /// Outputs and states, without gradients.
@@ -165,7 +168,7 @@ impl Network {
             features = flat(states[0].clone());
             parts.extend(states.into_iter().map(host));
         }
-        Inference { output: host(self.head.forward(features)), parts, core: self.core_width() }
+        Inference { output: host(affine(&self.head, features)), parts, core: self.core_width() }
     }
 
     fn prepare(&self, sequence: Sequence, device: &Device) -> Prepared {
@@ -178,7 +181,7 @@ impl Network {
         let starts =
             (0..self.layers.len()).map(|layer| (0..per_layer).map(|n| part(layer * per_layer + n)).collect()).collect();
         Prepared {
-            features: relu(self.encoder.forward(observations)),
+            features: relu(affine(&self.encoder, observations)),
             keep: upload(keep, step_count, row_count, device),
             starts,
             dims: [step_count, row_count],

@@ -1,0 +1,94 @@
+//! `y = x W + b` as one differentiable operation.
+//!
+//! The tensor library does the same in several, with a copy of the result for each; at the sizes of a policy these
+//! copies cost as much as a tenth of the products. As for the memories, the bodies here run anywhere and
+//! [`super::affine_cpu`] replaces them on the processor.
+
+#[cfg(feature = "cuda")]
+use burn::backend::Cube;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::nn::Linear;
+use burn::tensor::{Shape, Tensor};
+
+/// What a backend can do about `y = x W + b`. Tensors: `x` `[N, I]`, `weight` `[I, O]`, `bias` `[O]`, `y` `[N, O]`.
+#[backend_extension(Flex, Cube: cfg(feature = "cuda"), Autodiff)]
+pub trait AffineBackend: Backend {
+    /// y, with gradients for `x`, `weight` and `bias`.
+    fn affine(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::affine_forward(x, weight, bias)
+    }
+
+    /// y.
+    fn affine_forward(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        let width = weight.shape()[1];
+        Self::float_add(Self::float_matmul(x, weight), Self::float_reshape(bias, Shape::new([1, width])))
+    }
+
+    /// Gradient of `x` from that of y.
+    fn affine_input_gradient(gradient: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_matmul(gradient, Self::float_transpose(weight))
+    }
+
+    /// Gradients of `weight` and `bias` from that of y.
+    fn affine_parameter_gradients(
+        gradient: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let width = gradient.shape()[1];
+        let weight = Self::float_matmul(Self::float_transpose(x), gradient.clone());
+        (weight, Self::float_reshape(Self::float_sum_dim(gradient, 0), Shape::new([width])))
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl AffineBackend for Cube {}
+
+#[derive(Debug)]
+struct Through;
+
+impl<B: AffineBackend> Backward<B, 3> for Through {
+    /// x and weight.
+    type State = (FloatTensor<B>, FloatTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (x, weight) = ops.state;
+        let [x_node, weight_node, bias_node] = ops.parents;
+        // Observations have no gradient: nothing is computed for them.
+        if let Some(node) = x_node {
+            grads.register::<B>(node.id, B::affine_input_gradient(gradient.clone(), weight));
+        }
+        if weight_node.is_none() && bias_node.is_none() {
+            return;
+        }
+        let (weight_gradient, bias_gradient) = B::affine_parameter_gradients(gradient, x);
+        for (node, gradient) in [(weight_node, weight_gradient), (bias_node, bias_gradient)] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: AffineBackend, C: CheckpointStrategy> AffineBackend for Autodiff<B, C> {
+    fn affine(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (x, x_node) = x.into_parts();
+        let (weight, weight_node) = weight.into_parts();
+        let (bias, bias_node) = bias.into_parts();
+        let y = B::affine_forward(x.clone(), weight.clone(), bias);
+        match Through.prepare::<C>([x_node, weight_node, bias_node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((x, weight), y),
+            OpsKind::UnTracked(prepared) => prepared.finish(y),
+        }
+    }
+}
+
+/// What `layer`, which must have a bias, makes of `x` `[N, I]`.
+pub(crate) fn affine(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
+    let bias = layer.bias.as_ref().expect("every layer of the networks is made with a bias").val();
+    Tensor::from_dispatch(Dispatch::affine(x.into_dispatch(), layer.weight.val().into_dispatch(), bias.into_dispatch()))
+}
