@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod golden;
 #[path = "learning/memory.rs"]
 mod memory;
 #[path = "../examples/toys/mod.rs"]

@@ -270,4 +270,6 @@ fn vector_param(values: Vec<f32>, device: &Device) -> Param<Tensor<1>> {
 }
 
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod tests;

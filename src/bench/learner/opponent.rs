@@ -112,11 +112,13 @@ impl Opponents {
                 let mut setting = Setting { way, work, threads, is_pair, secs: f64::INFINITY };
                 // The first time, things are allocated; the second says how often the third can be.
                 self.run(&setting, 1)?;
-                let once = self.run(&setting, 1)?;
-                let count = count_within(0.5 * secs, once);
-                let again =
-                    (0..2).map(|_| Ok(self.run(&setting, count)? / count as f64)).collect::<Result<Vec<_>>>()?;
-                setting.secs = again.into_iter().fold(f64::INFINITY, f64::min);
+                setting.secs = self.run(&setting, 1)?;
+                let count = count_within(0.5 * secs, setting.secs);
+                if count > 1 {
+                    for _ in 0..2 {
+                        setting.secs = setting.secs.min(self.run(&setting, count)? / count as f64);
+                    }
+                }
                 if best.is_none_or(|best| setting.secs < best.secs) {
                     best = Some(setting);
                 }
