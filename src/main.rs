@@ -13,10 +13,21 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// `mi_option_purge_delay` of the allocator's C header, which its Rust crate leaves out.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+
+/// Memory once used is kept instead of being given back after 10 ms and zeroed anew by the system: the same large
+/// buffers come and go with every gradient step, which is some 5 % faster so.
+fn keep_memory() {
+    // SAFETY: sets a number in a table of the allocator's, before other threads exist.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
+}
+
 /// What a mistake of the user or the world ends with.
 const EXIT_MISTAKE: u8 = 2;
 
 fn main() -> ExitCode {
+    keep_memory();
     let cli = Cli::parse();
     let level = match cli.verbose {
         0 => "warn",

@@ -65,6 +65,8 @@ pub struct Training {
     batch: StepBatch,
     learner: PpoLearner,
     progress: RunProgress,
+    /// Iteration of the latest checkpoint of this session.
+    saved_at: Option<u64>,
     logs: Option<Logs>,
     window: Window,
     health: Health,
@@ -121,6 +123,7 @@ impl Training {
         let mut built = build(&config, device, &processes)?;
         built.2.load(&checkpoint)?;
         let mut training = Self::assemble(config, folder, processes, built, progress)?;
+        training.saved_at = Some(progress.iteration);
         let saved = std::fs::read(checkpoint.join(WORLDS_FILE)).context("reading the saved worlds")?;
         training.worlds.restore(&saved, &mut training.batch).map_err(anyhow::Error::msg)?;
         let window = std::fs::read(checkpoint.join(WINDOW_FILE)).context("reading the latest episodes")?;
@@ -157,6 +160,7 @@ impl Training {
             batch,
             learner,
             progress,
+            saved_at: None,
             logs,
             window,
             health: Health::default(),
@@ -243,7 +247,30 @@ impl Training {
     }
 
     /// Writes a checkpoint, and the policy as it is. All processes give their part, and the first one writes.
-    fn save(&self) -> Result<()> {
+    fn save(&mut self) -> Result<()> {
+        // All or none: whoever saves waits for the others.
+        if self.saved_at != Some(self.progress.iteration) {
+            self.save_checkpoint()?;
+            self.saved_at = Some(self.progress.iteration);
+        }
+        if !self.processes.is_first() {
+            return Ok(());
+        }
+        let robot = self.parts.scene.robot();
+        let policy = self.learner.export(PolicyContext {
+            action: self.worlds.action_schema(),
+            control_period_secs: f64::from(robot.control.period_secs),
+            robot: robot.name.clone(),
+            kinematics_fingerprint: robot.kinematics_fingerprint.clone(),
+            dynamics_fingerprint: robot.dynamics_fingerprint.clone(),
+            task: self.parts.task.name().to_owned(),
+            object: self.parts.scene.object().name.to_owned(),
+            commit: option_env!("GIRAFFE_COMMIT").unwrap_or("unknown").to_owned(),
+        });
+        self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))
+    }
+
+    fn save_checkpoint(&self) -> Result<()> {
         let worlds = match self.processes.count() {
             1 => self.worlds.save(),
             _ => HandWorlds::join_saved(&self.processes.gather(&self.worlds.save())).map_err(anyhow::Error::msg)?,
@@ -259,19 +286,7 @@ impl Training {
             std::fs::write(dir.join(WINDOW_FILE), serde_json::to_vec(&self.window)?)?;
             std::fs::write(dir.join(HEALTH_FILE), serde_json::to_vec(&self.health)?)?;
             Ok(())
-        })?;
-        let robot = self.parts.scene.robot();
-        let policy = self.learner.export(PolicyContext {
-            action: self.worlds.action_schema(),
-            control_period_secs: f64::from(robot.control.period_secs),
-            robot: robot.name.clone(),
-            kinematics_fingerprint: robot.kinematics_fingerprint.clone(),
-            dynamics_fingerprint: robot.dynamics_fingerprint.clone(),
-            task: self.parts.task.name().to_owned(),
-            object: self.parts.scene.object().name.to_owned(),
-            commit: option_env!("GIRAFFE_COMMIT").unwrap_or("unknown").to_owned(),
-        });
-        self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))
+        })
     }
 
     /// Writes down an iteration; what is to be said about it comes back.

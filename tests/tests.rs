@@ -13,6 +13,8 @@ mod own_ranges;
 mod rehearsal;
 mod replay;
 mod resume;
+#[cfg(feature = "mpi")]
+mod several_processes;
 mod several_runs;
 mod support;
 mod tidy;

@@ -5,7 +5,7 @@ use burn::tensor::TensorData;
 use gemm::Parallelism;
 
 /// Worlds of a sequence that are computed together. Part of the result's last bits: do not derive from threads.
-pub(super) const GROUP_ROWS: usize = 64;
+pub(super) const GROUP_ROWS: usize = 128;
 
 /// For every group of rows, its part of each step of `[T, B, width]`.
 pub(super) fn split(sequence: &mut [f32], step_count: usize, row_count: usize, width: usize) -> Vec<Vec<&mut [f32]>> {

@@ -9,7 +9,7 @@ use gru::GruBackend;
 use lstm::{LstmBackend, composed_backward, composed_forward};
 
 const STEPS: usize = 7;
-const ROWS: usize = 70;
+const ROWS: usize = 140;
 const CORE: usize = 5;
 
 struct Problem {

@@ -1,0 +1,125 @@
+//! Processes that learn together over MPI. Only with the feature `mpi`; needs `mpirun`.
+
+use crate::support::{Finished, Process, TINY, checkpoints, now, run_in, steps, train};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// Every process has two worlds, and as many in every gradient step.
+const HALVES: [&str; 2] = ["--set", "ppo.minibatch_count=2"];
+
+/// `giraffe` in two processes on this machine, however few cores it has and whoever runs the test.
+fn two_processes(arguments: &[&str]) -> Command {
+    let mut command = Command::new("mpirun");
+    command.envs(["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"].map(|name| (name, "1")));
+    command.args(["--oversubscribe", "--bind-to", "none", "-n", "2", env!("CARGO_BIN_EXE_giraffe")]).args(arguments);
+    command
+}
+
+fn run_two(folder: &Path, arguments: &[&str]) -> Finished {
+    Process::start(&mut two_processes(arguments), folder).finish()
+}
+
+fn rows(run: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Every number of the first `count` iterations that learning has to do with.
+fn assert_alike(one: &Path, other: &Path, count: usize) {
+    let compared =
+        ["mean_reward", "policy_loss", "value_loss", "approx_kl", "explained_variance", "return_std", "entropy"];
+    for (row, other) in rows(one).iter().zip(rows(other)).take(count) {
+        assert_eq!(row["control_steps"], other["control_steps"]);
+        assert_eq!(row["episode_count"], other["episode_count"]);
+        for name in compared {
+            let (a, b) = (row[name].as_f64().unwrap(), other[name].as_f64().unwrap());
+            assert!((a - b).abs() < 1e-4 * (1.0 + a.abs()), "iteration {}: {name} {a} {b}", row["iteration"]);
+        }
+    }
+}
+
+#[test]
+fn two_processes_learn_what_one_with_all_their_worlds_learns_and_either_goes_on_with_the_others_run() {
+    let home = tempfile::tempdir().unwrap();
+    let alone = train(home.path(), "alone", 4, &HALVES);
+    let arguments = |name, steps| [&["train", "--out", name, "--steps", steps], &TINY[..], &HALVES].concat();
+    let finished = run_two(home.path(), &arguments("two", &steps(4)));
+    assert_eq!(finished.code, Some(0), "{finished:#?}");
+    let two = home.path().join("two");
+    assert_eq!(rows(&two).len(), 4);
+    // Contact makes worlds drift apart from the first differing bit on: later iterations are alike, not equal.
+    assert_alike(&alone, &two, 2);
+
+    let goes_on = |finished: Finished, run: &Path, iterations: usize| {
+        assert_eq!(finished.code, Some(0), "{finished:#?}");
+        assert_eq!(rows(run).len(), iterations);
+    };
+    goes_on(run_in(home.path(), &["train", "--resume", "two", "--steps", &steps(6)]), &two, 6);
+    goes_on(run_two(home.path(), &["train", "--resume", "two", "--steps", &steps(8)]), &two, 8);
+    goes_on(run_two(home.path(), &["train", "--resume", "two", "--steps", &steps(8)]), &two, 8);
+    goes_on(run_two(home.path(), &["train", "--resume", "alone", "--steps", &steps(6)]), &alone, 6);
+}
+
+#[test]
+fn two_interrupted_processes_continue_bit_for_bit() {
+    let home = tempfile::tempdir().unwrap();
+    for (name, parts) in [("whole", vec![12]), ("parts", vec![5, 12])] {
+        let until = steps(parts[0]);
+        let first = run_two(home.path(), &[&["train", "--out", name, "--steps", &until], &TINY[..], &HALVES].concat());
+        assert_eq!(first.code, Some(0), "{first:#?}");
+        for more in &parts[1..] {
+            let next = run_two(home.path(), &["train", "--resume", name, "--steps", &steps(*more)]);
+            assert_eq!(next.code, Some(0), "{next:#?}");
+        }
+    }
+    let policy = |name: &str| std::fs::read(home.path().join(name).join("policy.bin")).unwrap();
+    assert!(policy("whole") == policy("parts"), "the policies differ");
+}
+
+/// The process ids of the learners that `mpirun` started.
+fn learners() -> Vec<u32> {
+    let mine = |entry: &std::fs::DirEntry| -> Option<u32> {
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        let command = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        let mut words = command.split('\0');
+        (words.next()? == env!("CARGO_BIN_EXE_giraffe") && words.any(|word| word == "lost-rank")).then_some(id)
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(|entry| mine(&entry.ok()?)).collect()
+}
+
+#[test]
+fn when_a_process_is_lost_all_end_and_the_run_can_be_resumed() {
+    let home = tempfile::tempdir().unwrap();
+    let run = home.path().join("lost-rank");
+    let far = steps(1_000_000);
+    let arguments = [&["train", "--out", "lost-rank", "--steps", &far], &TINY[..], &HALVES].concat();
+    let mut process = Process::start(&mut two_processes(&arguments), home.path());
+    while checkpoints(&run).len() < 2 {
+        assert!(process.is_running(), "it ended by itself: {:#?}", process.finish());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let mut lost = learners();
+    assert_eq!(lost.len(), 2, "{lost:?}");
+    lost.sort_unstable();
+    assert!(Command::new("kill").args(["-KILL", &lost[1].to_string()]).status().unwrap().success());
+    let begun = now();
+    let finished = process.finish();
+    assert!(finished.code != Some(0), "{finished:#?}");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{finished:#?}");
+    let before = rows(&run).len();
+    let more = steps(before as u64 + 3);
+    let finished = run_two(home.path(), &["train", "--resume", "lost-rank", "--steps", &more]);
+    assert_eq!(finished.code, Some(0), "{finished:#?}");
+    assert_eq!(rows(&run).len(), before + 3);
+}
+
+#[test]
+fn worlds_that_cannot_be_shared_evenly_are_refused_by_all_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let odd = ["train", "--out", "odd", "--steps", "64", "--set", "worlds.world_count=5"];
+    let finished = run_two(home.path(), &odd);
+    assert_eq!(finished.code, Some(2), "{finished:#?}");
+    assert!(finished.stderr.contains("worlds.world_count = 5: expected a multiple of 2"), "{finished:#?}");
+}
