@@ -155,8 +155,9 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
     let mut display = Display::new(!processes.is_first());
     let report = training.run(budget, &mut display, stop)?;
     display.finish();
+    let code = if report.stopped { ExitCode::from(EXIT_STOPPED) } else { ExitCode::SUCCESS };
     if !processes.is_first() {
-        return Ok(done(stop));
+        return Ok(code);
     }
     let run_dir = report.run_dir.display();
     eprintln!("{} control steps in {:.0} s; the run is in {run_dir}", report.control_steps, report.train_seconds);
@@ -167,7 +168,7 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
     if arguments.json {
         print_json(&report)?;
     }
-    Ok(done(stop))
+    Ok(code)
 }
 
 fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<ExitCode> {

@@ -23,6 +23,8 @@ fn keep_memory() {
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
 }
 
+/// What a mistake of ours ends with, by Rust's habit.
+const EXIT_PANIC: u8 = 101;
 /// What a mistake of the user or the world ends with.
 const EXIT_MISTAKE: u8 = 2;
 
@@ -41,6 +43,11 @@ fn main() -> ExitCode {
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        told(panic);
+        end_all(EXIT_PANIC);
+    }));
     match commands::run(cli.command) {
         Ok(code) => {
             leave();

@@ -97,6 +97,11 @@ impl RunFolder {
         self.replace(name, |partial| Ok(fs::write(partial, bytes)?))
     }
 
+    /// Whether there is a whole checkpoint of this iteration.
+    pub fn is_saved(&self, iteration: u64) -> bool {
+        check(&self.path.join("checkpoints").join(format!("{iteration:08}"))).is_ok()
+    }
+
     /// Writes a checkpoint: `fill` puts the learner's and the worlds' files into the folder it is given.
     ///
     /// # Errors
@@ -150,7 +155,10 @@ impl RunFolder {
             }
         }
         if damage.is_empty() {
-            bail!("{} holds no checkpoint: nothing to continue from", self.path.display());
+            bail!(
+                "{} holds no checkpoint: nothing to continue from; remove it and start the run again",
+                self.path.display()
+            );
         }
         bail!("every checkpoint in {} is damaged: {}", self.path.display(), damage.join("; "));
     }

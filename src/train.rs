@@ -65,8 +65,6 @@ pub struct Training {
     batch: StepBatch,
     learner: PpoLearner,
     progress: RunProgress,
-    /// Iteration of the latest checkpoint of this session.
-    saved_at: Option<u64>,
     logs: Option<Logs>,
     window: Window,
     health: Health,
@@ -103,7 +101,10 @@ impl Training {
         }
         // Nobody looks into the folder before it is there.
         processes.gather(&[]);
-        Self::assemble(config, RunFolder::open(out)?, processes, built, RunProgress::default())
+        let training = Self::assemble(config, RunFolder::open(out)?, processes, built, RunProgress::default())?;
+        // From now on there is something to go on from, however soon somebody pulls the plug.
+        training.save_checkpoint()?;
+        Ok(training)
     }
 
     /// Continues a run from its newest whole checkpoint: bit for bit with as many processes as before. All processes read
@@ -123,7 +124,6 @@ impl Training {
         let mut built = build(&config, device, &processes)?;
         built.2.load(&checkpoint)?;
         let mut training = Self::assemble(config, folder, processes, built, progress)?;
-        training.saved_at = Some(progress.iteration);
         let saved = std::fs::read(checkpoint.join(WORLDS_FILE)).context("reading the saved worlds")?;
         training.worlds.restore(&saved, &mut training.batch).map_err(anyhow::Error::msg)?;
         let window = std::fs::read(checkpoint.join(WINDOW_FILE)).context("reading the latest episodes")?;
@@ -160,7 +160,6 @@ impl Training {
             batch,
             learner,
             progress,
-            saved_at: None,
             logs,
             window,
             health: Health::default(),
@@ -212,8 +211,13 @@ impl Training {
     fn iterate(&mut self) -> Result<(IterationReport, Split)> {
         let result = timed_iteration(&mut self.learner, &mut self.worlds, &mut self.batch);
         result.map_err(|error| match error {
-            PolicyError::NotFinite { .. } if self.processes.is_first() => {
-                crash::report(&self.folder, &self.learner, &self.worlds, &self.batch, &error)
+            PolicyError::NotFinite { .. } => {
+                let error = crash::report(&self.folder, &self.learner, &self.worlds, &self.batch, &error);
+                // An update breaks in all processes, and the first to leave ends the others: all write first.
+                if self.learner.is_broken() {
+                    self.processes.gather(&[]);
+                }
+                error
             }
             other => other.into(),
         })
@@ -239,6 +243,7 @@ impl Training {
                 rmp_serde::from_slice(&said).context("hearing of another process's episodes")?;
             all.extend(reports);
         }
+        all.sort_by_key(|report| (report.episode, report.world));
         Ok(all)
     }
 
@@ -248,11 +253,7 @@ impl Training {
 
     /// Writes a checkpoint, and the policy as it is. All processes give their part, and the first one writes.
     fn save(&mut self) -> Result<()> {
-        // All or none: whoever saves waits for the others.
-        if self.saved_at != Some(self.progress.iteration) {
-            self.save_checkpoint()?;
-            self.saved_at = Some(self.progress.iteration);
-        }
+        self.save_checkpoint()?;
         if !self.processes.is_first() {
             return Ok(());
         }
@@ -270,7 +271,12 @@ impl Training {
         self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))
     }
 
+    /// All save or none: whoever saves waits for the others.
     fn save_checkpoint(&self) -> Result<()> {
+        let is_due = self.processes.is_first() && !self.folder.is_saved(self.progress.iteration);
+        if !self.processes.any(is_due) {
+            return Ok(());
+        }
         let worlds = match self.processes.count() {
             1 => self.worlds.save(),
             _ => HandWorlds::join_saved(&self.processes.gather(&self.worlds.save())).map_err(anyhow::Error::msg)?,

@@ -425,7 +425,7 @@ impl World {
     fn relive(&mut self, shared: &Shared, saved: SavedWorld, observation: &mut [f32]) {
         *self = World::new(shared, self.index, saved.episode, saved.plan);
         self.observe(observation);
-        for action in saved.actions.chunks(self.targets.len()) {
+        for action in saved.actions.chunks(shared.scene.robot().actuated_joints().len()) {
             self.step(shared, action, observation);
         }
     }

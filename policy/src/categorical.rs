@@ -62,7 +62,8 @@ pub(crate) fn draw(logits: &[f32], uniform: f32) -> usize {
         sum += (logit - total).exp();
         uniform < sum
     };
-    logits.iter().position(reaches).unwrap_or(logits.len() - 1)
+    // Rounding may leave the sum short of 1: then it is the most probable bin, not a tail nobody would have drawn.
+    logits.iter().position(reaches).unwrap_or_else(|| mode(logits))
 }
 
 /// The most probable bin, the first of equals.
@@ -123,7 +124,7 @@ mod tests {
         for (count, expected) in counts.into_iter().zip([0.25, 0.5, 0.25, 0.0]) {
             assert!((f64::from(count) / 40_000.0 - expected).abs() < 0.01, "{counts:?}");
         }
-        assert_eq!(draw(&[0.0, 0.0], 1.0), 1, "rounding must not lead out of the bins");
+        assert_eq!(draw(&[0.0, 3.0, -9.0], 1.0), 1, "rounding must not lead out of the bins, nor into a tail");
         assert_eq!(mode(&[0.0, 3.0, -1.0, 3.0]), 1);
     }
 }

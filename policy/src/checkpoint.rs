@@ -173,13 +173,17 @@ impl Policy {
     /// Whether the parts fit each other.
     fn check(&self) -> Result<(), String> {
         let PolicyManifest { context, observation, normalizer, shape, .. } = &self.manifest;
+        shape.check()?;
+        if !(normalizer.clip > 0.0) {
+            return Err(format!("its observations are clipped at {}, which is not above zero", normalizer.clip));
+        }
         let weight_count = shape.parameter_sizes().iter().map(|(_, size)| size).sum();
         for (what, expected, found) in [
             ("weights", weight_count, self.weights.len()),
             ("actor columns", shape.input, observation.actor_width()),
             ("means", shape.input, normalizer.mean.len()),
             ("standard deviations", shape.input, normalizer.inverse_std.len()),
-            ("actions", shape.head.action_width(shape.output), context.action.width()),
+            ("outputs", shape.head.output_width(context.action.width()), shape.output),
         ] {
             if expected != found {
                 return Err(format!("a network of its shape has {expected} {what}, it has {found}"));

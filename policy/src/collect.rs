@@ -18,6 +18,13 @@ impl PpoLearner {
     /// After an error, learning continues from a checkpoint only.
     pub fn collect(&mut self, worlds: &mut dyn WorldBatch, batch: &mut StepBatch) -> Result<(), PolicyError> {
         self.check_worlds(worlds)?;
+        if self.rollout.is_some() {
+            return Err(PolicyError::Mismatch {
+                what: "the moment to collect".to_owned(),
+                expected: "after an update".to_owned(),
+                found: "a rollout that was not learned from yet".to_owned(),
+            });
+        }
         if self.observations.is_empty() {
             worlds.reset_all(batch);
             self.observations.clone_from(&batch.observations);

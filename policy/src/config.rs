@@ -191,7 +191,9 @@ impl PpoConfig {
             let fits = lower > 0.0 && upper >= lower && upper.is_finite();
             require(fits, field, &format!("[{lower}, {upper}]"), "two positive numbers, the smaller first")?;
         }
-        Ok(())
+        let [least, most] = self.learning_rate_bounds;
+        let within = format!("within ppo.learning_rate_bounds, [{least}, {most}]");
+        require((least..=most).contains(&self.learning_rate), "learning_rate", &self.learning_rate, &within)
     }
 
     fn check_counts(&self, world_count: usize) -> Result<(), PolicyError> {

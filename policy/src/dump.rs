@@ -14,8 +14,8 @@ const ROLLOUT_FILE: &str = "rollout.safetensors";
 impl PpoLearner {
     /// Writes into `folder`, which must exist, what [`PpoLearner::save`] writes, with the networks, optimizers and
     /// normaliser that the failed update began with, and what that update was given, as `rollout.safetensors`: arrays of
-    /// 32-bit floats by name, T steps of W worlds. In a group every member may call this for itself, and only what its
-    /// own update was given is written: the others may be waiting for it.
+    /// 32-bit floats by name, T steps of W worlds. In a group every member may call this for itself, and only the
+    /// networks with their optimizers, and what its own update was given, are written: the others may be waiting for it.
     ///
     /// | array | shape | meaning |
     /// | --- | --- | --- |
@@ -38,6 +38,8 @@ impl PpoLearner {
     pub fn dump(&self, folder: &Path) -> Result<(), PolicyError> {
         if self.group.size() == 1 {
             self.save(folder)?;
+        } else {
+            self.save_networks(folder)?;
         }
         let Some(rollout) = &self.broken else { return Ok(()) };
         let names = self.schema.column_names().into_iter().enumerate();

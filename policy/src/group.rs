@@ -1,9 +1,9 @@
 //! Learning in several processes at once: what they must tell each other.
 //!
 //! Every member runs its own worlds and has the same networks. Members agree on gradients, on the statistics that
-//! normalise, and on nothing else (decentralised distributed PPO, Wijmans et al. 2020, without its preemption of slow
-//! members). A group of n members with N worlds each learns what one process with n N worlds learns, but for the
-//! order of additions.
+//! normalise, on divergences and so on the learning rate (decentralised distributed PPO, Wijmans et al. 2020, without
+//! its preemption of slow members). A group of n members with N worlds each learns what one process with n N worlds
+//! learns, but for the last bits of sums and products; where worlds amplify these, runs drift apart.
 
 use std::fmt::Debug;
 

@@ -171,6 +171,11 @@ impl PpoLearner {
         })
     }
 
+    /// Whether the latest update broke. In a group it then broke in all members.
+    pub fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
     /// Iterations done.
     pub fn iteration(&self) -> u64 {
         self.iteration
@@ -257,7 +262,7 @@ impl PpoLearner {
         result.map_err(|NotFinite| PolicyError::NotFinite {
             what: format!("{whose} loss or gradient"),
             iteration: self.iteration,
-            advice: "the networks are as before this update: continue from the last checkpoint with a lower learning rate",
+            advice: "the networks are as before this update: continue from the last checkpoint with lower ppo.learning_rate_bounds or a lower ppo.critic_learning_rate",
         })
     }
 

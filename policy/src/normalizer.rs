@@ -20,6 +20,11 @@ impl RunningMoments {
         Self { count: 0.0, mean: vec![0.0; width], spread: vec![0.0; width] }
     }
 
+    /// Number of columns.
+    pub(crate) fn width(&self) -> usize {
+        self.mean.len()
+    }
+
     /// Takes in `rows`, `[n, width]`.
     pub fn add_rows(&mut self, rows: &[f32]) {
         let width = self.mean.len();

@@ -145,13 +145,14 @@ impl Update<'_> {
     fn adapted_rate(self, rate: f32, divergence: f32) -> f32 {
         let PpoConfig { kl_bounds: [low, high], learning_rate_bounds: [least, most], .. } = *self.config;
         let factor = self.config.learning_rate_factor;
-        if divergence > high {
-            (rate / factor).max(least)
+        let wanted = if divergence > high {
+            rate / factor
         } else if divergence < low {
-            (rate * factor).min(most)
+            rate * factor
         } else {
             rate
-        }
+        };
+        wanted.clamp(least, most)
     }
 
     fn column_count(self) -> usize {

@@ -39,6 +39,11 @@ impl RecurrentState {
         &self.rows
     }
 
+    /// Whether it is the state of so many worlds, so many numbers each.
+    pub fn is_of(&self, row_count: usize, width: usize) -> bool {
+        self.width == width && self.rows.len() == row_count * width
+    }
+
     pub fn row_count(&self) -> usize {
         self.rows.len() / self.width
     }

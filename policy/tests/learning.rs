@@ -211,7 +211,8 @@ fn worlds_and_learner_from_different_moments_are_refused() {
 
     let mut narrow = learner(&PpoConfig { core_width: 8, ..config() }, &worlds);
     let error = narrow.load(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("the checkpoint's network"), "{error}");
+    let both = error.contains("1 x LSTM-8,") && error.contains("1 x LSTM-16,");
+    assert!(error.contains("the checkpoint's network") && both, "{error}");
     let mut few = CueWorlds::new(5, 4);
     let mut batch = few.batch();
     let error = second.collect(&mut few, &mut batch).unwrap_err().to_string();

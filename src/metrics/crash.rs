@@ -62,7 +62,8 @@ fn readme(run: &Path, error: &PolicyError) -> String {
         last_step.csv         what every world gave in the last step, by the names of the columns\n\
         worlds.msgpack        the worlds after it, with every action since their episodes began\n\
         actor.bpk, critic.bpk, their optimizers, learner.msgpack\n\
-        \x20                     the learner as it was before the update\n\n\
+        \x20                     the learner as it was before the update (without learner.msgpack when several processes\n\
+        \x20                     learned together; worlds.msgpack then has those of one of them)\n\n\
         In Python, with the packages safetensors and numpy:\n\n\
         \x20   import numpy, safetensors.numpy\n\
         \x20   rollout = safetensors.numpy.load_file(\"rollout.safetensors\")\n\

@@ -79,11 +79,17 @@ impl PpoLearner {
         if self.group.rank() > 0 {
             return Ok(());
         }
-        let [actor, actor_optimizer] = self.actor.save()?;
-        let [critic, critic_optimizer] = self.critic.save()?;
+        self.save_networks(folder)?;
         let kept = rmp_serde::to_vec_named(&kept)
             .map_err(|error| PolicyError::Tensors { attempted: "saving the learner", reason: error.to_string() })?;
-        for (name, bytes) in Self::FILES.iter().zip([actor, actor_optimizer, critic, critic_optimizer, kept]) {
+        crate::checkpoint::write_file(&folder.join(KEPT_FILE), &kept)
+    }
+
+    /// The first four of [`PpoLearner::FILES`]: networks and optimizers, which are the same in all members of a group.
+    pub(crate) fn save_networks(&self, folder: &Path) -> Result<(), PolicyError> {
+        let [actor, actor_optimizer] = self.actor.save()?;
+        let [critic, critic_optimizer] = self.critic.save()?;
+        for (name, bytes) in Self::FILES.iter().zip([actor, actor_optimizer, critic, critic_optimizer]) {
             crate::checkpoint::write_file(&folder.join(name), &bytes)?;
         }
         Ok(())
@@ -142,7 +148,8 @@ impl PpoLearner {
         self.moments = kept.moments;
         self.pending = RunningMoments::new(self.schema.critic_width());
         self.pending_rewards = RunningMoments::new(1);
-        self.learning_rate = kept.learning_rate;
+        let [least, most] = self.config.learning_rate_bounds;
+        self.learning_rate = kept.learning_rate.clamp(least, most);
         self.iteration = kept.iteration;
         self.control_steps = kept.control_steps;
         let own = self.first_world()..self.first_world() + self.world_count;
@@ -180,7 +187,8 @@ impl PpoLearner {
             Err(PolicyError::Mismatch { what: format!("the checkpoint's {what}"), expected, found })
         };
         if kept.shapes != own {
-            return refuse("network", format!("{own:?}"), format!("{:?}", kept.shapes));
+            let describe = |[actor, critic]: &[NetworkShape; 2]| format!("actor {actor}; critic {critic}");
+            return refuse("network", describe(&own), describe(&kept.shapes));
         }
         if kept.schema != self.schema {
             return refuse("observation", self.schema.actor_fingerprint(), kept.schema.actor_fingerprint());
@@ -189,6 +197,21 @@ impl PpoLearner {
         if (kept.world_count, kept.seeds) != (world_count, self.seeds) {
             let describe = |count: usize, seeds: SeedTree| format!("{count} worlds, seed {}", seeds.root());
             return refuse("worlds", describe(world_count, self.seeds), describe(kept.world_count, kept.seeds));
+        }
+        let [actor, critic] = own.map(|shape| shape.state_width());
+        let PerWorld { observations, actor_state, critic_state, reward_sums } = &kept.worlds;
+        let width = self.schema.critic_width();
+        let fits = [0, world_count * width].contains(&observations.len())
+            && actor_state.is_of(world_count, actor)
+            && critic_state.is_of(world_count, critic)
+            && [0, world_count].contains(&reward_sums.len())
+            && (kept.moments.width(), kept.reward_moments.width()) == (width, 1);
+        if !fits {
+            return refuse(
+                "state",
+                format!("that of {world_count} worlds"),
+                "numbers that are none of theirs".to_owned(),
+            );
         }
         Ok(())
     }

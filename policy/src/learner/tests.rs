@@ -275,3 +275,24 @@ fn shares_that_would_differ_are_refused() {
     let message = result.err().expect("refused").to_string();
     assert!(message.contains("a divisor of 6"), "{message}");
 }
+
+#[cfg(feature = "cuda")]
+#[test]
+#[ignore = "needs a CUDA device"]
+fn a_learner_on_a_graphics_processor_learns_what_one_on_the_processor_learns() {
+    for config in [config(), PpoConfig { core: crate::CoreKind::Gru, core_layers: 2, ..config() }] {
+        let parameters = |device| {
+            let mut worlds = CueWorlds::new(3, 6);
+            let mut batch = worlds.batch();
+            let mut learner =
+                PpoLearner::new(&config, worlds.schema(), 1, 6, SeedTree::new(1), device).expect("a learner");
+            learner.iterate(&mut worlds, &mut batch).expect("an iteration");
+            learner.parameters()
+        };
+        let (here, there) = (parameters(DeviceChoice::Cpu), parameters(DeviceChoice::Cuda(0)));
+        // One update moves a parameter by up to 16 learning rates, 5e-3; Adam divides by gradients that may be tiny.
+        for (here, there) in here.iter().zip(&there) {
+            assert!((here - there).abs() < 1e-4 + 1e-3 * here.abs(), "{here} {there}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The memories, the losses and three steps of learning against PyTorch's numbers (`tests/golden/make.py`), and the
 //! memories' gradients against finite differences.
 
+use super::lstm::lstm_sequence;
 use super::*;
 use crate::categorical::action_of;
 use crate::config::PpoConfig;
@@ -139,7 +140,9 @@ fn cells_of_an_lstm_are_those_of_pytorch() {
     let [steps, rows, width] = memory.dims();
     let (x, weight, _) = memory.tensors(memory.inputs(), &device);
     let [h0, c0] = ["h0", "c0"].map(|key| numbers(&memory.golden, key, [rows, width], &device));
-    let (hidden, cells) = lstm_states(x, weight, h0, c0, numbers(&memory.golden, "keep", [steps, rows], &device));
+    let keep = numbers(&memory.golden, "keep", [steps, rows], &device);
+    let (input_weight, bias) = (Tensor::eye(4 * width, &device), Tensor::zeros([4 * width], &device));
+    let [hidden, cells] = lstm_states(x, input_weight, bias, weight, [h0, c0], keep);
     memory.golden.agrees("hidden", &host(hidden), BOUND);
     memory.golden.agrees("cells", &host(cells), BOUND);
 }

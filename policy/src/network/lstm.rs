@@ -8,8 +8,9 @@
 //! c = f (keep c) + i g      h = o tanh(c)
 //! ```
 //!
-//! [`LstmBackend::lstm_forward`] and [`LstmBackend::lstm_backward`] have bodies composed from tensor operations,
-//! which run anywhere; on the processor [`super::lstm_cpu`] replaces them.
+//! and x = features times input weights, plus bias. [`LstmBackend::lstm_layer_forward`] and
+//! [`LstmBackend::lstm_layer_backward`] have bodies composed from tensor operations, which run anywhere; on the
+//! processor [`super::lstm_cpu`] replaces them.
 
 use super::composed::{gate_of, sigmoid_slope, stack, step_of, tanh_slope_times};
 #[cfg(feature = "cuda")]
@@ -19,47 +20,61 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
-use burn::tensor::Tensor;
+use burn::tensor::{Shape, Tensor};
 
-/// What a backend can do about an LSTM over a sequence. Tensors: `x` `[T, B, 4H]` (input times its weights, plus
-/// bias), `weight` `[H, 4H]`, `h0` and `c0` `[B, H]`, `keep` `[T, B]`, the results `[T, B, .]`.
+/// What a backend can do about an LSTM over a sequence. Tensors: `features` `[T, B, E]`, `input_weight` `[E, 4H]`,
+/// `bias` `[4H]`, `weight` `[H, 4H]`, `h0` and `c0` `[B, H]`, `keep` `[T, B]`, the results `[T, B, .]`.
 #[backend_extension(Flex, Cube: cfg(feature = "cuda"), Autodiff)]
 pub trait LstmBackend: Backend {
-    /// The hidden states `[T, B, H]`, with gradients for `x` and `weight`.
-    fn lstm_sequence(
-        x: FloatTensor<Self>,
+    /// The hidden states `[T, B, H]`, with gradients for `features`, `input_weight`, `bias` and `weight`.
+    #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
+    fn lstm_layer(
+        features: FloatTensor<Self>,
+        input_weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         h0: FloatTensor<Self>,
         c0: FloatTensor<Self>,
         keep: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        Self::lstm_forward(x, weight, h0, c0, keep).0
+        Self::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep).0
     }
 
-    /// Hidden states `[T, B, H]`, gates after their functions `[T, B, 4H]`, cell states `[T, B, H]`.
-    fn lstm_forward(
-        x: FloatTensor<Self>,
+    /// Hidden states `[T, B, H]`, gates after their functions `[T, B, 4H]`, cell states `[T, B, H]`, and what every
+    /// step's product was taken of, in the backend's own form.
+    #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
+    fn lstm_layer_forward(
+        features: FloatTensor<Self>,
+        input_weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         h0: FloatTensor<Self>,
         c0: FloatTensor<Self>,
         keep: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        composed_forward::<Self>(x, weight, h0, c0, keep)
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed_layer_forward::<Self>([features, input_weight, bias, weight, h0, c0, keep])
     }
 
-    /// Gradients of `x` and `weight` from the gradient of the hidden states: back-propagation through time.
+    /// Gradients of `features`, `input_weight`, `bias` and `weight`. `taken_of` is the last of what
+    /// [`LstmBackend::lstm_layer_forward`] gave.
     #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
-    fn lstm_backward(
+    fn lstm_layer_backward(
         hidden_gradient: FloatTensor<Self>,
         hidden: FloatTensor<Self>,
         gates: FloatTensor<Self>,
         cells: FloatTensor<Self>,
+        taken_of: FloatTensor<Self>,
+        features: FloatTensor<Self>,
+        input_weight: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         h0: FloatTensor<Self>,
         c0: FloatTensor<Self>,
         keep: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        composed_backward::<Self>(hidden_gradient, hidden, gates, cells, weight, h0, c0, keep)
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        // Composed, the product was taken of the features alone.
+        drop(features);
+        let past = Past { hidden_gradient, hidden, gates, cells, taken_of };
+        composed_layer_backward::<Self>(past, [input_weight, weight, h0, c0, keep])
     }
 }
 
@@ -72,6 +87,9 @@ struct Saved<B: Backend> {
     hidden: FloatTensor<B>,
     gates: FloatTensor<B>,
     cells: FloatTensor<B>,
+    taken_of: FloatTensor<B>,
+    features: FloatTensor<B>,
+    input_weight: FloatTensor<B>,
     weight: FloatTensor<B>,
     h0: FloatTensor<B>,
     c0: FloatTensor<B>,
@@ -81,55 +99,83 @@ struct Saved<B: Backend> {
 #[derive(Debug)]
 struct ThroughTime;
 
-impl<B: LstmBackend> Backward<B, 2> for ThroughTime {
+impl<B: LstmBackend> Backward<B, 4> for ThroughTime {
     type State = Saved<B>;
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let Saved { hidden, gates, cells, weight, h0, c0, keep } = ops.state;
-        let (x, weight) = B::lstm_backward(gradient, hidden, gates, cells, weight, h0, c0, keep);
-        let [x_node, weight_node] = ops.parents;
-        if let Some(node) = x_node {
-            grads.register::<B>(node.id, x);
-        }
-        if let Some(node) = weight_node {
-            grads.register::<B>(node.id, weight);
+        let Saved { hidden, gates, cells, taken_of, features, input_weight, weight, h0, c0, keep } = ops.state;
+        let features_of = features;
+        let (features, input_weight, bias, weight) = B::lstm_layer_backward(
+            gradient,
+            hidden,
+            gates,
+            cells,
+            taken_of,
+            features_of,
+            input_weight,
+            weight,
+            h0,
+            c0,
+            keep,
+        );
+        for (node, gradient) in ops.parents.into_iter().zip([features, input_weight, bias, weight]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
         }
     }
 }
 
 impl<B: LstmBackend, C: CheckpointStrategy> LstmBackend for Autodiff<B, C> {
-    fn lstm_sequence(
-        x: FloatTensor<Self>,
+    fn lstm_layer(
+        features: FloatTensor<Self>,
+        input_weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         h0: FloatTensor<Self>,
         c0: FloatTensor<Self>,
         keep: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        let (x, x_node) = x.into_parts();
+        let (features, features_node) = features.into_parts();
+        let (input_weight, input_node) = input_weight.into_parts();
+        let (bias, bias_node) = bias.into_parts();
         let (weight, weight_node) = weight.into_parts();
         let (h0, c0, keep) = (h0.into_primitive(), c0.into_primitive(), keep.into_primitive());
-        let (hidden, gates, cells) = B::lstm_forward(x, weight.clone(), h0.clone(), c0.clone(), keep.clone());
-        match ThroughTime.prepare::<C>([x_node, weight_node]).compute_bound().stateful() {
+        let (hidden, gates, cells, taken_of) = B::lstm_layer_forward(
+            features.clone(),
+            input_weight.clone(),
+            bias,
+            weight.clone(),
+            h0.clone(),
+            c0.clone(),
+            keep.clone(),
+        );
+        let nodes = [features_node, input_node, bias_node, weight_node];
+        match ThroughTime.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => {
-                let saved = Saved { hidden: hidden.clone(), gates, cells, weight, h0, c0, keep };
-                prepared.finish(saved, hidden)
+                let hidden_too = hidden.clone();
+                let saved = Saved { hidden, gates, cells, taken_of, features, input_weight, weight, h0, c0, keep };
+                prepared.finish(saved, hidden_too)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(hidden),
         }
     }
 }
 
-/// Hidden states `[T, B, H]` with gradients for `x` and `weight`. Shapes as in [`LstmBackend`].
-pub(crate) fn lstm_sequence(
-    x: Tensor<3>,
+/// A whole layer: hidden states `[T, B, H]` with gradients. Shapes as in [`LstmBackend::lstm_layer`].
+pub(crate) fn lstm_layer(
+    features: Tensor<3>,
+    input_weight: Tensor<2>,
+    bias: Tensor<1>,
     weight: Tensor<2>,
-    h0: Tensor<2>,
-    c0: Tensor<2>,
+    [h0, c0]: [Tensor<2>; 2],
     keep: Tensor<2>,
 ) -> Tensor<3> {
-    Tensor::from_dispatch(Dispatch::lstm_sequence(
-        x.into_dispatch(),
+    Tensor::from_dispatch(Dispatch::lstm_layer(
+        features.into_dispatch(),
+        input_weight.into_dispatch(),
+        bias.into_dispatch(),
         weight.into_dispatch(),
         h0.into_dispatch(),
         c0.into_dispatch(),
@@ -139,20 +185,77 @@ pub(crate) fn lstm_sequence(
 
 /// Hidden and cell states, `[T, B, H]` each, without gradients on a plain device.
 pub(crate) fn lstm_states(
-    x: Tensor<3>,
+    features: Tensor<3>,
+    input_weight: Tensor<2>,
+    bias: Tensor<1>,
     weight: Tensor<2>,
-    h0: Tensor<2>,
-    c0: Tensor<2>,
+    [h0, c0]: [Tensor<2>; 2],
     keep: Tensor<2>,
-) -> (Tensor<3>, Tensor<3>) {
-    let (hidden, _gates, cells) = Dispatch::lstm_forward(
-        x.into_dispatch(),
+) -> [Tensor<3>; 2] {
+    let (hidden, _gates, cells, _taken_of) = Dispatch::lstm_layer_forward(
+        features.into_dispatch(),
+        input_weight.into_dispatch(),
+        bias.into_dispatch(),
         weight.into_dispatch(),
         h0.into_dispatch(),
         c0.into_dispatch(),
         keep.into_dispatch(),
     );
-    (Tensor::from_dispatch(hidden), Tensor::from_dispatch(cells))
+    [Tensor::from_dispatch(hidden), Tensor::from_dispatch(cells)]
+}
+
+/// The memory alone, for `x` `[T, B, 4H]`: a layer whose input weights are the identity.
+#[cfg(test)]
+pub(crate) fn lstm_sequence(
+    x: Tensor<3>,
+    weight: Tensor<2>,
+    h0: Tensor<2>,
+    c0: Tensor<2>,
+    keep: Tensor<2>,
+) -> Tensor<3> {
+    let gate_width = weight.dims()[1];
+    let device = x.device();
+    lstm_layer(x, Tensor::eye(gate_width, &device), Tensor::zeros([gate_width], &device), weight, [h0, c0], keep)
+}
+
+/// See [`LstmBackend::lstm_layer_forward`].
+pub(super) fn composed_layer_forward<B: Backend>(
+    tensors: [FloatTensor<B>; 7],
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let [features, input_weight, bias, weight, h0, c0, keep] = tensors;
+    let [step_count, row_count, input] = [0, 1, 2].map(|axis| features.shape()[axis]);
+    let gate_width = bias.shape()[0];
+    let rows = B::float_reshape(features, Shape::new([step_count * row_count, input]));
+    let bias = B::float_reshape(bias, Shape::new([1, gate_width]));
+    let x = B::float_add(B::float_matmul(rows.clone(), input_weight), bias);
+    let x = B::float_reshape(x, Shape::new([step_count, row_count, gate_width]));
+    let (hidden, gates, cells) = composed_forward::<B>(x, weight, h0, c0, keep);
+    (hidden, gates, cells, rows)
+}
+
+/// A forward pass, and the gradient of its hidden states.
+pub(super) struct Past<B: Backend> {
+    pub hidden_gradient: FloatTensor<B>,
+    pub hidden: FloatTensor<B>,
+    pub gates: FloatTensor<B>,
+    pub cells: FloatTensor<B>,
+    pub taken_of: FloatTensor<B>,
+}
+
+/// See [`LstmBackend::lstm_layer_backward`].
+pub(super) fn composed_layer_backward<B: Backend>(
+    past: Past<B>,
+    [input_weight, weight, h0, c0, keep]: [FloatTensor<B>; 5],
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let Past { hidden_gradient, hidden, gates, cells, taken_of } = past;
+    let [step_count, row_count, width] = [0, 1, 2].map(|axis| hidden.shape()[axis]);
+    let input = input_weight.shape()[0];
+    let (x, weight) = composed_backward::<B>(hidden_gradient, hidden, gates, cells, weight, h0, c0, keep);
+    let x = B::float_reshape(x, Shape::new([step_count * row_count, 4 * width]));
+    let features = B::float_matmul(x.clone(), B::float_transpose(input_weight));
+    let input_weight = B::float_matmul(B::float_transpose(taken_of), x.clone());
+    let bias = B::float_reshape(B::float_sum_dim(x, 0), Shape::new([4 * width]));
+    (B::float_reshape(features, Shape::new([step_count, row_count, input])), input_weight, bias, weight)
 }
 
 pub(super) fn composed_forward<B: Backend>(

@@ -21,7 +21,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use giraffe_robots::StreamRng;
 use gru::gru_sequence;
 use initial::{gate_bias, orthogonal};
-use lstm::{lstm_sequence, lstm_states};
+use lstm::{lstm_layer, lstm_states};
 pub use shape::NetworkShape;
 
 /// One network.
@@ -86,30 +86,39 @@ impl Layer {
         }
     }
 
-    /// What the memory is fed: inputs of the gates, `[T, B, gates core]`.
-    fn fed(&self, input: Tensor<2>, [step_count, row_count]: [usize; 2]) -> Tensor<3> {
-        let gates = affine(&self.gates, input);
+    /// What a GRU is fed: inputs of the gates, `[T, B, 3 core]`.
+    fn fed(&self, features: Tensor<3>) -> Tensor<3> {
+        let [step_count, row_count, _] = features.dims();
+        let gates = affine(&self.gates, flat(features));
         let width = gates.dims()[1];
         gates.reshape([step_count, row_count, width])
     }
 
-    /// Hidden states `[T, B, core]`, with gradients. `start` as in [`Layer::start`].
-    fn forward(&self, x: Tensor<3>, start: Vec<Tensor<2>>, keep: Tensor<2>) -> Tensor<3> {
-        match (&self.candidate_bias, start.as_slice()) {
-            (None, [h0, c0]) => lstm_sequence(x, self.memory.val(), h0.clone(), c0.clone(), keep),
-            (Some(bias), [h0]) => gru_sequence(x, self.memory.val(), bias.val(), h0.clone(), keep),
+    fn input_parameters(&self) -> (Tensor<2>, Tensor<1>) {
+        let bias = self.gates.bias.as_ref().expect("every layer of the networks is made with a bias").val();
+        (self.gates.weight.val(), bias)
+    }
+
+    /// Hidden states `[T, B, core]`, with gradients. `start` as in [`Prepared::starts`].
+    fn forward(&self, features: Tensor<3>, start: &[Tensor<2>], keep: Tensor<2>) -> Tensor<3> {
+        match (&self.candidate_bias, start) {
+            (None, [h0, c0]) => {
+                let (input_weight, bias) = self.input_parameters();
+                lstm_layer(features, input_weight, bias, self.memory.val(), [h0.clone(), c0.clone()], keep)
+            }
+            (Some(bias), [h0]) => gru_sequence(self.fed(features), self.memory.val(), bias.val(), h0.clone(), keep),
             _ => unreachable!("a layer starts from what its kind remembers"),
         }
     }
 
     /// Everything remembered, `[T, B, core]` each, the hidden states first.
-    fn states(&self, x: Tensor<3>, start: Vec<Tensor<2>>, keep: Tensor<2>) -> Vec<Tensor<3>> {
-        match start.as_slice() {
+    fn states(&self, features: Tensor<3>, start: &[Tensor<2>], keep: Tensor<2>) -> Vec<Tensor<3>> {
+        match start {
             [h0, c0] => {
-                let (hidden, cells) = lstm_states(x, self.memory.val(), h0.clone(), c0.clone(), keep);
-                vec![hidden, cells]
+                let (input_weight, bias) = self.input_parameters();
+                lstm_states(features, input_weight, bias, self.memory.val(), [h0.clone(), c0.clone()], keep).to_vec()
             }
-            _ => vec![self.forward(x, start, keep)],
+            _ => vec![self.forward(features, start, keep)],
         }
     }
 
@@ -152,23 +161,23 @@ impl Network {
 
     /// Outputs `[T B, output]`, with gradients.
     pub fn forward(&self, sequence: Sequence, device: &Device) -> Tensor<2> {
-        let Prepared { mut features, keep, starts, dims } = self.prepare(sequence, device);
+        let Prepared { mut features, keep, starts } = self.prepare(sequence, device);
         for (layer, start) in self.layers.iter().zip(starts) {
-            features = flat(layer.forward(layer.fed(features, dims), start, keep.clone()));
+            features = layer.forward(features, &start, keep.clone());
         }
-        affine(&self.head, features)
+        affine(&self.head, flat(features))
     }
 
     /// Outputs and states, without gradients.
     pub fn infer(&self, sequence: Sequence, device: &Device) -> Inference {
-        let Prepared { mut features, keep, starts, dims } = self.prepare(sequence, device);
+        let Prepared { mut features, keep, starts } = self.prepare(sequence, device);
         let mut parts = Vec::new();
         for (layer, start) in self.layers.iter().zip(starts) {
-            let states = layer.states(layer.fed(features, dims), start, keep.clone());
-            features = flat(states[0].clone());
+            let states = layer.states(features, &start, keep.clone());
+            features = states[0].clone();
             parts.extend(states.into_iter().map(host));
         }
-        Inference { output: host(affine(&self.head, features)), parts, core: self.core_width() }
+        Inference { output: host(affine(&self.head, flat(features))), parts, core: self.core_width() }
     }
 
     fn prepare(&self, sequence: Sequence, device: &Device) -> Prepared {
@@ -180,11 +189,12 @@ impl Network {
         let part = |index: usize| upload(state.part(index, core), row_count, core, device);
         let starts =
             (0..self.layers.len()).map(|layer| (0..per_layer).map(|n| part(layer * per_layer + n)).collect()).collect();
+        let encoded = relu(affine(&self.encoder, observations));
+        let width = encoded.dims()[1];
         Prepared {
-            features: relu(affine(&self.encoder, observations)),
+            features: encoded.reshape([step_count, row_count, width]),
             keep: upload(keep, step_count, row_count, device),
             starts,
-            dims: [step_count, row_count],
         }
     }
 
@@ -225,14 +235,12 @@ impl Network {
 
 /// A sequence on the device.
 struct Prepared {
-    /// `[T B, encoder]`
-    features: Tensor<2>,
+    /// `[T, B, encoder]`
+    features: Tensor<3>,
     /// `[T, B]`
     keep: Tensor<2>,
     /// For every layer, what it starts from: h and, for an LSTM, c, `[B, core]`.
     starts: Vec<Vec<Tensor<2>>>,
-    /// T and B.
-    dims: [usize; 2],
 }
 
 /// `[T, B, N]` as `[T B, N]`.

@@ -3,6 +3,7 @@
 use crate::config::{CoreKind, PpoConfig};
 use crate::head::ActionHead;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The widths of one network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,21 @@ fn one() -> usize {
     1
 }
 
+impl fmt::Display for NetworkShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            CoreKind::Lstm => "LSTM",
+            CoreKind::Gru => "GRU",
+        };
+        let Self { input, encoder, core, output, layers, head, .. } = self;
+        write!(f, "{input} columns, encoder {encoder}, {layers} x {kind}-{core}, {output} outputs")?;
+        match head {
+            ActionHead::Gaussian => Ok(()),
+            ActionHead::Categorical { bin_count } => write!(f, " in bins of {bin_count}"),
+        }
+    }
+}
+
 impl NetworkShape {
     /// An actor with the widths of `config`.
     pub(crate) fn actor(config: &PpoConfig, input: usize, action_width: usize) -> Self {
@@ -47,6 +63,22 @@ impl NetworkShape {
         let PpoConfig { encoder_width, core_width, core, core_layers, .. } = *config;
         let head = ActionHead::default();
         Self { input, encoder: encoder_width, core: core_width, output, kind: core, layers: core_layers, head }
+    }
+
+    /// Whether a network can have this shape; what was read from a file may say anything.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        /// Far beyond what anybody trains, and small enough that no product of two overflows.
+        const LARGEST: usize = 1 << 20;
+        let widths = [self.input, self.encoder, self.core, self.output, self.layers];
+        if widths.iter().any(|width| !(1..=LARGEST).contains(width)) {
+            return Err(format!("no network has the shape it names: {self}"));
+        }
+        match self.head {
+            ActionHead::Categorical { bin_count } if bin_count < 2 => {
+                Err(format!("its actions have {bin_count} values, expected at least 2"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Numbers remembered of one world: layer after layer, h before c.

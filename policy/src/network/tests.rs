@@ -6,7 +6,7 @@ use crate::head::ActionHead;
 use burn::backend::{Dispatch, Flex};
 use giraffe_robots::{SeedTree, Stream};
 use gru::GruBackend;
-use lstm::{LstmBackend, composed_backward, composed_forward};
+use lstm::{LstmBackend, Past, composed_forward, composed_layer_backward, composed_layer_forward, lstm_sequence};
 
 const STEPS: usize = 7;
 const ROWS: usize = 140;
@@ -87,32 +87,105 @@ fn composed_by_library(x: Tensor<3>, weight: Tensor<2>, h0: Tensor<2>, c0: Tenso
 
 #[test]
 fn the_portable_gradients_agree_with_those_on_the_processor() {
+    const INPUT: usize = 4;
     let p = problem();
     let primitive = |values: &[f32], shape: &[usize]| {
         burn::backend::flex::FlexTensor::from_data(TensorData::new(values.to_vec(), shape.to_vec()))
     };
-    let matrix = |values: &[f32], rows, columns| primitive(values, &[rows, columns]);
-    let sequence = |values: &[f32], width| primitive(values, &[STEPS, ROWS, width]);
-    let start = || {
-        (
-            matrix(&p.weight, CORE, 4 * CORE),
-            matrix(&p.h0, ROWS, CORE),
-            matrix(&p.c0, ROWS, CORE),
-            matrix(&p.keep, STEPS, ROWS),
-        )
+    let given = || {
+        [
+            primitive(&p.x[..STEPS * ROWS * INPUT], &[STEPS, ROWS, INPUT]),
+            primitive(&p.x[1000..][..INPUT * 4 * CORE], &[INPUT, 4 * CORE]),
+            primitive(&p.goal[..4 * CORE], &[4 * CORE]),
+            primitive(&p.weight, &[CORE, 4 * CORE]),
+            primitive(&p.h0, &[ROWS, CORE]),
+            primitive(&p.c0, &[ROWS, CORE]),
+            primitive(&p.keep, &[STEPS, ROWS]),
+        ]
     };
-    let (weight, h0, c0, keep) = start();
-    let (hidden, gates, cells) = Flex::lstm_forward(sequence(&p.x, 4 * CORE), weight, h0, c0, keep);
     let numbers = |tensor: burn::backend::flex::FlexTensor| tensor.into_data().try_into_vec::<f32>().unwrap();
-    let gradient = || sequence(&p.goal, CORE);
-    let past = || (hidden.clone(), gates.clone(), cells.clone());
-    let ((a, b, c), (weight, h0, c0, keep)) = (past(), start());
-    let native = Flex::lstm_backward(gradient(), a, b, c, weight, h0, c0, keep);
-    let ((a, b, c), (weight, h0, c0, keep)) = (past(), start());
-    let portable = composed_backward::<Flex>(gradient(), a, b, c, weight, h0, c0, keep);
-    for (native, portable) in [(native.0, portable.0), (native.1, portable.1)] {
-        let difference = greatest_difference(&numbers(native), &numbers(portable));
-        assert!(difference < 2e-5, "{difference}");
+    let gradient = primitive(&p.goal, &[STEPS, ROWS, CORE]);
+    let [features, input_weight, bias, weight, h0, c0, keep] = given();
+    let (hidden, gates, cells, taken_of) = Flex::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
+    let [features, input_weight, _, weight, h0, c0, keep] = given();
+    let of_hidden = gradient.clone();
+    let native = Flex::lstm_layer_backward(
+        of_hidden,
+        hidden.clone(),
+        gates,
+        cells,
+        taken_of,
+        features,
+        input_weight,
+        weight,
+        h0,
+        c0,
+        keep,
+    );
+    let (portable_hidden, gates, cells, taken_of) = composed_layer_forward::<Flex>(given());
+    let [_, input_weight, _, weight, h0, c0, keep] = given();
+    let past = Past { hidden_gradient: gradient, hidden: portable_hidden.clone(), gates, cells, taken_of };
+    let portable = composed_layer_backward::<Flex>(past, [input_weight, weight, h0, c0, keep]);
+    let pairs = [
+        (hidden, portable_hidden),
+        (native.0, portable.0),
+        (native.1, portable.1),
+        (native.2, portable.2),
+        (native.3, portable.3),
+    ];
+    for (index, (native, portable)) in pairs.into_iter().enumerate() {
+        let (native, portable) = (numbers(native), numbers(portable));
+        let difference = greatest_difference(&native, &portable);
+        assert!(difference < 2e-5, "{index}: {difference}");
+        assert!(portable.iter().any(|value| value.abs() > 0.1), "{index} is all but zero");
+    }
+}
+
+#[test]
+fn large_weights_whose_input_has_a_product_of_its_own_give_the_same_gradients() {
+    const STEPS: usize = 3;
+    const ROWS: usize = 5;
+    const INPUT: usize = 40;
+    const CORE: usize = 260;
+    const { assert!((INPUT + CORE) * 4 * CORE * 4 > 1 << 20) };
+    let draw = |name: u64, shape: &[usize], scale: f32| {
+        let mut values = vec![0.0; shape.iter().product()];
+        crate::gaussian::fill_standard_normal(&mut SeedTree::new(name).stream(Stream::Toy, 0, 0), &mut values);
+        values.iter_mut().for_each(|value| *value *= scale);
+        burn::backend::flex::FlexTensor::from_data(TensorData::new(values, shape.to_vec()))
+    };
+    let keep = || {
+        let values: Vec<f32> = (0..STEPS * ROWS).map(|i| if i == 7 { 0.0 } else { 1.0 }).collect();
+        burn::backend::flex::FlexTensor::from_data(TensorData::new(values, vec![STEPS, ROWS]))
+    };
+    let given = || {
+        [
+            draw(1, &[STEPS, ROWS, INPUT], 1.0),
+            draw(2, &[INPUT, 4 * CORE], 0.2),
+            draw(3, &[4 * CORE], 0.5),
+            draw(4, &[CORE, 4 * CORE], 0.1),
+            draw(5, &[ROWS, CORE], 0.5),
+            draw(6, &[ROWS, CORE], 0.5),
+            keep(),
+        ]
+    };
+    let [features, input_weight, bias, weight, h0, c0, keep] = given();
+    let (hidden, gates, cells, taken_of) = Flex::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
+    let goal = || draw(7, &[STEPS, ROWS, CORE], 1.0);
+    let [features, input_weight, _, weight, h0, c0, keep] = given();
+    let native =
+        Flex::lstm_layer_backward(goal(), hidden, gates, cells, taken_of, features, input_weight, weight, h0, c0, keep);
+    let (hidden, gates, cells, taken_of) = composed_layer_forward::<Flex>(given());
+    let [_, input_weight, _, weight, h0, c0, keep] = given();
+    let past = Past { hidden_gradient: goal(), hidden, gates, cells, taken_of };
+    let portable = composed_layer_backward::<Flex>(past, [input_weight, weight, h0, c0, keep]);
+    let numbers = |tensor: burn::backend::flex::FlexTensor| tensor.into_data().try_into_vec::<f32>().unwrap();
+    let pairs = [(native.0, portable.0), (native.1, portable.1), (native.2, portable.2), (native.3, portable.3)];
+    for (index, (native, portable)) in pairs.into_iter().enumerate() {
+        let (native, portable) = (numbers(native), numbers(portable));
+        let difference = greatest_difference(&native, &portable);
+        assert!(difference < 5e-5, "{index}: {difference}");
+        assert!(portable.iter().any(|value| value.abs() > 0.1), "{index} is all but zero");
     }
 }
 
