@@ -144,3 +144,25 @@ fn two_processes_with_three_worlds_each_are_one_with_six() {
     assert_eq!(batch_again.observations, two.observations);
     assert!(again.restore(&first.save(), &mut batch_again).expect_err("only three").contains("3 worlds were saved, 6"));
 }
+
+#[test]
+fn a_hand_with_coupled_joints_continues_from_a_checkpoint() {
+    let robot = std::sync::Arc::new(giraffe_robots::load_robot("shadow-right").expect("a built-in hand"));
+    let object = giraffe_robots::find_object("cube-70mm").expect("a built-in object").clone();
+    let scene = std::sync::Arc::new(giraffe_physics::SceneModel::new(robot, object, Default::default()));
+    let begin = || {
+        let sampler = Box::new(support::PlainSampler(scene.clone(), SeedTree::new(1)));
+        let settings = WorldsSettings { world_count: 2, thread_count: 1, staggered: true };
+        let mut worlds = HandWorlds::new(scene.clone(), TASKS[0], sampler, settings).expect("worlds");
+        let mut batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
+        worlds.reset_all(&mut batch);
+        (worlds, batch)
+    };
+    let (mut worlds, mut batch) = begin();
+    assert!(worlds.action_width() < scene.robot().joint_count(), "fewer servos than joints");
+    let actions: Vec<f32> = (0..2 * worlds.action_width()).map(|index| (index as f32).sin()).collect();
+    (0..9).for_each(|_| worlds.step(&actions, &mut batch));
+    let (mut again, mut batch_again) = begin();
+    again.restore(&worlds.save(), &mut batch_again).expect("saved worlds");
+    assert_eq!(batch.observations, batch_again.observations);
+}
