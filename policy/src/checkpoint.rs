@@ -174,7 +174,7 @@ impl Policy {
     fn check(&self) -> Result<(), String> {
         let PolicyManifest { context, observation, normalizer, shape, .. } = &self.manifest;
         shape.check()?;
-        if !(normalizer.clip > 0.0) {
+        if normalizer.clip.is_nan() || normalizer.clip <= 0.0 {
             return Err(format!("its observations are clipped at {}, which is not above zero", normalizer.clip));
         }
         let weight_count = shape.parameter_sizes().iter().map(|(_, size)| size).sum();
