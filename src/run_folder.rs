@@ -40,7 +40,15 @@ impl RunFolder {
     /// # Errors
     /// When there is something in it already, or it cannot be made.
     pub fn create(path: &Path) -> Result<Self> {
-        if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
+        let holds_something = |entry: std::io::Result<fs::DirEntry>| {
+            let name = entry.map(|entry| entry.file_name().to_string_lossy().into_owned()).unwrap_or_default();
+            // What a run leaves that was killed before it had so much as a configuration.
+            let is_nothing = name.starts_with('.') && name.ends_with(".partial")
+                || name == "checkpoints"
+                    && fs::read_dir(path.join(&name)).is_ok_and(|mut inside| inside.next().is_none());
+            !is_nothing
+        };
+        if fs::read_dir(path).is_ok_and(|mut entries| entries.any(holds_something)) {
             bail!(
                 "{} is not empty; choose another folder with --out, or go on with `giraffe train --resume {}`",
                 path.display(),
@@ -136,6 +144,14 @@ impl RunFolder {
             let _ = fs::remove_dir_all(old);
         }
         Ok(())
+    }
+
+    /// Whether no checkpoint was ever completed: the run was killed as soon as it began.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn is_fresh(&self) -> Result<bool> {
+        Ok(self.checkpoints()?.is_empty())
     }
 
     /// The newest checkpoint whose files are whole, and how far it had come. Damaged ones are passed over with a
@@ -277,6 +293,18 @@ mod tests {
         run.save_checkpoint(progress, |dir| Ok(fs::write(dir.join("weights.bin"), b"anew")?)).expect("saved");
         assert_eq!(fs::read(&weights).expect("weights"), b"anew");
         assert_eq!(run.newest_checkpoint().expect("the newer one").1.iteration, 2);
+    }
+
+    #[test]
+    fn a_run_killed_before_it_had_a_configuration_can_be_begun_again_in_its_folder() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let path = home.path().join("run");
+        let run = RunFolder::create(&path).expect("a new folder");
+        fs::write(path.join(".config.toml.partial"), b"half").expect("half a file");
+        assert!(run.is_fresh().expect("read"));
+        RunFolder::create(&path).expect("nothing is there yet");
+        fs::write(path.join("notes.txt"), b"mine").expect("somebody's file");
+        assert!(RunFolder::create(&path).is_err());
     }
 
     #[test]

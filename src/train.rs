@@ -101,7 +101,19 @@ impl Training {
         }
         // Nobody looks into the folder before it is there.
         processes.gather(&[]);
-        let training = Self::assemble(config, RunFolder::open(out)?, processes, built, RunProgress::default())?;
+        Self::begin_with(config, RunFolder::open(out)?, processes, built)
+    }
+
+    /// Begins a run whose folder is there, but holds no checkpoint: it was killed before it had one.
+    fn begin_in(config: RunConfig, folder: RunFolder, device: DeviceChoice, processes: Processes) -> Result<Self> {
+        // Nobody writes a checkpoint while another is still looking.
+        processes.gather(&[]);
+        let built = build(&config, device, &processes)?;
+        Self::begin_with(config, folder, processes, built)
+    }
+
+    fn begin_with(config: RunConfig, folder: RunFolder, processes: Processes, built: Built) -> Result<Self> {
+        let training = Self::assemble(config, folder, processes, built, RunProgress::default())?;
         // From now on there is something to go on from, however soon somebody pulls the plug.
         training.save_checkpoint()?;
         Ok(training)
@@ -115,6 +127,9 @@ impl Training {
     pub fn resume(path: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
         let folder = RunFolder::open(path)?;
         let config = RunConfig::read(Some(&folder.file("config.toml")), &[])?;
+        if folder.is_fresh()? {
+            return Self::begin_in(config, folder, device, processes);
+        }
         let (checkpoint, progress) = folder.newest_checkpoint()?;
         // Nobody tidies up while another is still looking.
         processes.gather(&[]);

@@ -38,12 +38,12 @@ fn kill_after(mut process: Process, delay: Duration) -> Finished {
     process.finish()
 }
 
-/// Starts `arguments`. Every second time it is killed within a second of its start, whatever it is doing then: reading its
-/// checkpoint, cutting its metrics. Else it must first come further than it was, and is killed within a few iterations.
+/// Starts `arguments`. Every second time it is killed within a second of its start, whatever it is doing then: making its
+/// folder, reading its checkpoint, cutting its metrics. Else it must first come further than it was, and is killed within a few iterations.
 fn killed(folder: &Path, run: &Path, arguments: &[&str], n: u64) {
     let before = reached(run);
     let mut process = Process::start(&mut giraffe(arguments), folder);
-    let waits = n.is_multiple_of(2);
+    let waits = !n.is_multiple_of(2);
     while waits && reached(run) <= before {
         assert!(process.is_running(), "kill {n}: it does not go on: {:#?}", process.finish());
         std::thread::sleep(Duration::from_millis(1));
@@ -60,9 +60,11 @@ fn a_run_killed_at_any_moment_always_goes_on_and_learns_the_same() {
     let run = home.path().join("run");
     let far = steps(FAR);
     let begin = [&["train", "--out", "run", "--steps", &far], &TINY[..]].concat();
-    killed(home.path(), &run, &begin, 0);
-    for n in 1..kills() {
-        killed(home.path(), &run, &["train", "--resume", "run", "--steps", &far], n);
+    for n in 0..kills() {
+        // Killed before it had written what it is, it is begun again, in the same folder.
+        let resume = ["train", "--resume", "run", "--steps", &far];
+        let has_begun = run.join("config.toml").is_file();
+        killed(home.path(), &run, if has_begun { &resume } else { &begin }, n);
     }
     let last = reached(&run) + 2;
     let finished = run_in(home.path(), &["train", "--resume", "run", "--steps", &steps(last)]);
@@ -74,4 +76,26 @@ fn a_run_killed_at_any_moment_always_goes_on_and_learns_the_same() {
     assert_eq!(rows(&run).len() as u64, last);
     assert_metrics_agree(&run);
     assert_same(&train(home.path(), "whole", last, &["--set", "checkpoint_secs=1000"]), &run);
+}
+
+#[test]
+fn a_run_killed_while_it_begins_goes_on_too() {
+    let home = tempfile::tempdir().unwrap();
+    for (n, delay_ms) in [1, 15, 30, 50, 80, 120].into_iter().enumerate() {
+        let name = format!("run-{n}");
+        let run = home.path().join(&name);
+        let begin = |until: &str| [&["train", "--out", &name, "--steps", until], &TINY[..]].concat().join(" ");
+        let words = begin(&steps(FAR));
+        let process = Process::start(&mut giraffe(words.split(' ')), home.path());
+        kill_after(process, Duration::from_millis(delay_ms));
+        let until = steps(reached(&run) + 2);
+        let again = if run.join("config.toml").is_file() {
+            format!("train --resume {name} --steps {until}")
+        } else {
+            begin(&until)
+        };
+        let finished = run_in(home.path(), &again.split(' ').collect::<Vec<_>>());
+        assert_eq!(finished.code, Some(0), "after {delay_ms} ms: {finished:#?}");
+        assert_metrics_agree(&run);
+    }
 }
