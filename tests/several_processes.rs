@@ -26,8 +26,8 @@ fn rows(run: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Every number of the first `count` iterations that learning has to do with.
-fn assert_alike(one: &Path, other: &Path, count: usize) {
+/// Every number of the first iterations that learning has to do with, within so much of its size in each.
+fn assert_alike(one: &Path, other: &Path, shares: &[f64]) {
     let compared = [
         "mean_reward",
         "policy_loss",
@@ -41,12 +41,12 @@ fn assert_alike(one: &Path, other: &Path, count: usize) {
         "clip_fraction",
         "learning_rate",
     ];
-    for (row, other) in rows(one).iter().zip(rows(other)).take(count) {
+    for ((row, other), share) in rows(one).iter().zip(rows(other)).zip(shares) {
         assert_eq!(row["control_steps"], other["control_steps"]);
         assert_eq!(row["episode_count"], other["episode_count"]);
         for name in compared {
             let (a, b) = (row[name].as_f64().unwrap(), other[name].as_f64().unwrap());
-            assert!((a - b).abs() < 1e-3 * a.abs() + 1e-6, "iteration {}: {name} {a} {b}", row["iteration"]);
+            assert!((a - b).abs() < share * a.abs() + 1e-6, "iteration {}: {name} {a} {b}", row["iteration"]);
         }
     }
 }
@@ -60,8 +60,9 @@ fn two_processes_learn_what_one_with_all_their_worlds_learns_and_either_goes_on_
     assert_eq!(finished.code, Some(0), "{finished:#?}");
     let two = home.path().join("two");
     assert_eq!(rows(&two).len(), 4);
-    // Contact makes worlds drift apart from the first differing bit on: later iterations are alike, not equal.
-    assert_alike(&alone, &two, 2);
+    // The first iteration differs by the order of additions. From there on contact makes worlds drift apart: the second
+    // sees the same update through worlds a little elsewhere.
+    assert_alike(&alone, &two, &[1e-3, 5e-2]);
 
     let goes_on = |finished: Finished, run: &Path, iterations: usize| {
         assert_eq!(finished.code, Some(0), "{finished:#?}");
