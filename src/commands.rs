@@ -1,8 +1,8 @@
 //! From what was typed to what is done.
 
 use anyhow::{Context, Result, ensure};
-use giraffe::bench::learner::{LearnerBenchOptions, Shape, bench_learner, peak_memory_mib};
-use giraffe::bench::{PhysicsBenchOptions, bench_physics};
+use giraffe::bench::learner::{LearnerBench, LearnerBenchOptions, Shape, bench_learner, peak_memory_mib};
+use giraffe::bench::{PhysicsBench, PhysicsBenchOptions, bench_physics};
 use giraffe::cli::{
     BenchLearnerArguments, BenchPhysicsArguments, BenchWhat, Command, CompareArguments, ComparePoliciesArguments,
     DeployArguments, DescribeArguments, EvaluateArguments, ListArguments, PlotArguments, QuickstartArguments,
@@ -373,15 +373,24 @@ fn run_bench_physics(arguments: &BenchPhysicsArguments, stop: &AtomicBool) -> Re
         memory: !arguments.skip_memory,
         robots: !arguments.skip_robots,
     };
-    let measured = bench_physics(&options, stop);
+    print_measured(bench_physics(&options, stop), arguments.json, PhysicsBench::table, stop)
+}
+
+/// What was measured, for programs or for people; nothing when it was interrupted.
+fn print_measured<T: serde::Serialize>(
+    measured: Result<T>,
+    json: bool,
+    table: impl Fn(&T) -> String,
+    stop: &AtomicBool,
+) -> Result<ExitCode> {
     if stop.load(Ordering::Relaxed) {
         return Ok(done(stop));
     }
     let report = measured?;
-    if arguments.json {
+    if json {
         print_json(&report)?;
     } else {
-        print!("{}", report.table());
+        print!("{}", table(&report));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -395,17 +404,7 @@ fn run_bench_learner(arguments: &BenchLearnerArguments, stop: &AtomicBool) -> Re
         print_json(&peak_memory_mib(Shape { core_width, horizon_steps, sequences })?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let measured = bench_learner(&options, stop);
-    if stop.load(Ordering::Relaxed) {
-        return Ok(done(stop));
-    }
-    let report = measured?;
-    if arguments.json {
-        print_json(&report)?;
-    } else {
-        print!("{}", report.table());
-    }
-    Ok(ExitCode::SUCCESS)
+    print_measured(bench_learner(&options, stop), arguments.json, LearnerBench::table, stop)
 }
 
 fn learner_bench_options(arguments: &BenchLearnerArguments) -> Result<LearnerBenchOptions> {

@@ -17,7 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
 /// Memory once used is kept instead of being given back after 10 ms and zeroed anew by the system: the same large
-/// buffers come and go with every gradient step, which is some 5 % faster so.
+/// buffers come and go with every gradient step.
 fn keep_memory() {
     // SAFETY: sets a number in a table of the allocator's, before other threads exist.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };

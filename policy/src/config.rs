@@ -243,6 +243,8 @@ mod tests {
         let too_few = PpoConfig::default().validate(3).unwrap_err().to_string();
         assert!(too_few.contains("minibatch_count is 4; it must be at most 3"), "{too_few}");
         PpoConfig { chunk_steps: 16, ..PpoConfig::default() }.validate(3).unwrap();
+        let outside = PpoConfig { learning_rate: 1e-1, ..PpoConfig::default() }.validate(128).unwrap_err().to_string();
+        assert!(outside.contains("within ppo.learning_rate_bounds, [0.00001, 0.001]"), "{outside}");
         let uneven = PpoConfig { chunk_steps: 12, ..PpoConfig::default() }.validate(128).unwrap_err().to_string();
         assert!(uneven.contains("a divisor of ppo.horizon_steps, which is 32"), "{uneven}");
     }

@@ -61,9 +61,9 @@ pub struct IterationReport {
     pub iteration: u64,
     /// Control steps collected in all worlds since the start.
     pub control_steps: u64,
-    /// Mean reward per step.
+    /// Mean reward per step, as the worlds gave it.
     pub mean_reward: f32,
-    /// Episodes that ended, and how many of them by the clock.
+    /// Episodes that ended.
     pub episode_count: u64,
     /// Episodes cut off by the clock.
     pub timeout_count: u64,
@@ -81,7 +81,8 @@ pub struct IterationReport {
     pub clip_fraction: f32,
     /// Share of the returns' variance that the critic foresaw.
     pub explained_variance: f32,
-    /// Mean of what came of the steps: discounted rewards, with the critic's guess of what lies beyond the rollout.
+    /// Mean of what came of the steps: discounted rewards, with the critic's guess of what lies beyond the rollout. This
+    /// and the six after it are of rewards as learned from: divided by their scale where `ppo.reward_normalization` is on.
     pub return_mean: f32,
     /// Their standard deviation.
     pub return_std: f32,
@@ -228,6 +229,7 @@ impl PpoLearner {
             expected: "a rollout collected before it".to_owned(),
             found: "none".to_owned(),
         })?;
+        self.broken = None;
         self.evaluate(&mut rollout);
         let own = self.first_world()..self.first_world() + self.world_count;
         let minibatches = minibatches(&self.config, own, self.seeds, self.iteration);

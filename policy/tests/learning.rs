@@ -19,18 +19,7 @@ use toys::cue::{ACTOR_WIDTH, CueWorlds};
 const WORLDS: usize = 32;
 
 fn config() -> PpoConfig {
-    PpoConfig {
-        encoder_width: 16,
-        core_width: 16,
-        horizon_steps: 16,
-        minibatch_count: 2,
-        learning_rate: 3e-3,
-        learning_rate_bounds: [1e-5, 1e-2],
-        critic_learning_rate: 3e-3,
-        discount: 0.9,
-        thread_count: 2,
-        ..PpoConfig::default()
-    }
+    PpoConfig { thread_count: 2, ..toys::remember().config }
 }
 
 fn learner(config: &PpoConfig, worlds: &CueWorlds) -> PpoLearner {
@@ -275,4 +264,52 @@ fn a_runner_forgets_when_told_and_refuses_what_it_cannot_read() {
     assert_eq!(second, action(&mut runner, &[0.8, 1.0]).unwrap(), "a refused observation must leave no trace");
     let mut forgetful = runner.without_memory();
     assert_eq!(first, action(&mut forgetful, &[0.8, 1.0]).unwrap());
+}
+
+#[test]
+fn a_rollout_is_learned_from_before_the_next_is_collected() {
+    let mut worlds = CueWorlds::new(5, WORLDS);
+    let mut batch = worlds.batch();
+    let mut learner = learner(&config(), &worlds);
+    learner.collect(&mut worlds, &mut batch).unwrap();
+    let error = learner.collect(&mut worlds, &mut batch).unwrap_err().to_string();
+    assert!(error.contains("after an update"), "{error}");
+    learner.update().unwrap();
+    learner.collect(&mut worlds, &mut batch).unwrap();
+}
+
+#[test]
+fn a_resumed_learner_obeys_bounds_that_were_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut worlds = CueWorlds::new(5, WORLDS);
+    let mut batch = worlds.batch();
+    let mut first = learner(&config(), &worlds);
+    (0..2).for_each(|_| drop(first.iterate(&mut worlds, &mut batch).unwrap()));
+    first.save(folder.path()).unwrap();
+    let slow = PpoConfig { learning_rate: 1e-6, learning_rate_bounds: [1e-7, 1e-6], ..config() };
+    let mut second = learner(&slow, &worlds);
+    second.load(folder.path()).unwrap();
+    let before = second.parameters();
+    let report = second.iterate(&mut worlds, &mut batch).unwrap();
+    assert!(report.learning_rate <= 1e-6, "{report:?}");
+    let actor = before.len() / 3;
+    let moved = before.iter().zip(second.parameters()).take(actor).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    // 8 gradient steps of Adam move a parameter by a few rates each at most.
+    assert!(moved > 0.0 && moved < 1e-4, "moved by {moved}");
+}
+
+#[test]
+fn a_checkpoint_of_fewer_worlds_than_it_names_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, _) = train(&config(), 2);
+    first.save(folder.path()).unwrap();
+    let path = folder.path().join("learner.msgpack");
+    let mut kept: serde_json::Value = rmp_serde::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    kept["worlds"]["observations"].as_array_mut().unwrap().truncate(5);
+    std::fs::write(&path, rmp_serde::to_vec_named(&kept).unwrap()).unwrap();
+    let (mut second, _) = train(&config(), 1);
+    let before = bits(&second.parameters());
+    let error = second.load(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("the checkpoint's state"), "{error}");
+    assert_eq!(before, bits(&second.parameters()));
 }

@@ -1,7 +1,7 @@
 //! `y = x W + b` as one differentiable operation.
 //!
 //! The tensor library does the same in several, with a copy of the result for each; at the sizes of a policy these
-//! copies cost as much as a tenth of the products. As for the memories, the bodies here run anywhere and
+//! copies cost time that the products need. As for the memories, the bodies here run anywhere and
 //! [`super::affine_cpu`] replaces them on the processor.
 
 #[cfg(feature = "cuda")]

@@ -105,3 +105,24 @@ impl NetworkShape {
         sizes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_that_no_network_has_are_refused() {
+        let config = PpoConfig { head: crate::HeadKind::Categorical, core_layers: 2, ..PpoConfig::default() };
+        let shape = NetworkShape::actor(&config, 9, 3);
+        shape.check().unwrap();
+        assert_eq!(shape.to_string(), "9 columns, encoder 64, 2 x LSTM-64, 33 outputs in bins of 11");
+        for wrong in [
+            NetworkShape { layers: 0, ..shape },
+            NetworkShape { core: 0, ..shape },
+            NetworkShape { encoder: usize::MAX, ..shape },
+            NetworkShape { head: ActionHead::Categorical { bin_count: 1 }, ..shape },
+        ] {
+            assert!(wrong.check().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const ADVICE: &str = "install PyTorch with `pip install torch`, or name another interpreter with --python PATH";
 
 /// With these settings the C library keeps memory instead of asking the system for it in every epoch, which makes
-/// PyTorch up to 1.5 times as fast.
+/// PyTorch faster.
 const KEEP_MEMORY: &[(&str, &str)] =
     &[("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "68719476736"), ("MALLOC_TOP_PAD_", "268435456")];
 
