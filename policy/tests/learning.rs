@@ -284,7 +284,9 @@ fn a_resumed_learner_obeys_bounds_that_were_changed() {
     let mut worlds = CueWorlds::new(5, WORLDS);
     let mut batch = worlds.batch();
     let mut first = learner(&config(), &worlds);
-    (0..2).for_each(|_| drop(first.iterate(&mut worlds, &mut batch).unwrap()));
+    for _ in 0..2 {
+        first.iterate(&mut worlds, &mut batch).unwrap();
+    }
     first.save(folder.path()).unwrap();
     let slow = PpoConfig { learning_rate: 1e-6, learning_rate_bounds: [1e-7, 1e-6], ..config() };
     let mut second = learner(&slow, &worlds);
