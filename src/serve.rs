@@ -4,7 +4,7 @@ use crate::config::RunConfig;
 use crate::evaluate::unseen_seeds;
 use crate::sim_driver::SimDriver;
 use anyhow::{Context, Result, bail};
-use giraffe_bridge::drivers::DRIVERS;
+use giraffe_bridge::drivers::{DRIVERS, DriverOptions};
 use giraffe_bridge::{BridgeServer, ControllerSpec, ExitAction, HandDriver, MonotonicClock};
 use giraffe_randomization::NONE;
 use giraffe_robots::{RobotModel, nearest_name};
@@ -64,5 +64,5 @@ fn open_driver(name: &str, robot: &RobotModel) -> Result<Box<dyn HandDriver>> {
             .map_or_else(String::new, |near| format!(", did you mean {near}?"));
         bail!("there is no driver {name}{near} (there are: {})", names.join(", "));
     };
-    Ok((row.open)(robot)?)
+    Ok((row.open)(robot, &DriverOptions::default())?)
 }

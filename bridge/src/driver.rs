@@ -1,6 +1,7 @@
 //! What is behind a controller: motors, or a simulator that stands in for them.
 
 use crate::envelope::SafeTargets;
+use crate::fault::Fault;
 use giraffe_robots::{ObjectPose, SignalFrame};
 use thiserror::Error;
 
@@ -19,6 +20,48 @@ impl DriverError {
     pub fn new(attempted: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { attempted: attempted.into(), reason: reason.into() }
     }
+}
+
+/// What servos say of themselves besides their angles, as last read. Joint order of the
+/// [`giraffe_robots::RobotModel`]; a list is empty where servos do not say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServoHealth {
+    /// Current drawn, A, with its sign.
+    pub current_a: Vec<f32>,
+    /// Temperature, degrees Celsius.
+    pub temperature_celsius: Vec<f32>,
+    /// Supply voltage, V.
+    pub voltage_v: Vec<f32>,
+    /// What the servos' own protection has tripped on.
+    pub alarms: Vec<ServoAlarm>,
+}
+
+/// A servo protects itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServoAlarm {
+    /// Which joint.
+    pub joint: usize,
+    /// From what: `OVERLOAD`, `OVERTEMP`, `VOLTAGE`, or `BUS_ERROR` for anything else.
+    pub fault: Fault,
+    /// In words, with the servo's id.
+    pub detail: String,
+}
+
+/// Whether zeros and signs of the joints were checked on this very hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Calibrated {
+    /// There is nothing to check: a simulated hand.
+    NotNeeded,
+    /// Nobody checked, or somebody checked another hand; says what to do. Arming is refused.
+    Missing {
+        /// In words.
+        detail: String,
+    },
+    /// Checked.
+    Valid {
+        /// Identity of the calibration, for logs.
+        id: String,
+    },
 }
 
 /// Moves and reads one hand. Called from one thread, once per turn of the controller's loop, in the order
@@ -40,7 +83,8 @@ pub trait HandDriver: Send {
     /// releases the motors.
     fn sense(&mut self, frame: &mut SignalFrame) -> Result<(), DriverError>;
 
-    /// Gives every servo its target, as a step, torque on, with at most `targets.effort_scale()` of its usual effort.
+    /// Gives every servo its target, as a step, torque on, with at most its share of `targets.effort_scales()` of its usual
+    /// effort.
     ///
     /// # Errors
     /// When a servo could not be reached. The controller then releases the motors.
@@ -51,6 +95,25 @@ pub trait HandDriver: Send {
     /// # Errors
     /// When a servo could not be reached; called again at the next turn.
     fn release(&mut self) -> Result<(), DriverError>;
+
+    /// What the servos say of themselves, as last read; `None` if they cannot say. Read at the driver's own pace.
+    fn health(&mut self) -> Option<&ServoHealth> {
+        None
+    }
+
+    /// Ends what the servos' own protection tripped on (for some by a reboot). Called with torque off, when the
+    /// commander clears faults.
+    ///
+    /// # Errors
+    /// When a servo could not be reached.
+    fn clear_alarms(&mut self) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    /// Whether this hand was calibrated.
+    fn calibration(&self) -> Calibrated {
+        Calibrated::NotNeeded
+    }
 
     /// The object as a tracker, or a simulator, sees it now; `None` if this driver knows of no object.
     fn object(&mut self) -> Option<TrackedObject> {

@@ -13,7 +13,7 @@ pub const MAX_JOINT_COUNT: usize = 64;
 #[derive(Debug, Clone, PartialEq)]
 pub struct SafeTargets {
     positions_rad: Vec<f32>,
-    effort_scale: f32,
+    effort_scales: Vec<f32>,
     clipped_joints: u64,
 }
 
@@ -23,9 +23,9 @@ impl SafeTargets {
         &self.positions_rad
     }
 
-    /// Share of the usual effort (torque or current) limit the servos should be given, in (0, 1].
-    pub fn effort_scale(&self) -> f32 {
-        self.effort_scale
+    /// Share of the usual effort (torque or current) limit each servo should be given, in (0, 1], canonical order.
+    pub fn effort_scales(&self) -> &[f32] {
+        &self.effort_scales
     }
 
     /// Bit *i* set: joint *i* was altered.
@@ -211,13 +211,18 @@ impl SafetyEnvelope {
 
     /// The targets in force once more, between two commands.
     pub fn again(&self) -> SafeTargets {
-        SafeTargets { positions_rad: self.held_rad.clone(), effort_scale: 1.0, clipped_joints: 0 }
+        self.with_effort(1.0, 0)
+    }
+
+    fn with_effort(&self, effort_scale: f32, clipped_joints: u64) -> SafeTargets {
+        let effort_scales = vec![effort_scale; self.held_rad.len()];
+        SafeTargets { positions_rad: self.held_rad.clone(), effort_scales, clipped_joints }
     }
 
     /// The targets in force, at rest, with `effort_scale` of the usual effort.
     pub fn hold(&mut self, effort_scale: f32) -> SafeTargets {
         self.step_rad.fill(0.0);
-        SafeTargets { effort_scale, ..self.again() }
+        self.with_effort(effort_scale, 0)
     }
 
     /// Lets wanted targets through as far as they are safe. Order: finite, one per joint, position, velocity,
@@ -242,7 +247,7 @@ impl SafetyEnvelope {
                 clipped_joints |= 1 << joint;
             }
         }
-        Ok(SafeTargets { positions_rad: self.held_rad.clone(), effort_scale: 1.0, clipped_joints })
+        Ok(self.with_effort(1.0, clipped_joints))
     }
 
     fn check_usable(&self, wanted_rad: &[f32], measured_rad: &[f32]) -> Result<(), Unusable> {

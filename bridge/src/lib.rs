@@ -40,7 +40,7 @@ pub mod wire;
 pub use client::{BridgeClient, ClientConfig, LinkReport};
 pub use clock::{Clock, MonotonicClock};
 pub use core::{CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, Order, Request, ServerCore};
-pub use driver::{DriverError, HandDriver, Rehearsal, TrackedObject};
+pub use driver::{Calibrated, DriverError, HandDriver, Rehearsal, ServoAlarm, ServoHealth, TrackedObject};
 pub use envelope::{EnvelopeSpec, SafeTargets, SafetyEnvelope, Unusable};
 pub use error::BridgeError;
 pub use fault::{Fault, FaultSet};

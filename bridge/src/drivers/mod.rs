@@ -6,6 +6,16 @@ pub use scripted::{ScriptedDriver, ScriptedEpisode};
 
 use crate::driver::{DriverError, HandDriver};
 use giraffe_robots::RobotModel;
+use std::path::PathBuf;
+
+/// What a driver is opened with. Each takes what concerns it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DriverOptions {
+    /// The serial port its servos are at.
+    pub port: Option<PathBuf>,
+    /// What `giraffe wiggle` found out about this very hand.
+    pub calibration: Option<PathBuf>,
+}
 
 /// One driver.
 pub struct DriverRow {
@@ -14,12 +24,12 @@ pub struct DriverRow {
     /// One sentence.
     pub doc: &'static str,
     /// Opens it. Touches no motor.
-    pub open: fn(&RobotModel) -> Result<Box<dyn HandDriver>, DriverError>,
+    pub open: fn(&RobotModel, &DriverOptions) -> Result<Box<dyn HandDriver>, DriverError>,
 }
 
 /// Every driver of this crate.
 pub static DRIVERS: &[DriverRow] = &[DriverRow {
     name: "scripted",
     doc: "no hand at all: joints that follow their targets with a lag, for trying out the link",
-    open: |robot| Ok(Box::new(ScriptedDriver::new(robot))),
+    open: |robot, _| Ok(Box::new(ScriptedDriver::new(robot))),
 }];

@@ -39,8 +39,7 @@ impl Judge {
             *allowance = left.min(velocity * period);
         }
         if let Some(targets) = order.targets() {
-            let effort = targets.effort_scale();
-            assert!(effort > 0.0 && effort <= 1.0);
+            assert!(targets.effort_scales().iter().all(|&effort| effort > 0.0 && effort <= 1.0));
             for (joint, model) in self.robot.joints.iter().enumerate() {
                 let q = targets.positions_rad()[joint];
                 assert!(q.is_finite() && model.position_limits_rad.contains(q), "{} at {q}", model.name);

@@ -145,7 +145,7 @@ fn silence_holds_the_last_target_then_relaxes_then_lets_go() {
     let held = rig.idle(0.16);
     assert!(matches!(held, Order::Hold(_)));
     assert_eq!(targets(&held), followed);
-    assert!(held.targets().unwrap().effort_scale() < 1.0);
+    assert!(held.targets().unwrap().effort_scales().iter().all(|&effort| effort < 1.0));
     assert!(rig.core.faults().holds(Fault::LinkLost));
     let (_, state) = rig.state();
     assert!(state.why.contains("150 ms"), "{}", state.why);

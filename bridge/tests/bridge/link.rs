@@ -59,7 +59,7 @@ impl HandDriver for Watched {
     }
 
     fn command(&mut self, targets: &SafeTargets) -> Result<(), DriverError> {
-        self.told.lock().unwrap().push(Some((targets.positions_rad().to_vec(), targets.effort_scale())));
+        self.told.lock().unwrap().push(Some((targets.positions_rad().to_vec(), targets.effort_scales()[0])));
         self.hand.command(targets)
     }
 
