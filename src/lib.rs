@@ -15,29 +15,52 @@
 //! [`mod@bench`]; of several runs [`compare_policies`], [`mod@plot`]; of one
 //! episode [`mod@replay`].
 
+#[cfg(feature = "train")]
 mod adr_log;
+#[cfg(feature = "train")]
 pub mod bench;
 pub mod cli;
+#[cfg(feature = "train")]
 pub mod compare;
+#[cfg(feature = "train")]
 pub mod compare_policies;
+#[cfg(feature = "train")]
 pub mod config;
+#[cfg(feature = "train")]
 pub mod deploy;
+#[cfg(feature = "train")]
 pub mod describe;
+#[cfg(feature = "train")]
 pub mod episode;
+#[cfg(feature = "train")]
 mod episode_log;
+#[cfg(feature = "train")]
 pub mod evaluate;
 pub mod list;
+#[cfg(feature = "train")]
 pub mod metrics;
+#[cfg(feature = "train")]
 pub mod named_run;
+#[cfg(feature = "train")]
 pub mod plot;
+#[cfg(feature = "train")]
 pub mod processes;
+#[cfg(feature = "train")]
 pub mod progress;
+#[cfg(feature = "train")]
 pub mod python;
+#[cfg(feature = "train")]
 pub mod quickstart;
+#[cfg(feature = "train")]
 pub mod replay;
+#[cfg(feature = "train")]
 pub mod report;
+#[cfg(feature = "train")]
 pub mod run_folder;
 pub mod serve;
+#[cfg(feature = "train")]
 pub mod sim_driver;
+#[cfg(feature = "train")]
 pub mod statistics;
+#[cfg(feature = "train")]
 pub mod train;

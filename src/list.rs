@@ -2,6 +2,7 @@
 
 use crate::serve::drivers;
 use clap::ValueEnum;
+#[cfg(feature = "train")]
 use giraffe_randomization::{
     SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows,
 };
@@ -19,10 +20,13 @@ pub enum Kind {
     /// Objects, for `--set object=NAME`.
     Objects,
     /// What can vary between worlds, for `--set randomization.ranges.NAME=...`.
+    #[cfg(feature = "train")]
     Parameters,
     /// Ranges of these by one word, for `--set randomization.preset=NAME`.
+    #[cfg(feature = "train")]
     Presets,
     /// What can happen during an episode, for `evaluate --scenario NAME`.
+    #[cfg(feature = "train")]
     Scenarios,
     /// What a controller can drive, for `serve --driver NAME`.
     Drivers,
@@ -69,24 +73,32 @@ fn named(kind: Kind) -> Vec<(&'static str, &'static str)> {
         Kind::Robots => ROBOTS.iter().map(|row| (row.name, row.doc)).collect(),
         Kind::Tasks => TASKS.iter().map(|row| (row.name(), row.doc())).collect(),
         Kind::Objects => OBJECTS.iter().map(|row| (row.name, row.doc)).collect(),
+        #[cfg(feature = "train")]
         Kind::Scenarios => SCENARIOS.iter().map(|row| (row.name, row.doc)).collect(),
         Kind::Drivers => drivers(),
+        #[cfg(feature = "train")]
         Kind::Parameters => parameter_rows().iter().map(|row| (row.name, row.doc)).collect(),
+        #[cfg(feature = "train")]
         Kind::Presets => preset_rows().iter().map(|row| (row.name, row.doc)).collect(),
     }
 }
 
 fn rows_json(kind: Kind) -> Value {
     match kind {
+        #[cfg(feature = "train")]
         Kind::Parameters => json!(parameter_rows()),
+        #[cfg(feature = "train")]
         Kind::Presets => json!(preset_rows()),
+        #[cfg(feature = "train")]
         Kind::Scenarios => json!(scenario_rows()),
         _ => named(kind).into_iter().map(|(name, doc)| json!({ "name": name, "doc": doc })).collect(),
     }
 }
 
 fn rows_text(kind: Kind, style: Style) -> String {
+    #[cfg(feature = "train")]
     let format = if style == Style::Markdown { TableFormat::Markdown } else { TableFormat::Text };
+    #[cfg(feature = "train")]
     match kind {
         Kind::Parameters => return parameter_table(format),
         Kind::Presets => return preset_table(format),

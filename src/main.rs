@@ -4,20 +4,24 @@ mod commands;
 
 use clap::Parser as _;
 use giraffe::cli::Cli;
+#[cfg(feature = "train")]
 use giraffe::processes::{end_all, leave};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 /// Physics allocates some seventy small pieces of memory per control step and world: 6 % faster with this allocator.
+#[cfg(feature = "train")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `mi_option_purge_delay` of the allocator's C header, which its Rust crate leaves out.
+#[cfg(feature = "train")]
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
 /// Memory once used is kept instead of being given back after 10 ms and zeroed anew by the system: the same large
 /// buffers come and go with every gradient step.
+#[cfg(feature = "train")]
 fn keep_memory() {
     // SAFETY: sets a number in a table of the allocator's, before other threads exist.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
@@ -28,7 +32,16 @@ const EXIT_PANIC: u8 = 101;
 /// What a mistake of the user or the world ends with.
 const EXIT_MISTAKE: u8 = 2;
 
+/// Nobody else learns with this program.
+#[cfg(not(feature = "train"))]
+fn end_all(_code: u8) {}
+
+/// Nobody else learns with this program.
+#[cfg(not(feature = "train"))]
+fn leave() {}
+
 fn main() -> ExitCode {
+    #[cfg(feature = "train")]
     keep_memory();
     let cli = Cli::parse();
     let level = match cli.verbose {

@@ -1,22 +1,60 @@
 //! The controller's side: a driver behind the bridge, until somebody says stop.
 
-use crate::config::RunConfig;
-use crate::evaluate::unseen_seeds;
-use crate::sim_driver::SimDriver;
+use crate::cli::ServeArguments;
+#[cfg(feature = "train")]
+use crate::sim_driver::{SIM_DRIVER, open_sim};
 use anyhow::{Context, Result, bail};
 use giraffe_bridge::drivers::{DRIVERS, DriverOptions};
 use giraffe_bridge::{BridgeServer, ControllerSpec, ExitAction, HandDriver, MonotonicClock};
-use giraffe_randomization::NONE;
+#[cfg(not(feature = "train"))]
+use giraffe_robots::load_robot;
 use giraffe_robots::{RobotModel, nearest_name};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// The driver that lives here, because it needs the simulator: name and one sentence.
-pub const SIM_DRIVER: (&str, &str) = ("sim", "a simulated hand and object, with parameters the policy is never told");
+/// The hand of a controller that is not asked for another one.
+#[cfg(not(feature = "train"))]
+const DEFAULT_ROBOT: &str = "leap-right";
 
 /// Names of all drivers with one sentence each.
 pub fn drivers() -> Vec<(&'static str, &'static str)> {
-    std::iter::once(SIM_DRIVER).chain(DRIVERS.iter().map(|driver| (driver.name, driver.doc))).collect()
+    #[cfg(feature = "train")]
+    let simulated = [SIM_DRIVER];
+    #[cfg(not(feature = "train"))]
+    let simulated: [(&str, &str); 0] = [];
+    simulated.into_iter().chain(DRIVERS.iter().map(|driver| (driver.name, driver.doc))).collect()
+}
+
+/// A hand and what moves it.
+pub struct Served {
+    /// The hand.
+    pub robot: Arc<RobotModel>,
+    /// Name of the driver.
+    pub driver_name: String,
+    /// The driver.
+    pub driver: Box<dyn HandDriver>,
+}
+
+/// Opens the driver that is asked for. Touches no motor.
+///
+/// # Errors
+/// When there is no such driver or hand, or it cannot be opened.
+pub fn open(arguments: &ServeArguments) -> Result<Served> {
+    let driver_name = arguments.driver.clone();
+    let options = DriverOptions::default();
+    #[cfg(feature = "train")]
+    let robot = {
+        let config = arguments.config.read()?;
+        if driver_name == SIM_DRIVER.0 {
+            let (robot, driver) = open_sim(&config, arguments.seed)?;
+            return Ok(Served { robot, driver_name, driver });
+        }
+        config.parts()?.scene.robot().clone()
+    };
+    #[cfg(not(feature = "train"))]
+    let robot = Arc::new(load_robot(arguments.scene.robot.as_deref().unwrap_or(DEFAULT_ROBOT))?);
+    let driver = open_driver(&driver_name, &robot, &options)?;
+    Ok(Served { robot, driver_name, driver })
 }
 
 /// What a controller is set up with.
@@ -24,26 +62,15 @@ pub fn drivers() -> Vec<(&'static str, &'static str)> {
 pub struct ServeOptions {
     /// Base endpoint.
     pub endpoint: String,
-    /// Name of the driver.
-    pub driver: String,
-    /// Seed of hidden parameters, for the simulated hand.
-    pub seed: u64,
 }
 
 /// Serves until `stop` is set. Says `listening on ...` on standard output once the sockets are bound.
 ///
 /// # Errors
-/// When the endpoint is taken or may not be bound, or the driver cannot be opened.
+/// When the endpoint is taken or may not be bound.
 #[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
-pub fn serve(config: &RunConfig, options: &ServeOptions, stop: &AtomicBool) -> Result<()> {
-    let parts = config.parts()?;
-    let robot = Arc::clone(parts.scene.robot());
-    let driver: Box<dyn HandDriver> = if options.driver == SIM_DRIVER.0 {
-        let hidden = parts.sampler(&config.randomization, &NONE, unseen_seeds(options.seed));
-        Box::new(SimDriver::new(parts, hidden)?)
-    } else {
-        open_driver(&options.driver, &robot)?
-    };
+pub fn serve(served: Served, options: &ServeOptions, stop: &AtomicBool) -> Result<()> {
+    let Served { robot, driver_name, driver } = served;
     let mut spec = ControllerSpec::of(&robot);
     // A controller that starts anew must number its sessions anew, so that nothing of an earlier life is accepted.
     spec.session_seed = std::time::SystemTime::now()
@@ -52,17 +79,17 @@ pub fn serve(config: &RunConfig, options: &ServeOptions, stop: &AtomicBool) -> R
     let clock = Arc::new(MonotonicClock::start());
     let mut server = BridgeServer::bind(&options.endpoint, spec, ExitAction::Release, driver, clock)
         .with_context(|| format!("serving {} on {}", robot.name, options.endpoint))?;
-    println!("listening on {} ({}, driver {})", options.endpoint, robot.name, options.driver);
+    println!("listening on {} ({}, driver {driver_name})", options.endpoint, robot.name);
     server.run(stop)?;
     Ok(())
 }
 
-fn open_driver(name: &str, robot: &RobotModel) -> Result<Box<dyn HandDriver>> {
+fn open_driver(name: &str, robot: &RobotModel, options: &DriverOptions) -> Result<Box<dyn HandDriver>> {
     let Some(row) = DRIVERS.iter().find(|row| row.name == name) else {
         let names: Vec<&str> = drivers().into_iter().map(|(name, _)| name).collect();
         let near = nearest_name(name, names.iter().copied())
             .map_or_else(String::new, |near| format!(", did you mean {near}?"));
         bail!("there is no driver {name}{near} (there are: {})", names.join(", "));
     };
-    Ok((row.open)(robot, &DriverOptions::default())?)
+    Ok((row.open)(robot, options)?)
 }

@@ -4,13 +4,29 @@
 //! episode can be asked for, either by its seed (hidden parameters are drawn here) or with a complete plan (to be
 //! compared, bit by bit, with the same plan in the policy's own process).
 
-use crate::config::Parts;
+use crate::config::{Parts, RunConfig};
+use crate::evaluate::unseen_seeds;
+use anyhow::Result;
 use giraffe_bridge::{DriverError, HandDriver, Rehearsal, SafeTargets, TrackedObject};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
-use giraffe_randomization::FixedRanges;
-use giraffe_robots::{Hand, Signal, SignalFrame, SignalLayout};
+use giraffe_randomization::{FixedRanges, NONE};
+use giraffe_robots::{Hand, RobotModel, Signal, SignalFrame, SignalLayout};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// The driver that lives here, because it needs the simulator: name and one sentence.
+pub const SIM_DRIVER: (&str, &str) = ("sim", "a simulated hand and object, with parameters the policy is never told");
+
+/// The hand of a configuration, simulated, with hidden parameters drawn from `seed`.
+///
+/// # Errors
+/// When the configuration names a hand, object or task that does not exist.
+pub fn open_sim(config: &RunConfig, seed: u64) -> Result<(Arc<RobotModel>, Box<dyn HandDriver>)> {
+    let parts = config.parts()?;
+    let robot = Arc::clone(parts.scene.robot());
+    let hidden = parts.sampler(&config.randomization, &NONE, unseen_seeds(seed));
+    Ok((robot, Box::new(SimDriver::new(parts, hidden)?)))
+}
 
 /// What `reset` carries: one msgpack map. Unknown keys are ignored by whoever does not know them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

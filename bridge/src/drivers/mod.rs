@@ -17,6 +17,9 @@ pub struct DriverOptions {
     pub calibration: Option<PathBuf>,
 }
 
+/// Opens a driver for a hand.
+pub type OpenDriver = fn(&RobotModel, &DriverOptions) -> Result<Box<dyn HandDriver>, DriverError>;
+
 /// One driver.
 pub struct DriverRow {
     /// Name, as in `--driver`.
@@ -24,7 +27,7 @@ pub struct DriverRow {
     /// One sentence.
     pub doc: &'static str,
     /// Opens it. Touches no motor.
-    pub open: fn(&RobotModel, &DriverOptions) -> Result<Box<dyn HandDriver>, DriverError>,
+    pub open: OpenDriver,
 }
 
 /// Every driver of this crate.
