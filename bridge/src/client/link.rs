@@ -168,6 +168,10 @@ impl Link {
     pub(super) fn receive(&mut self) {
         while let Some(bytes) = self.sockets.state() {
             let Ok((head, body)) = decode::<State>(&bytes) else { continue };
+            // Without a session no state is ours, not even one of a controller that has none either.
+            if self.sid == 0 {
+                continue;
+            }
             if head.sid != self.sid {
                 // Before the first state of ours these are of the time before the session.
                 if self.state.is_some() {
@@ -191,7 +195,7 @@ impl Link {
         while let Some(bytes) = self.sockets.pose() {
             let Ok((head, body)) = decode::<Pose>(&bytes) else { continue };
             // A tracker that is a process of its own knows of no session, and of no truth.
-            if head.sid == self.sid || (head.sid == 0 && !body.truth) {
+            if (self.sid != 0 && head.sid == self.sid) || (head.sid == 0 && !body.truth) {
                 self.pose = Some(WithHead { head, body });
             }
         }

@@ -1,136 +1,16 @@
 //! Both ends over real sockets on the loopback.
 
+use crate::controller::{Controller, LAYOUT, Way, await_that, clock, endpoint, never};
 use crate::hand::{shuffled_hand, small_hand};
 use giraffe_bridge::drivers::{ScriptedDriver, ScriptedEpisode};
 use giraffe_bridge::{
-    BridgeClient, BridgeError, BridgeServer, ClientConfig, Clock, ControllerSpec, DriverError, EnvelopeSpec,
-    ExitAction, HandDriver, MonotonicClock, Rehearsal, SafeTargets, SafetyEnvelope, TrackedObject,
+    BridgeClient, BridgeError, BridgeServer, ClientConfig, ControllerSpec, EnvelopeSpec, ExitAction, HandDriver,
+    Rehearsal, SafetyEnvelope,
 };
-use giraffe_robots::{Hand, HandError, RobotModel, Signal, SignalFrame, SignalLayout};
+use giraffe_robots::{Hand, HandError, Signal, SignalFrame};
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-const LAYOUT: SignalLayout = SignalLayout { joint_count: 3, action_count: 3, parameter_count: 0 };
-
-/// A base endpoint whose four ports are free, and not given to another test of this process.
-fn endpoint() -> String {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let offset = (std::process::id() % 1000) as u16 * 24;
-    loop {
-        let base = 20_000 + (offset + NEXT.fetch_add(4, Ordering::Relaxed)) % 24_000;
-        if (base..base + 4).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
-            return format!("tcp://127.0.0.1:{base}");
-        }
-    }
-}
-
-fn clock() -> Arc<dyn Clock> {
-    Arc::new(MonotonicClock::start())
-}
-
-fn never() -> Arc<AtomicBool> {
-    Arc::new(AtomicBool::new(false))
-}
-
-/// What a driver was told: targets and effort, or `None` for a release.
-type Told = Arc<Mutex<Vec<Option<(Vec<f32>, f32)>>>>;
-
-/// A scripted hand that writes down what it is told.
-struct Watched {
-    hand: ScriptedDriver,
-    told: Told,
-    simulated: bool,
-}
-
-impl HandDriver for Watched {
-    fn loop_period_secs(&self) -> f32 {
-        0.01
-    }
-
-    fn sense(&mut self, frame: &mut SignalFrame) -> Result<(), DriverError> {
-        if !self.simulated {
-            // A real hand moves by itself.
-            self.hand.advance(0.01)?;
-        }
-        self.hand.sense(frame)
-    }
-
-    fn command(&mut self, targets: &SafeTargets) -> Result<(), DriverError> {
-        self.told.lock().unwrap().push(Some((targets.positions_rad().to_vec(), targets.effort_scales()[0])));
-        self.hand.command(targets)
-    }
-
-    fn release(&mut self) -> Result<(), DriverError> {
-        self.told.lock().unwrap().push(None);
-        self.hand.release()
-    }
-
-    fn object(&mut self) -> Option<TrackedObject> {
-        self.simulated.then(|| self.hand.object()).flatten()
-    }
-
-    fn has_object(&self) -> bool {
-        self.simulated
-    }
-
-    fn rehearsal(&mut self) -> Option<&mut dyn Rehearsal> {
-        if self.simulated { self.hand.rehearsal() } else { None }
-    }
-}
-
-/// What a client insists on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Plain,
-    Rehearsal,
-    LockStep,
-}
-
-/// A controller in a thread.
-struct Controller {
-    endpoint: String,
-    told: Told,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<(), BridgeError>>>,
-}
-
-impl Controller {
-    fn start(robot: &RobotModel, simulated: bool) -> Self {
-        let (told, stop, endpoint) = (Told::default(), never(), endpoint());
-        let driver = Watched { hand: ScriptedDriver::new(robot), told: told.clone(), simulated };
-        let spec = ControllerSpec { lease_secs: 0.3, ..ControllerSpec::of(robot) };
-        let mut server = BridgeServer::bind(&endpoint, spec, ExitAction::Release, Box::new(driver), clock()).unwrap();
-        let flag = stop.clone();
-        let thread = Some(std::thread::spawn(move || server.run(&flag)));
-        Self { endpoint, told, stop, thread }
-    }
-
-    fn client(&self, robot: &RobotModel, way: Way) -> Result<BridgeClient, HandError> {
-        let (lockstep, rehearsal) = (way == Way::LockStep, way != Way::Plain);
-        let config = ClientConfig { lockstep, rehearsal, ..ClientConfig::new(self.endpoint.clone(), robot) };
-        BridgeClient::connect(config, clock(), never())
-    }
-
-    fn end(&mut self) -> Result<(), BridgeError> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().expect("ended once").join().unwrap()
-    }
-
-    fn last_told(&self) -> Option<(Vec<f32>, f32)> {
-        self.told.lock().unwrap().last().cloned().flatten()
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        if self.thread.is_some() {
-            let _ = self.end();
-        }
-    }
-}
 
 fn episode(start_rad: &[f32]) -> Vec<u8> {
     rmp_serde::to_vec_named(&ScriptedEpisode { start_rad: start_rad.to_vec(), object_yaw_rad: 0.3 }).unwrap()
@@ -292,16 +172,6 @@ fn an_episode_in_real_time_waits_for_its_arm_and_then_runs() {
     assert!(frame.read(Signal::JointPosition).unwrap()[0] > 0.33);
     assert!(client.object_pose().is_some());
     assert_eq!(frame.read(Signal::ObjectPosition), None, "the truth is not for the policy");
-}
-
-fn await_that(mut holds: impl FnMut() -> bool) {
-    for _ in 0..300 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("it never came to pass");
 }
 
 #[test]
