@@ -6,6 +6,7 @@
 mod abroad;
 mod catalogue;
 mod cli;
+mod dying_policies;
 mod kill;
 mod metrics;
 mod own_hand;
