@@ -1,0 +1,19 @@
+//! Builds ZeroMQ from source against the libsodium that `libsodium-sys-stable` has just built from source.
+
+use std::env;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build/main.rs");
+    println!("cargo:rerun-if-env-changed=PROFILE");
+    // What the build script of `libsodium-sys-stable` tells those that depend on it.
+    let told = |name: &str| {
+        env::var(name).unwrap_or_else(|_| {
+            panic!(
+                "{name} is not set: libsodium was not built from its bundled source; unset SODIUM_LIB_DIR and \
+                 SODIUM_USE_PKG_CONFIG"
+            )
+        })
+    };
+    let sodium = zeromq_src::LibLocation::new(told("DEP_SODIUM_LIB"), told("DEP_SODIUM_INCLUDE"));
+    zeromq_src::Build::new().with_libsodium(Some(sodium)).build();
+}
