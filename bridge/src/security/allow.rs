@@ -5,6 +5,7 @@ use crate::message::Role;
 use giraffe_robots::nearest_name;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 const ROLES: [(&str, Role); 2] = [("commander", Role::Commander), ("observer", Role::Observer)];
@@ -100,6 +101,8 @@ impl AllowList {
 pub struct Permissions {
     path: PathBuf,
     list: RwLock<AllowList>,
+    /// How often a reload took somebody off the list.
+    removals: AtomicU64,
 }
 
 impl Permissions {
@@ -112,7 +115,7 @@ impl Permissions {
         if list.is_empty() {
             tracing::warn!("{} lists nobody: nobody can talk to this controller", path.display());
         }
-        Ok(Arc::new(Self { path: path.to_owned(), list: RwLock::new(list) }))
+        Ok(Arc::new(Self { path: path.to_owned(), list: RwLock::new(list), removals: AtomicU64::new(0) }))
     }
 
     fn load(path: &Path) -> Result<AllowList, SecurityError> {
@@ -131,8 +134,18 @@ impl Permissions {
     pub fn reload(&self) -> Result<usize, SecurityError> {
         let list = Self::load(&self.path)?;
         let count = list.len();
-        *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
+        let mut present = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        let removes = present.peers.keys().any(|key| list.find(key).is_none());
+        *present = list;
+        if removes {
+            self.removals.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(count)
+    }
+
+    /// How often a reload took somebody off the list.
+    pub(crate) fn removals(&self) -> u64 {
+        self.removals.load(Ordering::Relaxed)
     }
 
     /// Who has this key, if they are listed now.
