@@ -16,7 +16,8 @@ pub enum BridgeError {
     /// The endpoint is not on this machine and nothing would authenticate or encrypt the link.
     #[error(
         "endpoint `{endpoint}` can be reached from other machines, and the link would carry commands in clear text \
-         (ZeroMQ with CURVE: {curve}; keys: none); use a loopback address or ipc"
+         (ZeroMQ with CURVE: {curve}; keys: none); make keys with `giraffe keygen` and give them, or use a loopback \
+         address or ipc"
     )]
     NotLoopback {
         /// As given.
@@ -55,6 +56,9 @@ pub enum BridgeError {
         /// What would be right.
         expected: &'static str,
     },
+    /// Keys or an allow-list are wrong, or cannot be used.
+    #[error(transparent)]
+    Security(#[from] crate::security::SecurityError),
     /// The driver failed.
     #[error(transparent)]
     Driver(#[from] crate::driver::DriverError),

@@ -14,10 +14,12 @@
 //! | motors, or a simulator behind a controller | [`HandDriver`], [`Rehearsal`] |
 //! | what a motor may be told | [`SafetyEnvelope`], [`SafeTargets`] |
 //! | what happens when commands stop | [`Watchdog`] |
+//! | keys, and who may do what | [`ServerSecurity`], [`ClientSecurity`], [`Permissions`], [`Sender`] |
 //!
 //! Invariants: no target reaches a driver without having passed the envelope (only the envelope makes
-//! [`SafeTargets`]); [`ServerCore`] does no input or output and is handed the time; the ZeroMQ crate is named only in
-//! `transport/zeromq.rs`; the clock is read only in `clock.rs`; every wait is bounded.
+//! [`SafeTargets`]); [`ServerCore`] does no input or output and is handed the time; the ZeroMQ crate is named only under
+//! `transport/zeromq/`; the clock is read only in `clock.rs`; every wait is bounded; with keys nothing is ever bound or
+//! connected in clear text, and no secret key is ever shown.
 //!
 //! To add a driver: a file in `drivers/` and its line in [`drivers::DRIVERS`].
 
@@ -32,6 +34,7 @@ mod fault;
 pub mod handshake;
 pub mod kinematics;
 pub mod message;
+mod security;
 mod server;
 mod transport;
 mod watchdog;
@@ -44,6 +47,10 @@ pub use driver::{Calibrated, DriverError, HandDriver, Rehearsal, ServoAlarm, Ser
 pub use envelope::{EnvelopeSpec, SafeTargets, SafetyEnvelope, Unusable};
 pub use error::BridgeError;
 pub use fault::{Fault, FaultSet};
+pub use security::{
+    AllowList, ClientSecurity, KeyFiles, Keys, Peer, Permissions, PublicKey, SecurityError, Sender, ServerSecurity,
+    allow_line,
+};
 pub use server::{BridgeServer, ExitAction};
 pub use transport::{DEFAULT_ENDPOINT, Endpoints, can_encrypt};
 pub use watchdog::{Mode, Watchdog, WatchdogSpec};

@@ -7,7 +7,8 @@ use crate::clock::{Clock, after};
 use crate::core::{CommandVerdict, ControllerSpec, Counters, Order, Request, ServerCore};
 use crate::driver::{DriverError, HandDriver};
 use crate::error::BridgeError;
-use crate::transport::{Endpoints, ServerSockets};
+use crate::security::ServerSecurity;
+use crate::transport::{Endpoints, Incoming, ServerSockets};
 use crate::watchdog::Mode;
 use giraffe_robots::{Nanos, SignalFrame, SignalLayout};
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const WAIT_MS: i64 = 20;
 /// So often a release is tried before the loop gives up, at the end.
 const RELEASE_ATTEMPTS: u32 = 3;
+
+/// So many messages are taken from a socket before the loop goes on, so that who floods it cannot stop it.
+const MESSAGES_PER_TURN: usize = 256;
 
 /// What motors do when the controller ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +43,30 @@ pub struct BridgeServer {
 }
 
 impl BridgeServer {
-    /// Binds the four sockets of `endpoint`. Moves nothing. What the driver can do (rate, episodes, object) replaces
-    /// what `spec` says of it.
+    /// Binds the four sockets of `endpoint`, for this machine only. Moves nothing. What the driver can do (rate,
+    /// episodes, object) replaces what `spec` says of it.
     ///
     /// # Errors
     /// When the endpoint is taken, can be reached from other machines or makes no sense; when a limit or timer
     /// makes no sense.
     pub fn bind(
         endpoint: &str,
+        spec: ControllerSpec,
+        exit: ExitAction,
+        driver: Box<dyn HandDriver>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BridgeError> {
+        Self::bind_secured(endpoint, &ServerSecurity::LocalOnly, spec, exit, driver, clock)
+    }
+
+    /// The same with keys: any address may be bound, and every socket is encrypted.
+    ///
+    /// # Errors
+    /// As with [`BridgeServer::bind`], and when keys are there but cannot be used: nothing is bound in clear text
+    /// instead.
+    pub fn bind_secured(
+        endpoint: &str,
+        security: &ServerSecurity,
         mut spec: ControllerSpec,
         exit: ExitAction,
         mut driver: Box<dyn HandDriver>,
@@ -57,13 +77,19 @@ impl BridgeServer {
         spec.object_pose = driver.has_object();
         let layout = SignalLayout::of(&spec.robot, 0);
         let core = ServerCore::new(spec, clock.now())?;
-        let sockets = ServerSockets::bind(&Endpoints::parse(endpoint)?)?;
+        let has_keys = !matches!(security, ServerSecurity::LocalOnly);
+        let sockets = ServerSockets::bind(&Endpoints::parse(endpoint, has_keys)?, security)?;
         Ok(Self { core, driver, sockets, clock, frame: SignalFrame::new(layout), exit, ended: false })
     }
 
     /// Counted in the session in force.
     pub fn counters(&self) -> Counters {
         self.core.counters()
+    }
+
+    /// Messages dropped because the key of their sender had been taken off the allow-list.
+    pub fn unlisted_count(&self) -> u64 {
+        self.sockets.unlisted_count()
     }
 
     /// Serves until `stop` is set, then leaves the motors in the configured safe action, within a second.
@@ -168,8 +194,9 @@ impl BridgeServer {
     }
 
     fn serve_requests(&mut self) {
-        while let Some((peer, bytes)) = self.sockets.request() {
-            match self.core.on_ctl(&bytes, self.clock.now()) {
+        for _ in 0..MESSAGES_PER_TURN {
+            let Some(Incoming { peer, sender, bytes }) = self.sockets.request() else { return };
+            match self.core.on_ctl(&sender, &bytes, self.clock.now()) {
                 Request::Dropped => {}
                 Request::Reply(reply) => self.sockets.reply(&peer, &reply),
                 Request::ReplyAndPublish(reply) => {
@@ -219,18 +246,19 @@ impl BridgeServer {
 
     /// Free-running: all waiting commands are judged now, the newest acceptable one is applied at the next turn.
     fn take_commands(&mut self) {
-        while let Some(bytes) = self.sockets.command() {
-            self.core.on_cmd(&bytes, self.clock.now());
+        for _ in 0..MESSAGES_PER_TURN {
+            let Some(Incoming { sender, bytes, .. }) = self.sockets.command() else { return };
+            self.core.on_cmd(&sender, &bytes, self.clock.now());
         }
     }
 
     /// Lock-step: each command is one control period.
     fn serve_lockstep(&mut self) {
-        while self.core.is_lockstep()
-            && let Some(bytes) = self.sockets.command()
-        {
+        for _ in 0..MESSAGES_PER_TURN {
+            let waiting = self.core.is_lockstep().then(|| self.sockets.command()).flatten();
+            let Some(Incoming { sender, bytes, .. }) = waiting else { return };
             let now = self.clock.now();
-            match self.core.on_cmd(&bytes, now) {
+            match self.core.on_cmd(&sender, &bytes, now) {
                 CommandVerdict::Accepted => {
                     let order = self.core.on_tick(now);
                     self.execute(&order);

@@ -1,5 +1,6 @@
 //! One side of the wire: sockets, numbering, and the newest of what came in. Knows nothing of targets and arming.
 
+use super::admission::Admission;
 use crate::clock::Clock;
 use crate::fault::FaultSet;
 use crate::handshake::Objection;
@@ -44,6 +45,7 @@ pub(super) enum Reply<B> {
 pub(super) struct Link {
     endpoint: String,
     pub(super) sockets: ClientSockets,
+    admission: Admission,
     clock: Arc<dyn Clock>,
     stop: Arc<AtomicBool>,
     joint_count: usize,
@@ -64,6 +66,7 @@ impl Link {
     pub(super) fn new(
         endpoint: &str,
         sockets: ClientSockets,
+        admission: Admission,
         clock: Arc<dyn Clock>,
         stop: Arc<AtomicBool>,
         joint_count: usize,
@@ -72,6 +75,7 @@ impl Link {
         Self {
             endpoint: endpoint.to_owned(),
             sockets,
+            admission,
             state_arrived: clock.now(),
             clock,
             stop,
@@ -107,6 +111,7 @@ impl Link {
     ) -> Result<Reply<(u64, A)>, HandError> {
         let start = self.now();
         while !self.send(body) {
+            self.check_admission(attempted)?;
             if self.now() >= deadline {
                 let advice = "nobody listens there; start a controller (`giraffe serve`) or give its endpoint";
                 return Err(self.silent(attempted, self.now().secs_since(start), advice));
@@ -120,6 +125,7 @@ impl Link {
                     return reply.map_err(|detail| refusal(attempted, Objection::new("MALFORMED", detail)));
                 }
             }
+            self.check_admission(attempted)?;
             if self.now() >= deadline {
                 let advice = "something listens there but does not answer; is it a hand-link controller?";
                 return Err(self.silent(attempted, self.now().secs_since(start), advice));
@@ -164,8 +170,17 @@ impl Link {
         }
     }
 
+    /// Whether the other end refused to let us in.
+    pub(super) fn check_admission(&self, attempted: &str) -> Result<(), HandError> {
+        self.admission.refusal().map_or(Ok(()), |objection| Err(refusal(attempted, objection.clone())))
+    }
+
     /// Takes in all states and poses that are waiting; the newest stay.
     pub(super) fn receive(&mut self) {
+        let now = self.now();
+        while let Some(event) = self.sockets.event() {
+            self.admission.take(event, now);
+        }
         while let Some(bytes) = self.sockets.state() {
             let Ok((head, body)) = decode::<State>(&bytes) else { continue };
             // Without a session no state is ours, not even one of a controller that has none either.
@@ -219,6 +234,7 @@ impl Link {
         }
         let silence_secs = self.now().secs_since(self.state_arrived);
         if !self.lockstep && silence_secs > SILENCE_SECS {
+            self.check_admission(attempted)?;
             return Err(self.silent(attempted, silence_secs, "the link is lost; the controller holds by itself"));
         }
         Ok(())

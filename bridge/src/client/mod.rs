@@ -1,5 +1,6 @@
 //! The policy's end of the link: a [`Hand`] that lives in another process.
 
+mod admission;
 mod link;
 
 pub use link::LinkReport;
@@ -12,9 +13,11 @@ use crate::message::{
     Arm, Bye, ClearFault, Estop, Granted, Hold, LOCKSTEP, OBJECT_POSE, Ping, PolicyIdentity, REHEARSAL, Reset, Started,
     Stop, Welcome,
 };
+use crate::security::ClientSecurity;
 use crate::transport::{ClientSockets, Endpoints};
 use crate::wire::Body;
 use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame};
+use admission::Admission;
 use link::{CONNECT_MS, Link, Reply, SILENCE_SECS, WAIT_MS, refusal};
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use std::sync::Arc;
@@ -50,6 +53,8 @@ pub struct ClientConfig {
     pub lockstep: bool,
     /// Nobody answering is an error after so long, s.
     pub connect_timeout_secs: f64,
+    /// Our keys and the controller's; without them only a controller on this machine can be reached.
+    pub security: ClientSecurity,
 }
 
 impl ClientConfig {
@@ -63,6 +68,7 @@ impl ClientConfig {
             rehearsal: false,
             lockstep: false,
             connect_timeout_secs: 3.0,
+            security: ClientSecurity::LocalOnly,
         }
     }
 }
@@ -91,10 +97,12 @@ impl BridgeClient {
             code: "ENDPOINT".to_owned(),
             detail: error.to_string(),
         };
-        let endpoints = Endpoints::parse(&config.endpoint).map_err(refused)?;
-        let sockets = ClientSockets::connect(&endpoints).map_err(refused)?;
+        let has_keys = !matches!(config.security, ClientSecurity::LocalOnly);
+        let endpoints = Endpoints::parse(&config.endpoint, has_keys).map_err(refused)?;
+        let sockets = ClientSockets::connect(&endpoints, &config.security).map_err(refused)?;
         let (joint_count, lockstep) = (config.robot.joint_count(), config.lockstep);
-        let link = Link::new(&config.endpoint, sockets, clock, stop, joint_count, lockstep);
+        let admission = Admission::new(has_keys);
+        let link = Link::new(&config.endpoint, sockets, admission, clock, stop, joint_count, lockstep);
         let deadline = after(link.now(), config.connect_timeout_secs);
         let mut client =
             Self { config, link, terms: None, places: Vec::new(), held_since: None, rearmed: false, due: None };

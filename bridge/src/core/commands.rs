@@ -2,7 +2,8 @@
 
 use super::{FAILURES_IN_A_ROW, Pending, ServerCore};
 use crate::fault::Fault;
-use crate::message::Command;
+use crate::message::{Command, Role};
+use crate::security::Sender;
 use crate::watchdog::Mode;
 use crate::wire::{Head, WireError, decode};
 use giraffe_robots::Nanos;
@@ -30,10 +31,17 @@ pub struct Drop {
 }
 
 impl ServerCore {
-    /// Takes in a message of the `cmd` socket.
-    pub fn on_cmd(&mut self, bytes: &[u8], now: Nanos) -> CommandVerdict {
+    /// Takes in a message of the `cmd` socket. What an observer sends there is not even decoded.
+    pub fn on_cmd(&mut self, sender: &Sender, bytes: &[u8], now: Nanos) -> CommandVerdict {
         self.let_time_pass(now);
-        match self.judge(bytes, now) {
+        let judged = match sender.role() {
+            Role::Commander => self.judge(sender, bytes, now),
+            Role::Observer => {
+                let detail = format!("`{}` is an observer and may not command", sender.name());
+                Err(Drop { seq: 0, code: "NOT_AUTHORIZED", detail, from_commander: false })
+            }
+        };
+        match judged {
             Ok(pending) => {
                 self.accept(pending, now);
                 CommandVerdict::Accepted
@@ -45,7 +53,7 @@ impl ServerCore {
         }
     }
 
-    fn judge(&self, bytes: &[u8], now: Nanos) -> Result<(Head, Command), Drop> {
+    fn judge(&self, sender: &Sender, bytes: &[u8], now: Nanos) -> Result<(Head, Command), Drop> {
         let (head, command) = decode::<Command>(bytes).map_err(|error| {
             let code = if matches!(error, WireError::Version { .. }) { "VERSION" } else { "MALFORMED" };
             Drop { seq: 0, code, detail: error.to_string(), from_commander: false }
@@ -54,6 +62,11 @@ impl ServerCore {
             let detail = format!("session {} is not in force", head.sid);
             return Err(Drop { seq: head.seq, code: "SESSION", detail, from_commander: false });
         };
+        // Everybody who reads `state` knows the number of the session: it proves nothing.
+        if !session.sender.is_same_as(sender) {
+            let detail = format!("`{}` did not open this session, `{}` did", sender.name(), session.sender.name());
+            return Err(Drop { seq: head.seq, code: "NOT_COMMANDER", detail, from_commander: false });
+        }
         let drop = |code, detail| Err(Drop { seq: head.seq, code, detail, from_commander: true });
         if head.seq <= session.last_seq {
             return drop("SEQUENCE", format!("seq {} after {}", head.seq, session.last_seq));
@@ -124,6 +137,7 @@ impl ServerCore {
 
     fn count(&mut self, drop: &Drop, now: Nanos) {
         match drop.code {
+            "NOT_AUTHORIZED" | "NOT_COMMANDER" => self.counters.unauthorised += 1,
             "MALFORMED" | "VERSION" | "SESSION" => self.counters.bad += 1,
             "SHAPE" => {
                 self.counters.bad += 1;

@@ -14,6 +14,7 @@ use crate::error::BridgeError;
 use crate::fault::{Fault, FaultSet};
 use crate::kinematics::describe;
 use crate::message::{Pose, Refused, RobotDescription, Started, State, WithHead};
+use crate::security::Sender;
 use crate::watchdog::{Mode, Watchdog, WatchdogSpec};
 use crate::wire::{Body, Head, VERSION, encode};
 use giraffe_robots::{HoldAt, Nanos, RobotModel, Signal, SignalFrame};
@@ -127,6 +128,8 @@ impl Order {
 #[derive(Debug, Clone)]
 struct Session {
     sid: u64,
+    /// Who opened it: nobody else commands in it.
+    sender: Sender,
     software: String,
     lease_until: Nanos,
     lockstep: bool,
@@ -161,6 +164,8 @@ pub struct Counters {
     pub stale: u64,
     /// Dropped as malformed or foreign.
     pub bad: u64,
+    /// Dropped because their sender may not command, or is not the one who opened the session.
+    pub unauthorised: u64,
 }
 
 /// The controller's judgement.

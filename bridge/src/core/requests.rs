@@ -8,6 +8,7 @@ use crate::message::{
     Granted, Hello, JointLimits, LOCKSTEP, OBJECT_POSE, Pong, REHEARSAL, Refusal, Reject, Reset, Role, TestVector,
     Welcome,
 };
+use crate::security::Sender;
 use crate::watchdog::Mode;
 use crate::wire::{Head, VERSION, decode, decode_head};
 use giraffe_robots::{HoldAt, Nanos};
@@ -33,7 +34,7 @@ pub enum Request {
 
 impl ServerCore {
     /// Takes in a message of the `ctl` socket.
-    pub fn on_ctl(&mut self, bytes: &[u8], now: Nanos) -> Request {
+    pub fn on_ctl(&mut self, sender: &Sender, bytes: &[u8], now: Nanos) -> Request {
         self.let_time_pass(now);
         let Ok(head) = decode_head(bytes) else {
             self.counters.bad += 1;
@@ -47,12 +48,14 @@ impl ServerCore {
                 _ => self.refusal(head.seq, "VERSION", &detail, now),
             });
         }
-        let is_commander = self.session.as_ref().is_some_and(|session| session.sid == head.sid);
+        // The number of the session is no secret; who opened it is proved by the link.
+        let is_commander = sender.role() == Role::Commander
+            && self.session.as_ref().is_some_and(|open| open.sid == head.sid && open.sender.is_same_as(sender));
         if is_commander {
             self.renew_lease(now);
         }
         match head.t.as_str() {
-            "hello" => Request::Reply(self.on_hello(bytes, &head, now)),
+            "hello" => Request::Reply(self.on_hello(sender, bytes, &head, now)),
             "ping" => {
                 let sid = self.sid();
                 let pong = Pong { re: head.seq, t0: head.ts, t1: now.0, t2: now.0 };
@@ -75,7 +78,7 @@ impl ServerCore {
                 Request::Reply(self.granted(head.seq, now))
             }
             "arm" | "hold" | "reset" | "clear_fault" | "bye" if !is_commander => {
-                let detail = format!("session {} is not in force; say hello first", head.sid);
+                let detail = format!("session {} is not in force, or not yours; say hello first", head.sid);
                 Request::Reply(self.refusal(head.seq, "NOT_COMMANDER", &detail, now))
             }
             "arm" | "hold" | "clear_fault" | "bye" => Request::Reply(self.on_commander(&head, now)),
@@ -186,18 +189,22 @@ impl ServerCore {
         }
     }
 
-    fn on_hello(&mut self, bytes: &[u8], head: &Head, now: Nanos) -> Vec<u8> {
+    fn on_hello(&mut self, sender: &Sender, bytes: &[u8], head: &Head, now: Nanos) -> Vec<u8> {
         let hello = match decode::<Hello>(bytes) {
             Ok((_, hello)) => hello,
             Err(error) => return self.reject(head.seq, Objection::new("MALFORMED", error.to_string()), now),
         };
-        match self.open(&hello, now) {
+        match self.open(sender, &hello, now) {
             Ok((terms, grants)) => self.welcome(head.seq, &hello, terms, grants, now),
             Err(objection) => self.reject(head.seq, objection, now),
         }
     }
 
-    fn open(&mut self, hello: &Hello, now: Nanos) -> Result<(Terms, Vec<String>), Objection> {
+    fn open(&mut self, sender: &Sender, hello: &Hello, now: Nanos) -> Result<(Terms, Vec<String>), Objection> {
+        if hello.role == Role::Commander && sender.role() != Role::Commander {
+            let detail = format!("`{}` is an observer in the allow-list and may not command", sender.name());
+            return Err(Objection::new("NOT_AUTHORIZED", detail));
+        }
         let terms = judge_hello(hello, &self.spec.robot, &self.description, &self.spec.envelope)?;
         let offered = |feature: &&String| match feature.as_str() {
             REHEARSAL | LOCKSTEP => self.spec.rehearsal,
@@ -206,13 +213,14 @@ impl ServerCore {
         };
         let grants: Vec<String> = hello.wants.iter().filter(offered).cloned().collect();
         if hello.role == Role::Commander {
-            self.take_over(hello, &terms.limits, grants.iter().any(|grant| grant == LOCKSTEP), now)?;
+            self.take_over(sender, hello, &terms.limits, grants.iter().any(|grant| grant == LOCKSTEP), now)?;
         }
         Ok((terms, grants))
     }
 
     fn take_over(
         &mut self,
+        sender: &Sender,
         hello: &Hello,
         limits: &[JointLimits],
         lockstep: bool,
@@ -231,6 +239,7 @@ impl ServerCore {
         self.session_count += 1;
         self.session = Some(Session {
             sid: session_number(self.spec.session_seed, self.session_count),
+            sender: sender.clone(),
             software: hello.software.clone(),
             lease_until: after(now, self.spec.lease_secs),
             lockstep,
@@ -251,7 +260,8 @@ impl ServerCore {
         if lockstep {
             self.world_stands = true;
         }
-        tracing::info!(software = hello.software, policy = hello.policy.name, lockstep, "new commander");
+        let (name, software, policy) = (sender.name(), &hello.software, &hello.policy.name);
+        tracing::info!(name, software, policy, lockstep, "new commander");
         Ok(())
     }
 

@@ -1,8 +1,8 @@
-//! Carrying bytes. [`zeromq`] is the only file that names the ZeroMQ crate.
+//! Carrying bytes. [`zeromq`] is the only folder that names the ZeroMQ crate.
 
 mod zeromq;
 
-pub use zeromq::{ClientSockets, ServerSockets, can_encrypt};
+pub use zeromq::{ClientSockets, Incoming, ServerSockets, can_encrypt, draw_key_pair};
 
 use crate::error::BridgeError;
 
@@ -25,12 +25,12 @@ pub struct Endpoints {
 pub const DEFAULT_ENDPOINT: &str = "tcp://127.0.0.1:7401";
 
 impl Endpoints {
-    /// The four endpoints of a base endpoint.
+    /// The four endpoints of a base endpoint; `has_keys`: whether whoever uses them authenticates and encrypts.
     ///
     /// # Errors
     /// When it is not `tcp://HOST:PORT` with three more ports after PORT, or `ipc://PATH`; or when it can be reached
-    /// from other machines, since nothing here authenticates or encrypts the link yet.
-    pub fn parse(base: &str) -> Result<Self, BridgeError> {
+    /// from other machines, and there are no keys.
+    pub fn parse(base: &str, has_keys: bool) -> Result<Self, BridgeError> {
         let wrong = |reason: &str| BridgeError::Endpoint { endpoint: base.to_owned(), reason: reason.to_owned() };
         if let Some(path) = base.strip_prefix("ipc://") {
             if path.is_empty() {
@@ -44,7 +44,7 @@ impl Endpoints {
         if port == 0 || port > u16::MAX - 3 {
             return Err(wrong("four ports in a row are needed, from 1 to 65532"));
         }
-        if !is_loopback(host) {
+        if !has_keys && !is_loopback(host) {
             let curve = if can_encrypt() { "yes" } else { "no" };
             return Err(BridgeError::NotLoopback { endpoint: base.to_owned(), curve });
         }
@@ -65,4 +65,19 @@ impl Endpoints {
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// How a connection fares before a byte of ours is exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// Both sides agree: messages can pass.
+    Admitted,
+    /// The other side looked us up and said no: the status of its answer, 400 for somebody who is not listed.
+    NotAdmitted(u32),
+    /// One side encrypts, the other does not.
+    OnlyOneEncrypts,
+    /// What came is not ZeroMQ's protocol, or not as it should be.
+    Garbled(u32),
+    /// The connection was closed, or nothing came, before the two had agreed.
+    Closed,
 }

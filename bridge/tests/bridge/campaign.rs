@@ -113,7 +113,7 @@ fn send_bytes(rig: &mut Rig, rng: &mut StreamRng, sent: &mut Vec<Vec<u8>>) -> Co
         bytes = sent[rng.random_range(0..sent.len())].clone();
     }
     sent.push(bytes.clone());
-    rig.core.on_cmd(&bytes, rig.now)
+    rig.core.on_cmd(&rig.sender, &bytes, rig.now)
 }
 
 /// Something is asked. True if the hand was put somewhere or armed.

@@ -211,7 +211,7 @@ fn a_burst_delivered_late_moves_nothing() {
     // All but the newest two are too old already; a moment later all are.
     rig.wait(0.2);
     for bytes in &burst {
-        assert_eq!(code(&rig.core.on_cmd(bytes, rig.now)), "STALE");
+        assert_eq!(code(&rig.core.on_cmd(&rig.sender, bytes, rig.now)), "STALE");
     }
     assert_eq!(rig.core.counters().accepted, accepted);
     assert_eq!(rig.core.counters().stale, 40);
@@ -285,10 +285,10 @@ fn unknown_requests_and_garbage_do_no_harm() {
     let mut bytes = encode(rig.sid, 99, 0, &Hold {});
     let name = bytes.windows(4).position(|window| window == b"hold").unwrap();
     bytes[name..name + 4].copy_from_slice(b"bold");
-    let Request::Reply(reply) = rig.core.on_ctl(&bytes, rig.now) else { panic!() };
+    let Request::Reply(reply) = rig.core.on_ctl(&rig.sender, &bytes, rig.now) else { panic!() };
     assert_eq!(decode::<Refusal>(&reply).unwrap().1.code, "UNKNOWN_TYPE");
-    assert_eq!(rig.core.on_ctl(&[1, 2, 3], rig.now), Request::Dropped);
-    assert_eq!(code(&rig.core.on_cmd(&[0xff; 70_000], rig.now)), "MALFORMED");
+    assert_eq!(rig.core.on_ctl(&rig.sender, &[1, 2, 3], rig.now), Request::Dropped);
+    assert_eq!(code(&rig.core.on_cmd(&rig.sender, &[0xff; 70_000], rig.now)), "MALFORMED");
     assert_eq!(rig.core.mode(), Mode::Active);
 }
 

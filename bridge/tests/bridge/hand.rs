@@ -2,7 +2,7 @@
 
 use giraffe_bridge::message::{Arm, Command, Hello, PolicyIdentity, Reject, State, Welcome};
 use giraffe_bridge::wire::{Body, decode, encode};
-use giraffe_bridge::{CommandVerdict, ControllerSpec, Order, Request, ServerCore, handshake};
+use giraffe_bridge::{CommandVerdict, ControllerSpec, Order, Request, Sender, ServerCore, handshake};
 use giraffe_robots::{
     BodyModel, ControlSpec, DeviceMapping, FingertipModel, HoldAt, JointModel, Limits, Nanos, RobotModel, SafetySpec,
     Signal, SignalFrame, SignalLayout,
@@ -109,6 +109,8 @@ pub fn hello_of(robot: &RobotModel, wants: &[&str]) -> Hello {
 /// A core, the time, and the one who commands it.
 pub struct Rig {
     pub core: ServerCore,
+    /// Who sends what is sent.
+    pub sender: Sender,
     pub now: Nanos,
     pub sid: u64,
     pub ctl_seq: u64,
@@ -124,7 +126,7 @@ impl Rig {
         let q = spec.robot.home_rad.clone();
         let mut core = ServerCore::new(spec, now).unwrap();
         core.on_sensed(&sensed(&q, now), now);
-        Self { core, now, sid: 0, ctl_seq: 0, cmd_seq: 0, q }
+        Self { core, sender: Sender::local(), now, sid: 0, ctl_seq: 0, cmd_seq: 0, q }
     }
 
     pub fn plain() -> Self {
@@ -142,7 +144,7 @@ impl Rig {
     pub fn ask<B: Body>(&mut self, body: &B) -> Request {
         self.ctl_seq += 1;
         let bytes = encode(self.sid, self.ctl_seq, self.now.0, body);
-        self.core.on_ctl(&bytes, self.now)
+        self.core.on_ctl(&self.sender, &bytes, self.now)
     }
 
     /// Asks and expects a reply of one type.
@@ -156,7 +158,7 @@ impl Rig {
     pub fn hello(&mut self, hello: &Hello) -> Result<Welcome, Reject> {
         self.ctl_seq += 1;
         let bytes = encode(0, self.ctl_seq, self.now.0, hello);
-        let Request::Reply(reply) = self.core.on_ctl(&bytes, self.now) else { panic!("a hello is answered") };
+        let Request::Reply(reply) = self.core.on_ctl(&self.sender, &bytes, self.now) else { panic!("a hello is answered") };
         match decode::<Welcome>(&reply) {
             Ok((head, welcome)) => {
                 self.sid = head.sid;
@@ -183,7 +185,7 @@ impl Rig {
     pub fn send(&mut self, command: &Command) -> CommandVerdict {
         self.cmd_seq += 1;
         let bytes = encode(self.sid, self.cmd_seq, self.now.0, command);
-        self.core.on_cmd(&bytes, self.now)
+        self.core.on_cmd(&self.sender, &bytes, self.now)
     }
 
     pub fn command(&mut self, q: &[f32]) -> CommandVerdict {

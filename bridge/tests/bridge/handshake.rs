@@ -229,7 +229,7 @@ fn another_version_is_refused_in_words() {
     // After the header of the map (one byte, or three for more than 15 keys) comes the key `v`.
     let version = bytes.windows(2).position(|window| window == [0xa1, b'v']).unwrap() + 2;
     bytes[version] = 2;
-    let giraffe_bridge::Request::Reply(reply) = rig.core.on_ctl(&bytes, rig.now) else { panic!() };
+    let giraffe_bridge::Request::Reply(reply) = rig.core.on_ctl(&rig.sender, &bytes, rig.now) else { panic!() };
     let (_, reject) = giraffe_bridge::wire::decode::<giraffe_bridge::message::Reject>(&reply).unwrap();
     assert_eq!(reject.code, "VERSION");
     assert!(reject.detail.contains('2') && reject.detail.contains('1'));

@@ -1,0 +1,79 @@
+//! Encryption of a socket. Every option's result is looked at: a build that cannot encrypt refuses each of them, and
+//! would go on in clear text for whoever does not ask.
+
+use super::failed;
+use crate::error::BridgeError;
+use crate::security::{Keys, PublicKey, SecurityError};
+use std::os::raw::c_int;
+use zmq::{Mechanism, Socket};
+
+/// Of all sockets of a controller: without one, ZeroMQ asks nobody who may come in.
+const ZAP_DOMAIN: &str = "hand-link";
+/// `ZMQ_ZAP_ENFORCE_DOMAIN` of zmq.h, which the Rust crate leaves out.
+const ZAP_ENFORCE_DOMAIN: c_int = 93;
+
+/// Whether this build of ZeroMQ could authenticate and encrypt.
+pub fn can_encrypt() -> bool {
+    zmq::has("curve") == Some(true)
+}
+
+/// A new pair of keys, public and secret, from the system's generator; `None` if this build cannot encrypt.
+pub fn draw_key_pair() -> Option<([u8; 32], [u8; 32])> {
+    zmq::CurveKeyPair::new().ok().map(|pair| (pair.public_key, pair.secret_key))
+}
+
+/// Refuses to go on with keys that could not be used.
+pub(super) fn require(probe: fn() -> bool) -> Result<(), BridgeError> {
+    if probe() && can_encrypt() { Ok(()) } else { Err(SecurityError::NoCurve.into()) }
+}
+
+/// Makes `socket` one that only lets in whom the doorkeeper knows. Before it is bound.
+pub(super) fn serve(socket: &mut Socket, keys: &Keys, endpoint: &str) -> Result<(), BridgeError> {
+    let set = |socket: &Socket| -> zmq::Result<()> {
+        socket.set_zap_domain(ZAP_DOMAIN)?;
+        socket.set_curve_server(true)?;
+        socket.set_curve_secretkey(keys.secret_bytes())
+    };
+    set(socket)
+        .and_then(|()| enforce_domain(socket))
+        .map_err(|error| failed("setting up encryption for", endpoint, error))
+}
+
+/// Without this, ZeroMQ lets everybody in once nobody answers who may come in.
+fn enforce_domain(socket: &mut Socket) -> zmq::Result<()> {
+    let one: c_int = 1;
+    // SAFETY: the socket is open, and the option is a C int that is only read.
+    let status = unsafe {
+        zmq_sys::zmq_setsockopt(
+            socket.as_mut_ptr(),
+            ZAP_ENFORCE_DOMAIN,
+            std::ptr::from_ref(&one).cast(),
+            size_of::<c_int>(),
+        )
+    };
+    // SAFETY: reads a number of this thread.
+    if status == 0 { Ok(()) } else { Err(zmq::Error::from_raw(unsafe { zmq_sys::zmq_errno() })) }
+}
+
+/// Makes `socket` one that speaks only with the controller that has `server`. Before it is connected.
+pub(super) fn join(socket: &Socket, keys: &Keys, server: &PublicKey, endpoint: &str) -> Result<(), BridgeError> {
+    let set = || -> zmq::Result<()> {
+        socket.set_curve_serverkey(server.bytes())?;
+        socket.set_curve_publickey(keys.public().bytes())?;
+        socket.set_curve_secretkey(keys.secret_bytes())
+    };
+    set().map_err(|error| failed("setting up encryption for", endpoint, error))
+}
+
+/// Whether ZeroMQ, too, thinks that this socket is encrypted.
+pub(super) fn check(socket: &Socket, endpoint: &str) -> Result<(), BridgeError> {
+    match socket.get_mechanism() {
+        Ok(Mechanism::ZMQ_CURVE) => Ok(()),
+        Ok(other) => Err(BridgeError::Socket {
+            attempted: "encrypting",
+            endpoint: endpoint.to_owned(),
+            reason: format!("the socket uses {other:?} in spite of its keys"),
+        }),
+        Err(error) => Err(failed("encrypting", endpoint, error)),
+    }
+}
