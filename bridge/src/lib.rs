@@ -10,6 +10,7 @@
 //! | to learn about | read |
 //! | --- | --- |
 //! | moving a hand that is elsewhere | [`BridgeClient`] |
+//! | reading what a hand does, and stopping it | [`Observer`] |
 //! | being the controller of a hand | [`BridgeServer`], [`ControllerSpec`] |
 //! | motors, or a simulator behind a controller | [`HandDriver`], [`Rehearsal`] |
 //! | what a motor may be told | [`SafetyEnvelope`], [`SafeTargets`] |
@@ -40,7 +41,7 @@ mod transport;
 mod watchdog;
 pub mod wire;
 
-pub use client::{BridgeClient, ClientConfig, LinkReport};
+pub use client::{BridgeClient, ClientConfig, LinkReport, Observer};
 pub use clock::{Clock, MonotonicClock};
 pub use core::{CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, Order, Request, ServerCore};
 pub use driver::{Calibrated, DriverError, HandDriver, Rehearsal, ServoAlarm, ServoHealth, TrackedObject};

@@ -55,7 +55,10 @@ impl Admission {
             LinkEvent::OnlyOneEncrypts => ("ENCRYPTION", self.only_one_encrypts_words().to_owned()),
             LinkEvent::Garbled(value) => {
                 let what = format!("what listens there does not speak as a controller does (error {value:#x})");
-                ("HANDSHAKE", format!("{what}; is it the `ctl` port of a controller, and is the controller's key right?"))
+                (
+                    "HANDSHAKE",
+                    format!("{what}; is it the `ctl` port of a controller, and is the controller's key right?"),
+                )
             }
         };
         self.refusal = Some(Objection::new(code, detail));

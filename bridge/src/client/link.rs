@@ -175,12 +175,17 @@ impl Link {
         self.admission.refusal().map_or(Ok(()), |objection| Err(refusal(attempted, objection.clone())))
     }
 
-    /// Takes in all states and poses that are waiting; the newest stay.
-    pub(super) fn receive(&mut self) {
+    /// Takes in what happened to the connection.
+    pub(super) fn take_events(&mut self) {
         let now = self.now();
         while let Some(event) = self.sockets.event() {
             self.admission.take(event, now);
         }
+    }
+
+    /// Takes in all states and poses that are waiting; the newest stay.
+    pub(super) fn receive(&mut self) {
+        self.take_events();
         while let Some(bytes) = self.sockets.state() {
             let Ok((head, body)) = decode::<State>(&bytes) else { continue };
             // Without a session no state is ours, not even one of a controller that has none either.

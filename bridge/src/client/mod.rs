@@ -2,8 +2,11 @@
 
 mod admission;
 mod link;
+mod observer;
+mod paced;
 
 pub use link::LinkReport;
+pub use observer::Observer;
 
 use crate::clock::{Clock, after};
 use crate::error::BridgeError;
@@ -16,8 +19,8 @@ use crate::message::{
 use crate::security::ClientSecurity;
 use crate::transport::{ClientSockets, Endpoints};
 use crate::wire::Body;
-use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame};
 use admission::Admission;
+use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame};
 use link::{CONNECT_MS, Link, Reply, SILENCE_SECS, WAIT_MS, refusal};
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use std::sync::Arc;

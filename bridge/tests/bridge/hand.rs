@@ -158,7 +158,9 @@ impl Rig {
     pub fn hello(&mut self, hello: &Hello) -> Result<Welcome, Reject> {
         self.ctl_seq += 1;
         let bytes = encode(0, self.ctl_seq, self.now.0, hello);
-        let Request::Reply(reply) = self.core.on_ctl(&self.sender, &bytes, self.now) else { panic!("a hello is answered") };
+        let Request::Reply(reply) = self.core.on_ctl(&self.sender, &bytes, self.now) else {
+            panic!("a hello is answered")
+        };
         match decode::<Welcome>(&reply) {
             Ok((head, welcome)) => {
                 self.sid = head.sid;

@@ -5,7 +5,8 @@ use crate::hand::small_hand;
 use crate::proxy::{ALL, CMD, CTL, From, Proxy, STATE};
 use giraffe_bridge::drivers::ScriptedDriver;
 use giraffe_bridge::{
-    BridgeClient, BridgeServer, ClientConfig, ControllerSpec, DriverError, ExitAction, HandDriver, SafeTargets,
+    BridgeClient, BridgeServer, ClientConfig, ClientSecurity, ControllerSpec, DriverError, ExitAction, Fault, FaultSet,
+    HandDriver, Observer, SafeTargets,
 };
 use giraffe_robots::{Hand, HandError, Signal, SignalFrame};
 use std::sync::Arc;
@@ -222,4 +223,36 @@ fn a_mistake_in_a_driver_ends_the_controller_with_torque_off() {
     assert!(ended.join().is_err(), "the mistake is not hidden");
     // Once for each turn without a commander, and once more at the end.
     assert_eq!(released.load(Ordering::SeqCst), 20 + 1);
+}
+
+#[test]
+fn an_onlooker_reads_what_the_hand_does_and_can_stop_it() {
+    let mut scene = Scene::moving();
+    let at = scene.controller.endpoint.clone();
+    let mut onlooker = Observer::connect(&at, &ClientSecurity::LocalOnly, clock(), never()).unwrap();
+    let (head, state) = onlooker.await_state(2.0).unwrap();
+    assert_ne!(head.sid, 0, "the session is the policy's");
+    assert_eq!(state.mode, "active");
+    scene.step().unwrap();
+    let granted = onlooker.emergency_stop().unwrap();
+    assert_eq!(granted.mode, "estop");
+    assert!(FaultSet::from_bits(granted.fault).holds(Fault::Estop));
+    let (error, _) = scene.until_it_fails();
+    assert!(error.to_string().contains("emergency stop"), "{error}");
+    await_that(|| scene.controller.last_told().is_none());
+}
+
+#[test]
+fn a_policy_may_act_on_every_state_as_it_comes() {
+    let mut scene = Scene::moving();
+    let before = scene.client.report();
+    for _ in 0..40 {
+        scene.client.next_state(&mut scene.frame, 1.0).unwrap();
+        scene.targets[0] += 0.001;
+        assert!(scene.client.command(&scene.targets).unwrap());
+    }
+    let after = scene.client.report();
+    assert_eq!(after.commands_sent - before.commands_sent, 40);
+    assert!(scene.client.command(&[f32::NAN, 0.0, 0.0]).is_err());
+    await_that(|| scene.controller.last_told().unwrap().0[0] > scene.targets[0] - 0.01);
 }

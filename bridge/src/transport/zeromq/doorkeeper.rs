@@ -142,7 +142,9 @@ impl RefusalLog<'_> {
 
     fn unlisted(&mut self, key: &PublicKey, address: &str) {
         if let Some(unsaid) = self.turn() {
-            tracing::warn!("refused {address}: its key {key} is not in the allow-list ({unsaid} more since the last line)");
+            tracing::warn!(
+                "refused {address}: its key {key} is not in the allow-list ({unsaid} more since the last line)"
+            );
         }
     }
 
@@ -157,7 +159,9 @@ impl RefusalLog<'_> {
             LinkEvent::Closed => "it left before it had said who it is".to_owned(),
         };
         if let Some(unsaid) = self.turn() {
-            tracing::warn!("refused a connection to `{socket}` at {address}: {why} ({unsaid} more since the last line)");
+            tracing::warn!(
+                "refused a connection to `{socket}` at {address}: {why} ({unsaid} more since the last line)"
+            );
         }
     }
 }
