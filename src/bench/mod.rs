@@ -1,5 +1,6 @@
 //! `giraffe bench`: how fast things are, as ratios within one run.
 
+pub mod bridge;
 mod environment;
 pub mod learner;
 mod opponent;

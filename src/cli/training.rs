@@ -336,6 +336,9 @@ pub enum BenchWhat {
         after_help = "Examples:\n  giraffe bench learner --json\n  giraffe bench learner --quick --widths 128 --python venv/bin/python"
     )]
     Learner(BenchLearnerArguments),
+    /// How long a command takes on an encrypted link, and how evenly the loops of both ends turn.
+    #[command(after_help = "Example:\n  giraffe bench bridge --json")]
+    Bridge(BenchBridgeArguments),
 }
 
 /// Arguments of `bench physics`.
@@ -407,6 +410,23 @@ pub struct BenchLearnerArguments {
     /// The Python that has PyTorch [default: $GIRAFFE_PYTHON, or python3].
     #[arg(long, value_name = "PATH")]
     pub python: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `bench bridge`.
+#[derive(Debug, Args)]
+pub struct BenchBridgeArguments {
+    /// A hand: a name from `giraffe list robots`, or the path of a folder or MJCF file.
+    #[arg(long, default_value = "leap-right")]
+    pub robot: String,
+    /// Width of the LSTM, and of the encoder before it.
+    #[arg(long, default_value_t = 256)]
+    pub width: usize,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 20.0)]
+    pub secs: f64,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -2,12 +2,13 @@
 
 use super::EXIT_STOPPED;
 use anyhow::{Context, Result, ensure};
+use giraffe::bench::bridge::{BridgeBench, BridgeBenchOptions, bench_bridge};
 use giraffe::bench::learner::{LearnerBench, LearnerBenchOptions, Shape, bench_learner, peak_memory_mib};
 use giraffe::bench::{PhysicsBench, PhysicsBenchOptions, bench_physics};
 use giraffe::cli::{
-    BenchLearnerArguments, BenchPhysicsArguments, BenchWhat, CompareArguments, ComparePoliciesArguments,
-    DeployArguments, DescribeArguments, EvaluateArguments, PlotArguments, QuickstartArguments, ReplayArguments,
-    TrainArguments,
+    BenchBridgeArguments, BenchLearnerArguments, BenchPhysicsArguments, BenchWhat, CompareArguments,
+    ComparePoliciesArguments, DeployArguments, DescribeArguments, EvaluateArguments, PlotArguments,
+    QuickstartArguments, ReplayArguments, TrainArguments,
 };
 use giraffe::compare::{CompareOptions, compare_engines};
 use giraffe::compare_policies::{PoliciesOptions, compare_policies, table};
@@ -303,10 +304,11 @@ pub fn run_plot(arguments: &PlotArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn run_bench(what: &BenchWhat, stop: &AtomicBool) -> Result<ExitCode> {
+pub fn run_bench(what: &BenchWhat, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     match what {
         BenchWhat::Physics(arguments) => run_bench_physics(arguments, stop),
         BenchWhat::Learner(arguments) => run_bench_learner(arguments, stop),
+        BenchWhat::Bridge(arguments) => run_bench_bridge(arguments, stop),
     }
 }
 
@@ -354,6 +356,14 @@ fn run_bench_learner(arguments: &BenchLearnerArguments, stop: &AtomicBool) -> Re
         return Ok(ExitCode::SUCCESS);
     }
     print_measured(bench_learner(&options, stop), arguments.json, LearnerBench::table, stop)
+}
+
+fn run_bench_bridge(arguments: &BenchBridgeArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
+    let secs = arguments.secs;
+    ensure!(secs.is_finite() && secs > 0.0, "--secs {secs}: expected a number above zero");
+    ensure!(arguments.width > 0, "--width 0: expected at least one");
+    let options = BridgeBenchOptions { robot: arguments.robot.clone(), core_width: arguments.width, secs };
+    print_measured(bench_bridge(&options, stop), arguments.json, BridgeBench::table, stop)
 }
 
 fn learner_bench_options(arguments: &BenchLearnerArguments) -> Result<LearnerBenchOptions> {

@@ -118,6 +118,11 @@ impl Permissions {
         Ok(Arc::new(Self { path: path.to_owned(), list: RwLock::new(list), removals: AtomicU64::new(0) }))
     }
 
+    /// A list that is in no file, and so stays as it is.
+    pub fn of(list: AllowList) -> Arc<Self> {
+        Arc::new(Self { path: PathBuf::new(), list: RwLock::new(list), removals: AtomicU64::new(0) })
+    }
+
     fn load(path: &Path) -> Result<AllowList, SecurityError> {
         let text = std::fs::read_to_string(path).map_err(|error| SecurityError::File {
             attempted: "reading",
