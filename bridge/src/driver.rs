@@ -102,7 +102,7 @@ pub trait HandDriver: Send {
     }
 
     /// Ends what the servos' own protection tripped on (for some by a reboot). Called with torque off, when the
-    /// commander clears faults.
+    /// commander clears faults; afterwards [`HandDriver::health`] says no more of alarms that are over.
     ///
     /// # Errors
     /// When a servo could not be reached.

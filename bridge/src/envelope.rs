@@ -15,6 +15,7 @@ pub struct SafeTargets {
     positions_rad: Vec<f32>,
     effort_scales: Vec<f32>,
     clipped_joints: u64,
+    banded_joints: u64,
 }
 
 impl SafeTargets {
@@ -31,6 +32,11 @@ impl SafeTargets {
     /// Bit *i* set: joint *i* was altered.
     pub fn clipped_joints(&self) -> u64 {
         self.clipped_joints
+    }
+
+    /// Bit *i* set: joint *i* was wanted further from its measured angle than the tracking band.
+    pub fn banded_joints(&self) -> u64 {
+        self.banded_joints
     }
 }
 
@@ -139,6 +145,22 @@ impl std::fmt::Display for Unusable {
     }
 }
 
+/// How much of what is allowed is used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Fastest a target moves, rad/s, whatever the limits would allow.
+    pub most_rad_per_sec: f32,
+    /// Share of the usual effort.
+    pub effort_scale: f32,
+}
+
+impl Default for Pace {
+    /// All of it.
+    fn default() -> Self {
+        Self { most_rad_per_sec: f32::INFINITY, effort_scale: 1.0 }
+    }
+}
+
 /// Limits targets. Holds the targets last let through.
 #[derive(Debug, Clone)]
 pub struct SafetyEnvelope {
@@ -149,7 +171,12 @@ pub struct SafetyEnvelope {
     step_rad: Vec<f32>,
     /// Travel left, rad: refills at the velocity limit, never above one period's worth.
     allowance_rad: Vec<f32>,
+    /// Share of the usual effort each servo bears now, in (0, 1].
+    derating: Vec<f32>,
 }
+
+/// A servo is never given less than this share of its usual effort while torque is on.
+const LEAST_EFFORT: f32 = 0.01;
 
 impl SafetyEnvelope {
     /// An envelope around a hand that stands at `positions_rad` (see [`SafetyEnvelope::start_at`]).
@@ -162,8 +189,14 @@ impl SafetyEnvelope {
         if positions_rad.len() != count {
             return Err(setting("number of start angles".to_owned(), positions_rad.len().to_string(), "one per joint"));
         }
-        let mut envelope =
-            Self { spec, held_rad: vec![0.0; count], step_rad: vec![0.0; count], allowance_rad: vec![0.0; count] };
+        let zeros = vec![0.0; count];
+        let mut envelope = Self {
+            spec,
+            held_rad: zeros.clone(),
+            step_rad: zeros.clone(),
+            allowance_rad: zeros,
+            derating: vec![1.0; count],
+        };
         envelope.start_at(positions_rad);
         Ok(envelope)
     }
@@ -209,20 +242,34 @@ impl SafetyEnvelope {
         &self.held_rad
     }
 
-    /// The targets in force once more, between two commands.
-    pub fn again(&self) -> SafeTargets {
-        self.with_effort(1.0, 0)
+    /// Gives each servo at most this share of its usual effort from now on. What is not a number, or missing, counts
+    /// as nothing.
+    pub fn derate(&mut self, effort_scales: &[f32]) {
+        for (joint, derating) in self.derating.iter_mut().enumerate() {
+            let wanted = effort_scales.get(joint).copied().filter(|scale| scale.is_finite()).unwrap_or(0.0);
+            *derating = wanted.clamp(LEAST_EFFORT, 1.0);
+        }
     }
 
-    fn with_effort(&self, effort_scale: f32, clipped_joints: u64) -> SafeTargets {
-        let effort_scales = vec![effort_scale; self.held_rad.len()];
-        SafeTargets { positions_rad: self.held_rad.clone(), effort_scales, clipped_joints }
+    /// The targets in force once more, between two commands.
+    pub fn again(&self) -> SafeTargets {
+        self.with_effort(1.0)
+    }
+
+    fn with_effort(&self, effort_scale: f32) -> SafeTargets {
+        let scaled = self.derating.iter().map(|derating| (derating * effort_scale).clamp(LEAST_EFFORT, 1.0));
+        SafeTargets {
+            positions_rad: self.held_rad.clone(),
+            effort_scales: scaled.collect(),
+            clipped_joints: 0,
+            banded_joints: 0,
+        }
     }
 
     /// The targets in force, at rest, with `effort_scale` of the usual effort.
     pub fn hold(&mut self, effort_scale: f32) -> SafeTargets {
         self.step_rad.fill(0.0);
-        self.with_effort(effort_scale, 0)
+        self.with_effort(effort_scale)
     }
 
     /// Lets wanted targets through as far as they are safe. Order: finite, one per joint, position, velocity,
@@ -238,16 +285,34 @@ impl SafetyEnvelope {
         measured_rad: &[f32],
         elapsed_secs: f32,
     ) -> Result<SafeTargets, Unusable> {
+        self.filter_with(wanted_rad, measured_rad, elapsed_secs, Pace::default())
+    }
+
+    /// [`SafetyEnvelope::filter`], slower and with less effort.
+    ///
+    /// # Errors
+    /// As [`SafetyEnvelope::filter`].
+    pub fn filter_with(
+        &mut self,
+        wanted_rad: &[f32],
+        measured_rad: &[f32],
+        elapsed_secs: f32,
+        pace: Pace,
+    ) -> Result<SafeTargets, Unusable> {
         self.check_usable(wanted_rad, measured_rad)?;
         let elapsed_secs = if elapsed_secs.is_finite() { elapsed_secs.max(0.0) } else { 0.0 };
-        let mut clipped_joints = 0;
+        let (mut clipped_joints, mut banded_joints) = (0, 0);
         for joint in 0..self.held_rad.len() {
-            let safe = self.filter_joint(joint, wanted_rad[joint], measured_rad[joint], elapsed_secs);
+            let most = pace.most_rad_per_sec * elapsed_secs.min(self.spec.period_secs);
+            let (safe, banded) = self.filter_joint(joint, wanted_rad[joint], measured_rad[joint], elapsed_secs, most);
             if safe.to_bits() != wanted_rad[joint].to_bits() {
                 clipped_joints |= 1 << joint;
             }
+            if banded {
+                banded_joints |= 1 << joint;
+            }
         }
-        Ok(self.with_effort(1.0, clipped_joints))
+        Ok(SafeTargets { clipped_joints, banded_joints, ..self.with_effort(pace.effort_scale) })
     }
 
     fn check_usable(&self, wanted_rad: &[f32], measured_rad: &[f32]) -> Result<(), Unusable> {
@@ -267,8 +332,16 @@ impl SafetyEnvelope {
         Ok(())
     }
 
-    /// One joint. Every interval clamped to contains the held target, so none is ever empty.
-    fn filter_joint(&mut self, joint: usize, wanted_rad: f32, measured_rad: f32, elapsed_secs: f32) -> f32 {
+    /// One joint: its target, and whether the tracking band altered it. Every interval clamped to contains the held
+    /// target, so none is ever empty.
+    fn filter_joint(
+        &mut self,
+        joint: usize,
+        wanted_rad: f32,
+        measured_rad: f32,
+        elapsed_secs: f32,
+        most_rad: f32,
+    ) -> (f32, bool) {
         let limits = self.spec.limits[joint];
         let period = self.spec.period_secs;
         let band = self.spec.tracking_band_rad;
@@ -276,17 +349,20 @@ impl SafetyEnvelope {
         let allowance =
             (self.allowance_rad[joint] + limits.velocity * elapsed_secs).min(limits.velocity * period).max(0.0);
         // Position and velocity: where the target may be at all.
-        let reach = Limits { lower: limits.lower.max(held - allowance), upper: limits.upper.min(held + allowance) };
+        let way = allowance.min(most_rad);
+        let reach = Limits { lower: limits.lower.max(held - way), upper: limits.upper.min(held + way) };
         // Acceleration: steps grow by at most this much; braking is always allowed.
         let growth = limits.acceleration * period * period;
         let step = self.step_rad[joint];
         let pace = Limits { lower: held + (step - growth).min(0.0), upper: held + (step + growth).max(0.0) };
         let near = Limits { lower: measured_rad - band, upper: measured_rad + band };
-        let safe = reach.clamp(near.clamp(reach.clamp(pace.clamp(wanted_rad))));
+        let paced = reach.clamp(pace.clamp(wanted_rad));
+        let banded = near.clamp(paced);
+        let safe = reach.clamp(banded);
         self.step_rad[joint] = safe - held;
         self.allowance_rad[joint] = (allowance - (safe - held).abs()).max(0.0);
         self.held_rad[joint] = safe;
-        safe
+        (safe, banded.to_bits() != paced.to_bits())
     }
 
     /// Moves the targets in force toward the measured angles at `speed_rad_per_sec`, with little effort.

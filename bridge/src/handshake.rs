@@ -1,7 +1,7 @@
 //! What both sides check before a hand moves. PROTOCOL.md section 4.
 
 use crate::envelope::{EnvelopeSpec, check_limits};
-use crate::kinematics::{compare, compare_tips, describe, tips_at};
+use crate::kinematics::{compare, compare_poses, compare_tips, describe, explain, tips_at, tips_of_pose};
 use crate::message::{ByName, Hello, JointLimits, PolicyIdentity, RobotDescription, Role, TestVector, Welcome};
 use giraffe_robots::RobotModel;
 
@@ -30,6 +30,8 @@ pub struct Terms {
     pub limits: Vec<JointLimits>,
     /// Fingertips of the hello's test pose, by the controller's own kinematics.
     pub test_vector: TestVector,
+    /// The same for the hello's test poses, if it had any.
+    pub test_poses: Option<ByName<TestVector>>,
     /// Warnings.
     pub notes: Vec<String>,
 }
@@ -54,7 +56,17 @@ pub fn hello(
         policy_hz,
         watchdog_ms,
         wants,
+        test_poses: Some(crate::kinematics::test_poses(robot)),
     }
+}
+
+/// Adds to a difference which joint's zero or sign would explain it.
+fn explained(difference: String, robot: &RobotModel, test_poses: Option<&ByName<TestVector>>) -> Objection {
+    let detail = match test_poses.and_then(|poses| explain(robot, poses)) {
+        Some(explanation) => format!("{difference}; {explanation}"),
+        None => difference,
+    };
+    Objection::new("ROBOT_MISMATCH", detail)
 }
 
 /// The controller's judgement of a commander's hello.
@@ -67,11 +79,14 @@ pub fn judge_hello(
     own: &RobotDescription,
     spec: &EnvelopeSpec,
 ) -> Result<Terms, Objection> {
-    let mismatch = |detail: String| Objection::new("ROBOT_MISMATCH", detail);
+    let mismatch = |detail: String| explained(detail, robot, hello.test_poses.as_ref());
     compare(own, &hello.robot).map_err(mismatch)?;
     let tips = tips_at(robot, &hello.test_vector.q)
         .ok_or_else(|| mismatch("test_vector: `q` does not name every joint".to_owned()))?;
     compare_tips(&tips, &hello.test_vector.tips).map_err(mismatch)?;
+    if let Some(poses) = &hello.test_poses {
+        compare_poses(robot, poses).map_err(mismatch)?;
+    }
     let own_hz = 1.0 / f64::from(spec.period_secs);
     if (hello.policy_hz / own_hz - 1.0).abs() > RATE_TOLERANCE {
         let detail = format!("policy_hz is {}, this controller is set up for {own_hz:.3}", hello.policy_hz);
@@ -86,7 +101,15 @@ pub fn judge_hello(
     if both && hello.robot.dynamics_hash != own.dynamics_hash {
         notes.push("masses, gains or friction differ from those the policy was made for".to_owned());
     }
-    Ok(Terms { limits, test_vector: TestVector { q: hello.test_vector.q.clone(), tips }, notes })
+    let test_poses = hello.test_poses.as_ref().map(|poses| {
+        let known = poses.iter().filter(|(name, _)| own.joints.contains_key(*name));
+        let own = known.map(|(name, pose)| {
+            let tips = tips_of_pose(robot, &pose.q).unwrap_or_default();
+            (name.clone(), TestVector { q: pose.q.clone(), tips })
+        });
+        own.collect()
+    });
+    Ok(Terms { limits, test_vector: TestVector { q: hello.test_vector.q.clone(), tips }, test_poses, notes })
 }
 
 fn intersect(spec: &EnvelopeSpec, wanted: &ByName<JointLimits>) -> Result<Vec<JointLimits>, Objection> {
@@ -113,10 +136,14 @@ fn intersect(spec: &EnvelopeSpec, wanted: &ByName<JointLimits>) -> Result<Vec<Jo
 /// # Errors
 /// In words: a joint or fingertip that differs, an order that is none, a feature that is missing.
 pub fn judge_welcome(welcome: &Welcome, robot: &RobotModel, needs: &[String]) -> Result<Vec<usize>, Objection> {
-    let mismatch = |detail: String| Objection::new("ROBOT_MISMATCH", detail);
+    let mismatch = |detail: String| explained(detail, robot, welcome.test_poses.as_ref());
     compare(&describe(robot), &welcome.robot).map_err(mismatch)?;
     let own = crate::kinematics::test_vector(robot);
     compare_tips(&own.tips, &welcome.test_vector.tips).map_err(mismatch)?;
+    // A controller that knows of no test poses is believed on its description and the one test vector.
+    if let Some(poses) = &welcome.test_poses {
+        compare_poses(robot, poses).map_err(mismatch)?;
+    }
     if let Some(missing) = needs.iter().find(|need| !welcome.grants.contains(need)) {
         let detail = format!("the controller does not grant `{missing}`, only {:?}", welcome.grants);
         return Err(Objection::new("UNSUPPORTED", detail));

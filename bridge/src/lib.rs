@@ -33,6 +33,7 @@ mod envelope;
 mod error;
 mod fault;
 pub mod handshake;
+pub mod health;
 pub mod kinematics;
 pub mod message;
 mod security;
@@ -43,9 +44,12 @@ pub mod wire;
 
 pub use client::{BridgeClient, ClientConfig, LinkReport, Observer};
 pub use clock::{Clock, MonotonicClock};
-pub use core::{CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, Order, Request, ServerCore};
+pub use core::{
+    CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, HomingSpec, Order, Request, ServerCore,
+    TrackingSpec,
+};
 pub use driver::{Calibrated, DriverError, HandDriver, Rehearsal, ServoAlarm, ServoHealth, TrackedObject};
-pub use envelope::{EnvelopeSpec, SafeTargets, SafetyEnvelope, Unusable};
+pub use envelope::{EnvelopeSpec, Pace, SafeTargets, SafetyEnvelope, Unusable};
 pub use error::BridgeError;
 pub use fault::{Fault, FaultSet};
 pub use security::{

@@ -93,6 +93,10 @@ pub const REHEARSAL: &str = "rehearsal";
 pub const LOCKSTEP: &str = "lockstep";
 /// The controller publishes the object's pose.
 pub const OBJECT_POSE: &str = "object_pose";
+/// The controller moves the hand home when asked to.
+pub const HOMING: &str = "homing";
+/// Said unasked: the controller passes targets on as they are, so the policy's side must keep to the limits itself.
+pub const NO_ENVELOPE: &str = "no-envelope";
 
 /// Opens a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,6 +119,9 @@ pub struct Hello {
     pub watchdog_ms: u64,
     /// Wanted features.
     pub wants: Vec<String>,
+    /// For each joint a pose that shows its own zero and sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_poses: Option<ByName<TestVector>>,
 }
 
 /// Accepts a hello.
@@ -162,6 +169,12 @@ pub struct Welcome {
     pub mode: String,
     /// Fault bits.
     pub fault: u64,
+    /// The hello's poses, the controller's own fingertips.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_poses: Option<ByName<TestVector>>,
+    /// Identity of the calibration, empty if it is missing; absent where none is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<String>,
 }
 
 /// Refuses a hello.
@@ -261,6 +274,8 @@ bare_requests! {
     Ping = "ping";
     /// Follow commands from now on.
     Arm = "arm";
+    /// Go to the resting pose.
+    Home = "home";
     /// Stop following, hold.
     Hold = "hold";
     /// Torque off.
@@ -335,6 +350,36 @@ pub struct State {
     /// Lock-step: the command that drew this state was not accepted.
     #[serde(default)]
     pub refused: Option<Refused>,
+    /// Commands of this session given to the motors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rx_applied: Option<u64>,
+    /// Accepted and not applied: a newer one came first, or the hand did not follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rx_superseded: Option<u64>,
+    /// Came and were not accepted; each `seq` once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rx_rejected: Option<u64>,
+    /// Numbers below the highest `seq` that never came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rx_gap: Option<u64>,
+    /// Seconds the envelope was given when it applied `cmd_seq`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dt: Option<f32>,
+    /// `seq` of the state whose `q` the envelope was given then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q_seq: Option<u64>,
+    /// Currents, A; nil where unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cur: Option<Vec<Option<f32>>>,
+    /// Temperatures, degrees Celsius; nil where unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temp: Option<Vec<Option<f32>>>,
+    /// Supply, V; nil where unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volt: Option<Vec<Option<f32>>>,
+    /// How long the last turn of the loop took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loop_us: Option<u64>,
 }
 
 /// Where the object is.
@@ -398,12 +443,18 @@ impl TestVector {
     }
 }
 
+/// The first test pose that holds a number that is not finite.
+fn first_bad_pose(poses: Option<&ByName<TestVector>>) -> Option<String> {
+    poses?.iter().find_map(|(name, pose)| pose.not_finite().map(|what| format!("{what} of the test pose of `{name}`")))
+}
+
 impl Body for Hello {
     const TYPE: &'static str = "hello";
     fn not_finite(&self) -> Option<String> {
         let rate = (!self.policy_hz.is_finite()).then(|| "policy_hz".to_owned());
         rate.or_else(|| self.robot.not_finite())
             .or_else(|| self.test_vector.not_finite())
+            .or_else(|| first_bad_pose(self.test_poses.as_ref()))
             .or_else(|| first_bad_limits(&self.limits))
     }
 }
@@ -414,6 +465,7 @@ impl Body for Welcome {
         let rate = (!(self.policy_hz.is_finite() && self.state_hz.is_finite())).then(|| "a rate".to_owned());
         rate.or_else(|| self.robot.not_finite())
             .or_else(|| self.test_vector.not_finite())
+            .or_else(|| first_bad_pose(self.test_poses.as_ref()))
             .or_else(|| first_bad_limits(&self.limits))
             .or_else(|| first_bad([("start_tol", &[self.start_tol][..])]))
     }
@@ -427,7 +479,14 @@ impl Body for Command {
 impl Body for State {
     const TYPE: &'static str = "state";
     fn not_finite(&self) -> Option<String> {
+        let servos = [("cur", &self.cur), ("temp", &self.temp), ("volt", &self.volt)];
+        let servo = servos.into_iter().find_map(|(name, values)| {
+            let wrong = values.iter().flatten().flatten().any(|value| !value.is_finite());
+            wrong.then(|| name.to_owned())
+        });
         first_bad([("q", &self.q[..]), ("dq", &self.dq), ("q_target", &self.q_target)])
+            .or_else(|| first_bad([("dt", self.dt.as_slice())]))
+            .or(servo)
     }
 }
 

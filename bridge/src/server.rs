@@ -75,6 +75,7 @@ impl BridgeServer {
         spec.loop_period_secs = f64::from(driver.loop_period_secs());
         spec.rehearsal = driver.rehearsal().is_some();
         spec.object_pose = driver.has_object();
+        spec.calibration = driver.calibration();
         let layout = SignalLayout::of(&spec.robot, 0);
         let core = ServerCore::new(spec, clock.now())?;
         let has_keys = !matches!(security, ServerSecurity::LocalOnly);
@@ -142,6 +143,7 @@ impl BridgeServer {
 
     /// One turn of the free-running loop.
     fn turn(&mut self) {
+        let start = self.clock.now();
         let order = self.core.on_tick(self.clock.now());
         self.execute(&order);
         if !self.core.world_stands() {
@@ -149,6 +151,8 @@ impl BridgeServer {
         }
         self.sense();
         self.publish();
+        let turn_us = (self.clock.now().0 - start.0) / 1000;
+        self.core.on_turn(u64::try_from(turn_us).unwrap_or(0));
     }
 
     fn execute(&mut self, order: &Order) {
@@ -181,6 +185,13 @@ impl BridgeServer {
             Ok(()) => self.core.on_sensed(&self.frame, now),
             Err(error) => self.core.on_sense_failed(&error.to_string(), now),
         }
+        self.core.on_health(self.driver.health(), now);
+    }
+
+    /// Ends what the servos' own protection tripped on. Torque is off, and is taken off once more to be sure.
+    fn clear_alarms(&mut self, re: u64) -> Vec<u8> {
+        let done = self.driver.release().and_then(|()| self.driver.clear_alarms());
+        self.core.on_alarms_cleared(re, done.map_err(|error| error.to_string()), self.clock.now())
     }
 
     fn publish(&mut self) {
@@ -202,6 +213,10 @@ impl BridgeServer {
                 Request::ReplyAndPublish(reply) => {
                     self.sockets.reply(&peer, &reply);
                     self.publish();
+                }
+                Request::ClearAlarms { re } => {
+                    let reply = self.clear_alarms(re);
+                    self.sockets.reply(&peer, &reply);
                 }
                 Request::Reset { re, episode } => {
                     let reply = self.reset(re, &episode);

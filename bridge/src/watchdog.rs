@@ -234,6 +234,11 @@ impl Watchdog {
         self.last_command = None;
     }
 
+    /// The controller moves the hand by itself.
+    pub fn home(&mut self, now: Nanos) {
+        self.enter(Mode::Homing, now);
+    }
+
     /// Hold until armed anew. Where there is no torque there is nothing to hold.
     pub fn hold(&mut self, now: Nanos) {
         self.tick(now);

@@ -3,7 +3,7 @@
 use giraffe_physics::{PhysicsSettings, SceneModel, WorldParameters};
 use giraffe_robots::{
     BodyModel, ControlSpec, FingertipModel, GeomModel, GeomShape, HoldAt, JointModel, Limits, OBJECTS, Region,
-    RobotModel, SafetySpec, Task,
+    RobotModel, SafetySpec, ServoLimits, Task,
 };
 use nalgebra::{Isometry3, Point3, UnitQuaternion, Vector3};
 use std::sync::Arc;
@@ -40,6 +40,7 @@ pub fn scene() -> Arc<SceneModel> {
             relax_after_secs: 5.0,
             off_after_secs: 2.0,
             hold: HoldAt::LastTarget,
+            servos: ServoLimits::REFERENCE,
         },
         kinematics_fingerprint: String::new(),
         dynamics_fingerprint: String::new(),

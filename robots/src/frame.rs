@@ -19,9 +19,9 @@ impl Nanos {
         self.0 as f64 * 1e-9
     }
 
-    /// Seconds from `earlier` to `self`; negative when `self` is the earlier one.
+    /// Seconds from `earlier` to `self`; negative when `self` is the earlier one. Stamps from elsewhere may be anything.
     pub fn secs_since(self, earlier: Nanos) -> f64 {
-        (self.0 - earlier.0) as f64 * 1e-9
+        self.0.saturating_sub(earlier.0) as f64 * 1e-9
     }
 }
 

@@ -38,7 +38,7 @@ pub use encoder::ObservationEncoder;
 pub use frame::{Nanos, SignalFrame, SignalLayout};
 pub use model::{
     BodyModel, ControlSpec, DeviceMapping, FingertipModel, GeomModel, GeomShape, HoldAt, JointCoupling, JointModel,
-    Limits, Region, RobotModel, SafetySpec,
+    Limits, Region, RobotModel, SafetySpec, ServoLimits,
 };
 pub use names::{UnknownName, nearest_name};
 pub use object::{OBJECTS, ObjectModel, ObjectPose, find_object};

@@ -251,6 +251,78 @@ pub struct SafetySpec {
     pub off_after_secs: f32,
     /// What is held: the last applied target (keeps a grasp) or the measured angle.
     pub hold: HoldAt,
+    /// What the servos bear.
+    #[serde(default, skip_serializing_if = "ServoLimits::is_reference")]
+    pub servos: ServoLimits,
+}
+
+/// What a servo bears before a controller spares or releases it. Matters only where servos say how they are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServoLimits {
+    /// Current a servo bears for ever, A.
+    pub continuous_current_a: f32,
+    /// Current a cool servo bears for `peak_secs`, A.
+    pub peak_current_a: f32,
+    /// How long a cool servo bears `peak_current_a`, s.
+    pub peak_secs: f32,
+    /// From here on effort shrinks with temperature, degrees Celsius.
+    pub derate_from_celsius: f32,
+    /// The hand is held from here on, with `least_effort`, degrees Celsius.
+    pub hold_from_celsius: f32,
+    /// Torque is taken off from here on, degrees Celsius.
+    pub release_from_celsius: f32,
+    /// Share of the usual effort at `hold_from_celsius`.
+    pub least_effort: f32,
+    /// Supply voltage, V.
+    pub supply_v: Limits,
+}
+
+impl ServoLimits {
+    /// Those of the small servos of the LEAP hand (XL330, XC330), whose own protection trips at 70 degrees Celsius
+    /// and outside 3.5 to 7 V. 0.35 A is what its makers advise to begin with.
+    pub const REFERENCE: Self = Self {
+        continuous_current_a: 0.35,
+        peak_current_a: 0.7,
+        peak_secs: 5.0,
+        derate_from_celsius: 55.0,
+        hold_from_celsius: 65.0,
+        release_from_celsius: 68.0,
+        least_effort: 0.2,
+        supply_v: Limits { lower: 3.7, upper: 6.5 },
+    };
+
+    fn is_reference(&self) -> bool {
+        *self == Self::REFERENCE
+    }
+
+    /// The first limit that cannot be kept: its name, and what is wrong with it.
+    pub fn first_mistake(&self) -> Option<(&'static str, String)> {
+        let rising = |name, from: f32, value: f32| {
+            // NaN is above nothing.
+            let fits = value.is_finite() && value > from;
+            (!fits).then(|| (name, format!("is {value}; it must be a number above {from}")))
+        };
+        let effort = self.least_effort > 0.0 && self.least_effort <= 1.0;
+        rising("continuous_current_a", 0.0, self.continuous_current_a)
+            .or_else(|| rising("peak_current_a", self.continuous_current_a, self.peak_current_a))
+            .or_else(|| rising("peak_secs", 0.0, self.peak_secs))
+            .or_else(|| rising("derate_from_celsius", 0.0, self.derate_from_celsius))
+            .or_else(|| rising("hold_from_celsius", self.derate_from_celsius, self.hold_from_celsius))
+            .or_else(|| rising("release_from_celsius", self.hold_from_celsius, self.release_from_celsius))
+            .or_else(|| {
+                let problem = format!("is {}; it must be above 0 and at most 1", self.least_effort);
+                (!effort).then_some(("least_effort", problem))
+            })
+            .or_else(|| rising("supply_v.lower", 0.0, self.supply_v.lower))
+            .or_else(|| rising("supply_v.upper", self.supply_v.lower, self.supply_v.upper))
+    }
+}
+
+impl Default for ServoLimits {
+    fn default() -> Self {
+        Self::REFERENCE
+    }
 }
 
 /// Where a hand holds when commands stop.

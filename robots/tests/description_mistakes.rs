@@ -250,6 +250,17 @@ fn control_and_safety_must_be_possible() {
     );
     let short = about_robot_section("[safety]", "hold_after_secs = 0.15", "hold_after_secs = 0.01");
     says(short, &["hold between commands"]);
+    let last = "hold = \"last_target\"";
+    for (servos, named) in [
+        ("peak_current_a = 0.2", "servos.peak_current_a"),
+        ("hold_from_celsius = 50", "servos.hold_from_celsius"),
+        ("continuous_current_a = nan", "servos.continuous_current_a"),
+        ("least_effort = 0", "servos.least_effort"),
+        ("supply_v = { lower = 6, upper = 5 }", "servos.supply_v.upper"),
+    ] {
+        let all = format!("{last}\nservos = {{ {servos} }}");
+        says(about_robot_section("[safety]", last, &all), &[named]);
+    }
     says(about_robot_section("[object_home]", "[0.1, 0.0, 0.05]", "[0.1, inf, 0.05]"), &["must be finite"]);
 }
 

@@ -1,13 +1,17 @@
 //! One side of the wire: sockets, numbering, and the newest of what came in. Knows nothing of targets and arming.
 
 use super::admission::Admission;
-use crate::clock::Clock;
+use super::clocks::ClockEstimate;
+use super::local::LocalEnvelope;
+use super::pose::PoseGuard;
+use crate::clock::{Clock, after};
 use crate::fault::FaultSet;
 use crate::handshake::Objection;
-use crate::message::{Command, Granted, Pose, Refusal, Reject, Started, State, Welcome, WithHead};
+use crate::message::{Command, Granted, Ping, Pong, Pose, Refusal, Reject, Started, State, Welcome, WithHead};
 use crate::transport::ClientSockets;
 use crate::wire::{Body, decode, decode_head, encode};
 use giraffe_robots::{HandError, Nanos};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +21,11 @@ pub(super) const WAIT_MS: i64 = 20;
 pub(super) const CONNECT_MS: i64 = 5;
 /// Free-running: without a state for so long the link is lost, s.
 pub(super) const SILENCE_SECS: f64 = 0.3;
+
+/// So often a ping measures how far apart the clocks are, for logs, s.
+const CLOCK_PING_SECS: f64 = 1.0;
+/// So many replies may wait for the request they answer.
+const WAITING_REPLIES: usize = 64;
 
 /// Counted since the connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,6 +42,21 @@ pub struct LinkReport {
     pub missed_ticks: u64,
     /// Commands the controller dropped as old or out of turn, as it last said.
     pub dropped_as_stale: u64,
+    /// Commands given to the motors, as the controller last said; 0 if it does not say. Together with the next three
+    /// and what is still under way this is `commands_sent`.
+    pub commands_applied: u64,
+    /// Commands accepted and not applied: a newer one came first, or the hand did not follow.
+    pub commands_superseded: u64,
+    /// Commands that came and were not accepted.
+    pub commands_rejected: u64,
+    /// Commands that never came.
+    pub commands_lost: u64,
+    /// Poses of the object that were not believed.
+    pub poses_rejected: u64,
+    /// Shortest round trip of the last pings, ns, without the controller's own time. For logs.
+    pub round_trip_ns: Option<i64>,
+    /// What the controller's clock showed more than ours in that round trip, ns. For logs.
+    pub clock_offset_ns: Option<i64>,
 }
 
 /// The answer to a request.
@@ -57,6 +81,13 @@ pub(super) struct Link {
     pub(super) state: Option<WithHead<State>>,
     pub(super) state_arrived: Nanos,
     pub(super) pose: Option<WithHead<Pose>>,
+    /// What is believed of a tracker's poses.
+    pub(super) tracked: PoseGuard,
+    /// In the controller's place, if it has none.
+    pub(super) envelope: Option<LocalEnvelope>,
+    clocks: ClockEstimate,
+    next_clock_ping: Nanos,
+    replies: VecDeque<Vec<u8>>,
     /// Somebody else's state came after ours.
     pub(super) session_over: Option<String>,
     pub(super) report: LinkReport,
@@ -86,6 +117,11 @@ impl Link {
             cmd_seq: 0,
             state: None,
             pose: None,
+            tracked: PoseGuard::default(),
+            envelope: None,
+            clocks: ClockEstimate::default(),
+            next_clock_ping: Nanos(0),
+            replies: VecDeque::new(),
             session_over: None,
             report: LinkReport::default(),
         }
@@ -120,7 +156,8 @@ impl Link {
         }
         let seq = self.ctl_seq;
         loop {
-            while let Some(bytes) = self.sockets.reply() {
+            self.receive_replies();
+            while let Some(bytes) = self.replies.pop_front() {
                 if let Some(reply) = read_reply(&bytes, seq) {
                     return reply.map_err(|detail| refusal(attempted, Objection::new("MALFORMED", detail)));
                 }
@@ -140,6 +177,32 @@ impl Link {
         self.sockets.wait(timeout_ms);
         self.receive();
         Ok(())
+    }
+
+    /// Takes in what waits on `ctl`: pongs at once, the rest for whoever asked.
+    fn receive_replies(&mut self) {
+        while let Some(bytes) = self.sockets.reply() {
+            if let Ok((_, pong)) = decode::<Pong>(&bytes) {
+                let arrived = self.now();
+                self.clocks.add(&pong, arrived);
+                (self.report.round_trip_ns, self.report.clock_offset_ns) = self.clocks.best();
+                continue;
+            }
+            self.replies.truncate(WAITING_REPLIES);
+            self.replies.push_back(bytes);
+        }
+    }
+
+    /// Now and then a ping, so that logs can compare clocks. Nothing else depends on it.
+    pub(super) fn compare_clocks(&mut self) {
+        let now = self.now();
+        if now >= self.next_clock_ping {
+            self.next_clock_ping = after(now, CLOCK_PING_SECS);
+            self.send(&Ping {});
+        }
+        self.receive_replies();
+        // Nobody asked for what is left.
+        self.replies.clear();
     }
 
     /// Takes in whatever comes until `deadline`, so that nothing old piles up.
@@ -209,16 +272,30 @@ impl Link {
             self.report.states_received += 1;
             self.report.states_lost += head.seq - last_seq - 1;
             self.report.dropped_as_stale = body.rx_stale;
+            self.report.commands_applied = body.rx_applied.unwrap_or(0);
+            self.report.commands_superseded = body.rx_superseded.unwrap_or(0);
+            self.report.commands_rejected = body.rx_rejected.unwrap_or(0);
+            self.report.commands_lost = body.rx_gap.unwrap_or(0);
             self.state = Some(WithHead { head, body });
             self.state_arrived = self.now();
         }
         while let Some(bytes) = self.sockets.pose() {
-            let Ok((head, body)) = decode::<Pose>(&bytes) else { continue };
+            let Ok((head, body)) = decode::<Pose>(&bytes) else {
+                self.tracked.rejected += 1;
+                continue;
+            };
             // A tracker that is a process of its own knows of no session, and of no truth.
-            if (self.sid != 0 && head.sid == self.sid) || (head.sid == 0 && !body.truth) {
-                self.pose = Some(WithHead { head, body });
+            let ours = self.sid != 0 && head.sid == self.sid;
+            if ours || (head.sid == 0 && !body.truth) {
+                let pose = WithHead { head, body };
+                if !pose.body.truth {
+                    let now = self.now();
+                    self.tracked.offer(&pose, ours, now);
+                }
+                self.pose = Some(pose);
             }
         }
+        self.report.poses_rejected = self.tracked.rejected;
     }
 
     /// Whether a state is one of our hand.
@@ -247,19 +324,29 @@ impl Link {
 
     /// Sends targets in the order of the wire, computed from the last state.
     pub(super) fn send_command(&mut self, q: Vec<f32>) -> bool {
+        let now = self.now();
         let Some(state) = &self.state else { return false };
-        let tick = if self.lockstep { state.body.tick + 1 } else { 0 };
+        let tick = if self.lockstep { state.body.tick.saturating_add(1) } else { 0 };
         let (state_seq, t_state) = (state.head.seq, state.head.ts);
         let command = Command { episode: state.body.episode, tick, state_seq, t_state, q };
-        self.cmd_seq += 1;
-        let bytes = encode(self.sid, self.cmd_seq, self.now().0, &command);
+        // What was not sent uses up no number, so that gaps are losses.
+        let bytes = encode(self.sid, self.cmd_seq + 1, now.0, &command);
         let sent = self.sockets.command(&bytes);
         if sent {
+            self.cmd_seq += 1;
             self.report.commands_sent += 1;
         } else {
             self.report.commands_unsent += 1;
         }
         sent
+    }
+
+    /// Targets as far as our own envelope lets them, if the controller has none.
+    pub(super) fn limit(&mut self, q: Vec<f32>) -> Vec<f32> {
+        let (now, lockstep) = (self.now(), self.lockstep);
+        let (Some(envelope), Some(state)) = (&mut self.envelope, &self.state) else { return q };
+        let in_force = state.body.q_target.clone();
+        envelope.filter(&q, &in_force, &state.body.q, lockstep, now).unwrap_or(in_force)
     }
 
     /// What the motors do, as the controller last said.

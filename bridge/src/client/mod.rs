@@ -1,20 +1,25 @@
 //! The policy's end of the link: a [`Hand`] that lives in another process.
 
 mod admission;
+mod clocks;
+mod homing;
 mod link;
+mod local;
 mod observer;
 mod paced;
+mod pose;
 
 pub use link::LinkReport;
 pub use observer::Observer;
 
 use crate::clock::{Clock, after};
+use crate::envelope::EnvelopeSpec;
 use crate::error::BridgeError;
 use crate::fault::Fault;
 use crate::handshake::{Objection, hello, judge_welcome};
 use crate::message::{
-    Arm, Bye, ClearFault, Estop, Granted, Hold, LOCKSTEP, OBJECT_POSE, Ping, PolicyIdentity, REHEARSAL, Reset, Started,
-    Stop, Welcome,
+    Arm, Bye, ClearFault, Estop, Granted, HOMING, Hold, LOCKSTEP, OBJECT_POSE, Ping, PolicyIdentity, REHEARSAL, Reset,
+    Started, Stop, Welcome,
 };
 use crate::security::ClientSecurity;
 use crate::transport::{ClientSockets, Endpoints};
@@ -22,7 +27,8 @@ use crate::wire::Body;
 use admission::Admission;
 use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame};
 use link::{CONNECT_MS, Link, Reply, SILENCE_SECS, WAIT_MS, refusal};
-use nalgebra::{Quaternion, UnitQuaternion, Vector3};
+use local::LocalEnvelope;
+use nalgebra::Vector3;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -36,8 +42,6 @@ const STEP_SECS: f64 = 10.0;
 const PING_SECS: f64 = 0.05;
 /// Streaming before an arm is given up, s.
 const ARM_SECS: f64 = 3.0;
-/// Quaternions further than this from unit length are no rotations.
-const QUATERNION_TOLERANCE: f32 = 1e-2;
 
 /// What to connect to, and as whom.
 #[derive(Debug, Clone)]
@@ -54,6 +58,8 @@ pub struct ClientConfig {
     pub rehearsal: bool,
     /// Insist on lock-step (needs `rehearsal`).
     pub lockstep: bool,
+    /// The policy reads where the object is: when that is not known any more the hand is held.
+    pub needs_object_pose: bool,
     /// Nobody answering is an error after so long, s.
     pub connect_timeout_secs: f64,
     /// Our keys and the controller's; without them only a controller on this machine can be reached.
@@ -70,6 +76,7 @@ impl ClientConfig {
             software: concat!("giraffe ", env!("CARGO_PKG_VERSION")).to_owned(),
             rehearsal: false,
             lockstep: false,
+            needs_object_pose: false,
             connect_timeout_secs: 3.0,
             security: ClientSecurity::LocalOnly,
         }
@@ -124,17 +131,14 @@ impl BridgeClient {
             needs.push(LOCKSTEP.to_owned());
         }
         // Wanted even where not needed: a simulated hand then starts each episode anew, in real time too.
-        let wants = if self.config.lockstep {
-            vec![REHEARSAL.to_owned(), OBJECT_POSE.to_owned(), LOCKSTEP.to_owned()]
-        } else {
-            vec![REHEARSAL.to_owned(), OBJECT_POSE.to_owned()]
-        };
+        let last = if self.config.lockstep { LOCKSTEP } else { HOMING };
+        let wants = [REHEARSAL, OBJECT_POSE, last].map(str::to_owned).to_vec();
         let robot = &self.config.robot;
         let policy_hz = 1.0 / f64::from(robot.control.period_secs);
         let (policy, software) = (self.config.policy.clone(), self.config.software.clone());
         let hello = hello(robot, policy, software, policy_hz, 0, wants);
         let reply: Reply<(u64, Welcome)> = self.link.request_until(attempted, &hello, deadline)?;
-        let welcome = match reply {
+        let mut welcome = match reply {
             Reply::Refused(objection) => return Err(refusal(attempted, objection)),
             Reply::Granted((sid, welcome)) => {
                 // From here on a `bye` is owed, whatever we think of the welcome.
@@ -147,6 +151,14 @@ impl BridgeClient {
         }
         self.places = judge_welcome(&welcome, &self.config.robot, &needs)
             .map_err(|objection| refusal("checking the controller's welcome", objection))?;
+        self.link.envelope = LocalEnvelope::for_terms(&welcome, &self.config.robot).map_err(|error| {
+            refusal("checking the controller's limits", Objection::new("LIMITS", error.to_string()))
+        })?;
+        if self.link.envelope.is_some() {
+            let note = "the controller has no envelope: targets are kept to the limits on this side";
+            tracing::warn!(controller = welcome.software, "{note}");
+            welcome.notes.push(note.to_owned());
+        }
         self.terms = Some(welcome);
         Ok(())
     }
@@ -194,17 +206,21 @@ impl BridgeClient {
     /// tracker sees. `None` if nobody says, or it is not seen now.
     pub fn object_pose(&self) -> Option<ObjectPose> {
         let pose = &self.link.pose.as_ref()?.body;
-        let [x, y, z, w] = pose.q_xyzw;
-        let quaternion = Quaternion::new(w, x, y, z);
-        // A unit quaternion is taken as it is, bit for bit.
-        let off = (quaternion.norm() - 1.0).abs();
-        let palm_from_object = if off < 1e-5 {
-            UnitQuaternion::new_unchecked(quaternion)
-        } else {
-            UnitQuaternion::new_normalize(quaternion)
-        };
-        (pose.valid && off < QUATERNION_TOLERANCE)
-            .then(|| ObjectPose { position_m: Vector3::from(pose.p), palm_from_object })
+        if !pose.truth {
+            return self.believed_pose().map(|seen| seen.pose);
+        }
+        let rotation = pose::rotation(pose.q_xyzw).filter(|_| pose.valid)?;
+        Some(ObjectPose { position_m: Vector3::from(pose.p), palm_from_object: rotation })
+    }
+
+    fn believed_pose(&self) -> Option<pose::BelievedPose> {
+        let hand_now = Nanos(self.link.state.as_ref()?.body.t_meas);
+        self.link.tracked.believed(hand_now, self.link.now())
+    }
+
+    /// What this side keeps targets to, if the controller has no envelope of its own. Joints in the controller's order.
+    pub fn local_envelope(&self) -> Option<&EnvelopeSpec> {
+        self.link.envelope.as_ref().map(LocalEnvelope::spec)
     }
 
     /// Number of the rehearsal episode the last state belongs to.
@@ -234,10 +250,14 @@ impl BridgeClient {
         }
         self.link.state = Some(started.state);
         self.link.state_arrived = self.link.now();
-        if started.pose.is_some() {
-            self.link.pose = started.pose;
+        if let Some(pose) = started.pose {
+            self.link.tracked.forget();
+            if !pose.body.truth {
+                self.link.tracked.offer(&pose, true, self.link.now());
+            }
+            self.link.pose = Some(pose);
         }
-        self.due = None;
+        self.begin_anew();
         Ok(())
     }
 
@@ -248,6 +268,8 @@ impl BridgeClient {
     /// When the controller refuses (`FAULT_LATCHED`, `NOT_READY`) or does not answer.
     pub fn arm(&mut self) -> Result<(), HandError> {
         let attempted = "arming";
+        self.link.receive();
+        self.check_pose(attempted)?;
         let deadline = after(self.link.now(), ARM_SECS);
         let must_stream = !self.link.lockstep && !matches!(self.link.mode(), "ready" | "active");
         if must_stream {
@@ -267,7 +289,7 @@ impl BridgeClient {
         }
         self.rearmed = true;
         self.held_since = None;
-        self.due = None;
+        self.begin_anew();
         if self.link.lockstep {
             // Nothing is published before the first command.
             if let Some(state) = &mut self.link.state {
@@ -276,6 +298,33 @@ impl BridgeClient {
             return Ok(());
         }
         self.await_active()
+    }
+
+    fn begin_anew(&mut self) {
+        self.due = None;
+        if let Some(envelope) = &mut self.link.envelope {
+            envelope.forget();
+        }
+    }
+
+    /// A policy that reads where the object is must not go on without knowing.
+    fn check_pose(&self, attempted: &str) -> Result<(), HandError> {
+        if !self.config.needs_object_pose || self.believed_pose().is_some() {
+            return Ok(());
+        }
+        let detail = format!(
+            "the policy reads where the object is, and no tracker has said so for {:.0} ms ({} poses were not believed)",
+            pose::HOLD_SECS * 1e3,
+            self.link.tracked.rejected
+        );
+        Err(refusal(attempted, Objection::new(Fault::PoseLost.name(), detail)))
+    }
+
+    /// Holds the hand when the object is lost.
+    fn watch_pose(&mut self) -> Result<(), HandError> {
+        let Err(error) = self.check_pose("following") else { return Ok(()) };
+        self.hold()?;
+        Err(HandError::Stopped { reason: error.to_string() })
     }
 
     fn await_active(&mut self) -> Result<(), HandError> {
@@ -306,6 +355,7 @@ impl BridgeClient {
         let Some(state) = &self.link.state else { return Ok(()) };
         // Without torque `q_target` repeats the measured angles.
         let targets = state.body.q_target.clone();
+        let targets = self.link.limit(targets);
         self.link.send_command(targets);
         let next = after(self.link.now(), f64::from(self.config.robot.control.period_secs));
         self.link.pause_until(next)
@@ -383,7 +433,7 @@ impl BridgeClient {
     fn exchange_lockstep(&mut self, wire: Vec<f32>) -> Result<(), HandError> {
         let attempted = "one control period in lock-step";
         let Some(before) = &self.link.state else { return Ok(()) };
-        let (episode, tick) = (before.body.episode, before.body.tick + 1);
+        let (episode, tick) = (before.body.episode, before.body.tick.saturating_add(1));
         let start = self.link.now();
         // A fresh connection may take a moment before it accepts commands.
         while !self.link.send_command(wire.clone()) {
@@ -423,6 +473,7 @@ impl BridgeClient {
         let missed = ((now.0 - due.0) / period).max(0);
         self.link.check_stop()?;
         self.link.send_command(wire);
+        self.link.compare_clocks();
         let next = Nanos(due.0 + (missed + 1) * period);
         self.due = Some(next);
         self.link.pause_until(next)?;
@@ -455,13 +506,12 @@ impl BridgeClient {
         sensed.write(Signal::JointPosition, &self.in_own_order(&state.body.q));
         sensed.write(Signal::JointVelocity, &self.in_own_order(&state.body.dq));
         sensed.write(Signal::JointTarget, &self.in_own_order(&state.body.q_target));
-        if let Some(pose) = &self.link.pose
-            && pose.body.valid
-            && !pose.body.truth
-        {
-            let stamp = if pose.head.sid == self.link.sid { Nanos(pose.body.t_meas) } else { sensed.now() };
-            sensed.write_at(Signal::ObjectPosition, &pose.body.p, stamp);
-            sensed.write_at(Signal::ObjectRotation, &pose.body.q_xyzw, stamp);
+        // The truth of a simulator is not for the policy.
+        if let Some(seen) = self.believed_pose() {
+            let stamp = Nanos(sensed.now().0.saturating_sub(Nanos::from_secs(seen.age_secs).0));
+            let rotation: [f32; 4] = seen.pose.palm_from_object.coords.into();
+            sensed.write_at(Signal::ObjectPosition, seen.pose.position_m.as_slice(), stamp);
+            sensed.write_at(Signal::ObjectRotation, &rotation, stamp);
         }
     }
 }
@@ -482,6 +532,7 @@ impl Hand for BridgeClient {
 
     fn exchange(&mut self, targets_rad: &[f32], sensed: &mut SignalFrame) -> Result<Commanded, HandError> {
         let wire = self.in_wire_order(targets_rad)?;
+        let wire = self.link.limit(wire);
         let missed_tick_count = if self.link.lockstep {
             self.exchange_lockstep(wire)?;
             0
@@ -489,6 +540,7 @@ impl Hand for BridgeClient {
             self.exchange_in_time(wire)?
         };
         self.check_following()?;
+        self.watch_pose()?;
         self.write(sensed);
         let (applied_rad, clip, applied_seq) = match &self.link.state {
             Some(state) => (self.in_own_order(&state.body.q_target), state.body.clip, state.body.cmd_seq),

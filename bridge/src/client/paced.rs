@@ -35,9 +35,12 @@ impl BridgeClient {
     /// connected, or two are waiting already.
     ///
     /// # Errors
-    /// When there is not one finite target per joint.
+    /// When there is not one finite target per joint, or nobody sees the object any more and the policy needs that.
     pub fn command(&mut self, targets_rad: &[f32]) -> Result<bool, HandError> {
         let wire = self.in_wire_order(targets_rad)?;
+        self.watch_pose()?;
+        let wire = self.link.limit(wire);
+        self.link.compare_clocks();
         Ok(self.link.send_command(wire))
     }
 }

@@ -43,10 +43,16 @@ impl ServerCore {
         };
         match judged {
             Ok(pending) => {
+                self.arrivals.note(pending.0.seq);
                 self.accept(pending, now);
+                self.counters.gap = self.arrivals.missing();
                 CommandVerdict::Accepted
             }
             Err(drop) => {
+                if drop.from_commander && self.arrivals.note(drop.seq) {
+                    self.counters.rejected += 1;
+                }
+                self.counters.gap = self.arrivals.missing();
                 self.count(&drop, now);
                 CommandVerdict::Dropped(drop)
             }
@@ -96,6 +102,8 @@ impl ServerCore {
     }
 
     fn judge_age(&self, command: &Command, last_state_seq: u64, now: Nanos) -> Result<(), String> {
+        // States are numbered from 1: a command from before the first state comes from nothing.
+        let last_state_seq = last_state_seq.max(1);
         if command.state_seq < last_state_seq || command.state_seq > self.state_seq {
             return Err(format!("state_seq {}, expected {last_state_seq} to {}", command.state_seq, self.state_seq));
         }
@@ -132,6 +140,8 @@ impl ServerCore {
                 self.counters.superseded += 1;
             }
             self.pending = Some(Pending { q: command.q, seq: head.seq, t_state: command.t_state });
+        } else {
+            self.counters.unfollowed += 1;
         }
     }
 

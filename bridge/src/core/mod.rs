@@ -1,23 +1,34 @@
 //! The controller's judgement: session, lease, watchdog and envelope. No sockets, no clock, no driver: bytes and the
 //! time come in, bytes and orders to the motors come out.
 
+mod arrivals;
 mod commands;
+mod health;
+mod homing;
+mod publish;
 mod requests;
+mod sensing;
+mod sessions;
+mod spec;
 
 pub use commands::{CommandVerdict, Drop};
 pub use requests::Request;
+pub use spec::{ControllerSpec, HomingSpec, TrackingSpec};
 
 use crate::clock::after;
-use crate::driver::TrackedObject;
-use crate::envelope::{EnvelopeSpec, SafeTargets, SafetyEnvelope};
+use crate::envelope::{SafeTargets, SafetyEnvelope};
 use crate::error::BridgeError;
 use crate::fault::{Fault, FaultSet};
+use crate::health::HealthMonitor;
 use crate::kinematics::describe;
-use crate::message::{Pose, Refused, RobotDescription, Started, State, WithHead};
+use crate::message::RobotDescription;
 use crate::security::Sender;
-use crate::watchdog::{Mode, Watchdog, WatchdogSpec};
-use crate::wire::{Body, Head, VERSION, encode};
-use giraffe_robots::{HoldAt, Nanos, RobotModel, Signal, SignalFrame};
+use crate::watchdog::{Mode, Watchdog};
+use crate::wire::{Body, encode};
+use arrivals::Arrivals;
+use giraffe_robots::{HoldAt, Nanos};
+use homing::Homing;
+use sensing::Tracking;
 
 /// Share of the usual effort while holding.
 const HOLD_EFFORT: f32 = 0.7;
@@ -28,84 +39,13 @@ const RELAX_SPEED_RAD_PER_SEC: f32 = 0.5;
 /// So many failures in a row are a fault.
 const FAILURES_IN_A_ROW: u32 = 3;
 
-/// What a controller is set up for.
-#[derive(Debug, Clone)]
-pub struct ControllerSpec {
-    /// The hand behind it.
-    pub robot: RobotModel,
-    /// Limits.
-    pub envelope: EnvelopeSpec,
-    /// Timers.
-    pub watchdog: WatchdogSpec,
-    /// What is held when commands stop.
-    pub hold: HoldAt,
-    /// Silence after which another commander may take over, s.
-    pub lease_secs: f64,
-    /// Oldest state a command may be computed from, s.
-    pub max_age_secs: f64,
-    /// Commands before an arm stay this close to the start, rad.
-    pub start_tol_rad: f32,
-    /// Seconds of one turn of the loop while free-running.
-    pub loop_period_secs: f64,
-    /// Whether episodes and lock-step are offered: the hand is simulated.
-    pub rehearsal: bool,
-    /// Whether the object's pose is published.
-    pub object_pose: bool,
-    /// The first session's number is derived from this; a controller that starts anew must start elsewhere.
-    pub session_seed: u64,
-    /// Name and version, for logs.
-    pub software: String,
-}
-
-impl ControllerSpec {
-    /// What the description of `robot` asks for, the rest as in the protocol; a real hand without a tracker.
-    pub fn of(robot: &RobotModel) -> Self {
-        let period_secs = f64::from(robot.control.period_secs);
-        Self {
-            robot: robot.clone(),
-            envelope: EnvelopeSpec::of(robot),
-            watchdog: WatchdogSpec::of(&robot.safety),
-            hold: robot.safety.hold,
-            lease_secs: 2.0,
-            max_age_secs: 2.5 * period_secs,
-            start_tol_rad: 0.1,
-            loop_period_secs: period_secs,
-            rehearsal: false,
-            object_pose: false,
-            session_seed: 1,
-            software: concat!("giraffe ", env!("CARGO_PKG_VERSION")).to_owned(),
-        }
-    }
-
-    fn check(&self) -> Result<(), BridgeError> {
-        self.envelope.check()?;
-        let w = &self.watchdog;
-        let timers = [
-            ("hold_after (s)", w.hold_after_secs),
-            ("relax_after (s)", w.relax_after_secs),
-            ("off_after (s)", w.off_after_secs),
-            ("rearm_after (s)", w.rearm_after_secs),
-            ("stream before an arm (s)", w.stream_secs),
-            ("lease (s)", self.lease_secs),
-            ("largest age of a state (s)", self.max_age_secs),
-            ("start tolerance (rad)", f64::from(self.start_tol_rad)),
-            ("period of the loop (s)", self.loop_period_secs),
-        ];
-        for (what, found) in timers {
-            if !(found.is_finite() && found > 0.0 && found < 1e6) {
-                let (what, found) = (what.to_owned(), found.to_string());
-                return Err(BridgeError::Setting { what, found, expected: "positive, below a million" });
-            }
-        }
-        Ok(())
-    }
-}
-
 /// What the motors are to do now.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Order {
     /// Follow commands.
     Follow(SafeTargets),
+    /// Go home.
+    Home(SafeTargets),
     /// Stay.
     Hold(SafeTargets),
     /// Give way.
@@ -118,7 +58,9 @@ impl Order {
     /// Targets, unless torque is off.
     pub fn targets(&self) -> Option<&SafeTargets> {
         match self {
-            Order::Follow(targets) | Order::Hold(targets) | Order::Relax(targets) => Some(targets),
+            Order::Follow(targets) | Order::Home(targets) | Order::Hold(targets) | Order::Relax(targets) => {
+                Some(targets)
+            }
             Order::Off => None,
         }
     }
@@ -151,15 +93,27 @@ struct Applied {
     seq: u64,
     age_us: u64,
     clip: u64,
+    /// What the envelope was given: time, and the state that said where the hand was.
+    dt: Option<f32>,
+    q_seq: Option<u64>,
 }
 
-/// Counted since the session began.
+/// Counted since the session began. `applied + superseded + unfollowed + rejected + gap`, and one that waits, is the
+/// highest `seq` that came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Accepted commands.
     pub accepted: u64,
+    /// Accepted, and given to the motors as far as is safe.
+    pub applied: u64,
     /// Accepted, but replaced by a newer one before they were applied.
     pub superseded: u64,
+    /// Accepted, but not applied because the hand did not follow, or no longer.
+    pub unfollowed: u64,
+    /// Commands of this session that came and were dropped; repetitions are not counted again.
+    pub rejected: u64,
+    /// Numbers below the highest `seq` that never came.
+    pub gap: u64,
     /// Dropped as old, repeated or out of turn.
     pub stale: u64,
     /// Dropped as malformed or foreign.
@@ -180,7 +134,13 @@ pub struct ServerCore {
     session_count: u64,
     pending: Option<Pending>,
     applied: Applied,
+    arrivals: Arrivals,
     counters: Counters,
+    health: HealthMonitor,
+    last_health: Option<Nanos>,
+    tracking: Tracking,
+    homing: Option<Homing>,
+    loop_us: Option<u64>,
     overruns: u64,
     not_finite_in_a_row: u32,
     shape_in_a_row: u32,
@@ -204,6 +164,8 @@ struct Measured {
     q: Vec<f32>,
     dq: Vec<f32>,
     stamp: Nanos,
+    /// `seq` of the last state that said so, 0 if none did yet.
+    state_seq: u64,
 }
 
 impl ServerCore {
@@ -214,6 +176,7 @@ impl ServerCore {
     pub fn new(spec: ControllerSpec, now: Nanos) -> Result<Self, BridgeError> {
         spec.check()?;
         let envelope = SafetyEnvelope::new(spec.envelope.clone(), &spec.robot.home_rad)?;
+        let joint_count = spec.robot.joint_count();
         Ok(Self {
             description: describe(&spec.robot),
             watchdog: Watchdog::new(spec.watchdog, now),
@@ -223,7 +186,13 @@ impl ServerCore {
             session_count: 0,
             pending: None,
             applied: Applied::default(),
+            arrivals: Arrivals::default(),
             counters: Counters::default(),
+            health: HealthMonitor::new(spec.servos, spec.envelope.names.clone()),
+            last_health: None,
+            tracking: Tracking::new(joint_count),
+            homing: None,
+            loop_us: None,
             overruns: 0,
             not_finite_in_a_row: 0,
             shape_in_a_row: 0,
@@ -278,61 +247,31 @@ impl ServerCore {
         &self.spec
     }
 
-    /// Takes in what was just sensed; one turn of the loop or one control period is over.
-    pub fn on_sensed(&mut self, frame: &SignalFrame, now: Nanos) {
-        if self.take_measurement(frame).is_err() {
-            self.on_sense_failed("a joint's angle or velocity is missing or not a finite number", now);
-            return;
-        }
-        self.sense_failures = 0;
-        self.tick += 1;
-    }
-
-    fn take_measurement(&mut self, frame: &SignalFrame) -> Result<(), ()> {
-        let q = frame.read(Signal::JointPosition).ok_or(())?;
-        let dq = frame.read(Signal::JointVelocity).ok_or(())?;
-        let count = self.spec.robot.joint_count();
-        if q.len() != count || dq.len() != count || !q.iter().chain(dq).all(|value| value.is_finite()) {
-            return Err(());
-        }
-        let stamp = frame.stamp(Signal::JointPosition).unwrap_or(frame.now());
-        self.measured = Some(Measured { q: q.to_vec(), dq: dq.to_vec(), stamp });
-        Ok(())
-    }
-
-    /// The driver could not read the hand.
-    pub fn on_sense_failed(&mut self, detail: &str, now: Nanos) {
-        self.sense_failures += 1;
-        if self.sense_failures >= FAILURES_IN_A_ROW {
-            self.hardware_fault(Fault::SensorStale, detail, now);
-        }
-    }
-
-    /// The driver could not move the hand.
-    pub fn on_command_failed(&mut self, detail: &str, now: Nanos) {
-        self.bus_failing = true;
-        self.hardware_fault(Fault::BusError, detail, now);
-    }
-
-    /// The driver did as told.
-    pub fn on_command_done(&mut self) {
-        self.bus_failing = false;
-    }
-
-    /// The loop came late.
-    pub fn on_overrun(&mut self) {
-        self.overruns += 1;
-        self.faults.raise(Fault::LoopOverrun);
-    }
-
     fn hardware_fault(&mut self, fault: Fault, detail: &str, now: Nanos) {
         if !self.faults.holds(fault) {
             tracing::error!(fault = fault.name(), detail, "motors are released");
         }
         self.faults.raise(fault);
         self.watchdog.fault(now);
-        self.pending = None;
+        self.drop_pending();
         self.why = format!("{}: {detail}", fault.name());
+    }
+
+    /// Latches a fault that does not take torque off.
+    fn latch_and_hold(&mut self, fault: Fault, detail: &str, now: Nanos) {
+        let why = format!("{}: {detail}", fault.name());
+        let is_new = !self.faults.holds(fault);
+        self.faults.raise(fault);
+        self.hold_for(why.clone(), now);
+        if is_new {
+            tracing::error!(fault = fault.name(), detail, mode = self.mode().name(), "fault");
+            self.why = why;
+        }
+    }
+
+    /// A command that waits will not be applied any more.
+    fn drop_pending(&mut self) {
+        self.counters.unfollowed += u64::from(self.pending.take().is_some());
     }
 
     /// Lets time pass and says what the motors are to do. Always answers with something safe.
@@ -344,7 +283,8 @@ impl ServerCore {
         }
         match mode {
             Mode::Active => self.follow(now),
-            Mode::Ready | Mode::Homing => Order::Hold(self.envelope.hold(1.0)),
+            Mode::Homing => self.go_home(now),
+            Mode::Ready => Order::Hold(self.envelope.hold(1.0)),
             Mode::Hold => Order::Hold(self.envelope.hold(HOLD_EFFORT)),
             Mode::Relax => Order::Relax(self.creep(now)),
             Mode::Off | Mode::Fault | Mode::Estop => Order::Off,
@@ -357,9 +297,10 @@ impl ServerCore {
         self.watchdog.tick(now);
         let mode = self.watchdog.mode();
         if mode == before {
+            self.end_what_nobody_watches(now);
             return;
         }
-        self.pending = None;
+        self.drop_pending();
         if before == Mode::Active {
             self.faults.raise(Fault::LinkLost);
             let silence_ms = (self.watchdog.spec().hold_after_secs * 1e3).round();
@@ -394,11 +335,20 @@ impl ServerCore {
             Ok(targets) => {
                 self.last_filter = Some(now);
                 let age_us = if lockstep { 0 } else { u64::try_from((now.0 - pending.t_state) / 1000).unwrap_or(0) };
-                self.applied = Applied { seq: pending.seq, age_us, clip: targets.clipped_joints() };
+                self.applied = Applied {
+                    seq: pending.seq,
+                    age_us,
+                    clip: targets.clipped_joints(),
+                    dt: Some(elapsed_secs),
+                    q_seq: (measured.state_seq != 0).then_some(measured.state_seq),
+                };
+                self.counters.applied += 1;
+                self.tracking.banded_joints = targets.banded_joints();
                 Order::Follow(targets)
             }
             Err(unusable) => {
                 // Commands and measurements are checked when they come in, so this is a mistake of ours.
+                self.counters.unfollowed += 1;
                 self.faults.raise(Fault::Internal);
                 self.hold_for(format!("INTERNAL: {unusable}"), now);
                 Order::Hold(self.envelope.hold(HOLD_EFFORT))
@@ -417,7 +367,7 @@ impl ServerCore {
     fn hold_for(&mut self, why: String, now: Nanos) {
         let before = self.watchdog.mode();
         self.watchdog.hold(now);
-        self.pending = None;
+        self.drop_pending();
         if before == Mode::Active {
             self.begin_hold();
         }
@@ -436,117 +386,9 @@ impl ServerCore {
         }
     }
 
-    /// The state to publish; `None` before every joint was read once.
-    pub fn state_message(&mut self, now: Nanos) -> Option<Vec<u8>> {
-        self.state_bytes(None, now)
-    }
-
-    /// The state that answers a command that was not accepted in lock-step.
-    pub fn refused_message(&mut self, drop: &Drop, now: Nanos) -> Option<Vec<u8>> {
-        let refused = Refused { seq: drop.seq, code: drop.code.to_owned(), detail: drop.detail.clone() };
-        self.state_bytes(Some(refused), now)
-    }
-
-    fn state_bytes(&mut self, refused: Option<Refused>, now: Nanos) -> Option<Vec<u8>> {
-        let state = State { refused, ..self.state()? };
-        self.state_seq += 1;
-        Some(encode(self.sid(), self.state_seq, now.0, &state))
-    }
-
-    fn state(&self) -> Option<State> {
-        let measured = self.measured.as_ref()?;
-        let mode = self.watchdog.mode();
-        let targets = if mode.has_torque() { self.envelope.held_rad() } else { &measured.q };
-        Some(State {
-            episode: self.episode,
-            tick: self.tick,
-            t_meas: measured.stamp.0,
-            q: measured.q.clone(),
-            dq: measured.dq.clone(),
-            q_target: targets.to_vec(),
-            cmd_seq: self.applied.seq,
-            cmd_age_us: self.applied.age_us,
-            clip: self.applied.clip,
-            mode: mode.name().to_owned(),
-            fault: self.faults.bits(),
-            why: if mode == Mode::Active { String::new() } else { self.why.clone() },
-            rx_stale: self.counters.stale,
-            rx_bad: self.counters.bad,
-            overruns: self.overruns,
-            refused: None,
-        })
-    }
-
-    /// The pose to publish.
-    pub fn pose_message(&mut self, object: &TrackedObject, now: Nanos) -> Vec<u8> {
-        self.pose_seq += 1;
-        encode(self.sid(), self.pose_seq, now.0, &self.pose(object))
-    }
-
-    fn pose(&self, object: &TrackedObject) -> Pose {
-        Pose {
-            episode: self.episode,
-            tick: self.tick,
-            t_meas: self.measured.as_ref().map_or(0, |measured| measured.stamp.0),
-            object: object.name.clone(),
-            frame: "palm".to_owned(),
-            p: object.pose.position_m.into(),
-            q_xyzw: object.pose.palm_from_object.coords.into(),
-            valid: object.valid,
-            truth: object.truth,
-        }
-    }
-
-    /// A reset was carried out: `targets_rad` are in force, `frame` is the first thing sensed. Returns the reply to
-    /// request `re`, after which the state and pose are to be published.
-    ///
-    /// # Errors
-    /// When the driver's numbers are no start; the reply to send instead.
-    pub fn on_reset_done(
-        &mut self,
-        re: u64,
-        targets_rad: &[f32],
-        frame: &SignalFrame,
-        object: Option<&TrackedObject>,
-        now: Nanos,
-    ) -> Result<Vec<u8>, Vec<u8>> {
-        let count = self.spec.robot.joint_count();
-        if targets_rad.len() != count || !targets_rad.iter().all(|value| value.is_finite()) {
-            let detail = format!("the driver's start is not {count} finite angles");
-            return Err(self.on_reset_failed(re, &detail, now));
-        }
-        if self.take_measurement(frame).is_err() {
-            let detail = "the driver sensed no finite angles and velocities after the reset";
-            return Err(self.on_reset_failed(re, detail, now));
-        }
-        self.envelope.start_at(targets_rad);
-        self.sense_failures = 0;
-        self.last_filter = None;
-        self.pending = None;
-        self.applied = Applied::default();
-        self.episode += 1;
-        self.tick = 0;
-        self.world_stands = true;
-        self.watchdog.ready(now);
-        self.why = "the episode is ready, not armed yet".to_owned();
-        Ok(self.started(re, object, now))
-    }
-
-    fn started(&mut self, re: u64, object: Option<&TrackedObject>, now: Nanos) -> Vec<u8> {
-        let sid = self.sid();
-        let state = self.state().expect("a measurement was just taken");
-        let pose = object.map(|object| self.pose(object));
-        // The numbers that the published copies will have.
-        let state = WithHead { head: head::<State>(sid, self.state_seq + 1, now), body: state };
-        let pose = pose.map(|body| WithHead { head: head::<Pose>(sid, self.pose_seq + 1, now), body });
-        self.ctl_bytes(sid, now, &Started { re, episode: self.episode, state, pose })
-    }
-
-    /// A reset could not be carried out. Returns the reply.
-    pub fn on_reset_failed(&mut self, re: u64, detail: &str, now: Nanos) -> Vec<u8> {
-        self.watchdog.stop(now);
-        self.why = format!("reset failed: {detail}");
-        self.refusal(re, "RESET_FAILED", detail, now)
+    /// How long the last turn of the loop took, µs.
+    pub fn on_turn(&mut self, turn_us: u64) {
+        self.loop_us = Some(turn_us);
     }
 
     /// The controller is about to end. Returns the last state to publish: it belongs to no session.
@@ -572,8 +414,4 @@ impl ServerCore {
             session.lease_until = until;
         }
     }
-}
-
-fn head<B: Body>(sid: u64, seq: u64, now: Nanos) -> Head {
-    Head { v: VERSION, t: B::TYPE.to_owned(), sid, seq, ts: now.0 }
 }

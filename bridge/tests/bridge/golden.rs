@@ -3,8 +3,8 @@
 use crate::hand::{hello_of, small_hand};
 use giraffe_bridge::ControllerSpec;
 use giraffe_bridge::message::{
-    Arm, Bye, ClearFault, Command, Estop, Granted, Hold, Ping, Pong, Pose, Refusal, Refused, Reject, Reset, Started,
-    State, Stop, WithHead,
+    Arm, Bye, ClearFault, Command, Estop, Granted, Hold, Home, Ping, Pong, Pose, Refusal, Refused, Reject, Reset,
+    Started, State, Stop, WithHead,
 };
 use giraffe_bridge::wire::{Body, Head, VERSION, decode, encode};
 
@@ -31,6 +31,34 @@ fn state() -> State {
         rx_bad: 2,
         overruns: 3,
         refused: None,
+        rx_applied: None,
+        rx_superseded: None,
+        rx_rejected: None,
+        rx_gap: None,
+        dt: None,
+        q_seq: None,
+        cur: None,
+        temp: None,
+        volt: None,
+        loop_us: None,
+    }
+}
+
+/// With every key that a state may have.
+fn full_state() -> State {
+    State {
+        refused: Some(Refused { seq: 300, code: "TICK".to_owned(), detail: "tick 9, next is 42".to_owned() }),
+        rx_applied: Some(250),
+        rx_superseded: Some(30),
+        rx_rejected: Some(15),
+        rx_gap: Some(5),
+        dt: Some(0.05),
+        q_seq: Some(98),
+        cur: Some(vec![Some(0.25), None, Some(-0.125)]),
+        temp: Some(vec![Some(41.0), Some(42.5), None]),
+        volt: Some(vec![Some(5.0), Some(5.0), Some(4.875)]),
+        loop_us: Some(812),
+        ..state()
     }
 }
 
@@ -73,6 +101,13 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         tips.insert("finger".to_owned(), [0.0625, 0.03125, -0.015625]);
         tips.insert("thumb".to_owned(), [-0.03, 0.1, 0.05]);
     }
+    for poses in [&mut hello.test_poses, &mut welcome.test_poses] {
+        for tips in poses.as_mut().unwrap().values_mut().map(|pose| &mut pose.tips) {
+            tips.insert("finger".to_owned(), [0.09375, 0.03125, -0.0625]);
+            tips.insert("thumb".to_owned(), [-0.03, 0.125, 0.05]);
+        }
+    }
+    welcome.calibration = Some("bench-7".to_owned());
     let text = |text: &str| text.to_owned();
     let refused = Some(Refused { seq: 300, code: text("TICK"), detail: text("tick 9, next is 42") });
     vec![
@@ -84,6 +119,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         message("reset", Reset { episode: vec![0x81, 0xa4, b's', b'e', b'e', b'd', 0x07] }),
         message("started", Started { re: 5, episode: 2, state: with_head(state()), pose: Some(with_head(pose())) }),
         message("arm", Arm {}),
+        message("home", Home {}),
         message("hold", Hold {}),
         message("stop", Stop {}),
         message("estop", Estop {}),
@@ -94,6 +130,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         message("cmd", Command { episode: 2, tick: 42, state_seq: 99, t_state: TS, q: vec![0.1, -0.25, 1e-42] }),
         message("state", state()),
         message("state-refused", State { refused, ..state() }),
+        message("state-full", full_state()),
         message("pose", pose()),
     ]
 }

@@ -5,7 +5,7 @@ use giraffe_bridge::wire::{Body, decode, encode};
 use giraffe_bridge::{CommandVerdict, ControllerSpec, Order, Request, Sender, ServerCore, handshake};
 use giraffe_robots::{
     BodyModel, ControlSpec, DeviceMapping, FingertipModel, HoldAt, JointModel, Limits, Nanos, RobotModel, SafetySpec,
-    Signal, SignalFrame, SignalLayout,
+    ServoLimits, Signal, SignalFrame, SignalLayout,
 };
 use nalgebra::{Isometry3, Point3, Translation3, Unit, UnitQuaternion, Vector3};
 
@@ -74,6 +74,7 @@ pub fn small_hand() -> RobotModel {
             relax_after_secs: 2.0,
             off_after_secs: 30.0,
             hold: HoldAt::LastTarget,
+            servos: ServoLimits::REFERENCE,
         },
         kinematics_fingerprint: "kinematics".to_owned(),
         dynamics_fingerprint: "dynamics".to_owned(),
@@ -225,6 +226,11 @@ impl Rig {
     /// Says hello and arms, from torque off.
     pub fn activate(&mut self) {
         self.hello(&hello_of(&small_hand(), &[])).unwrap();
+        self.activate_here();
+    }
+
+    /// Arms, from torque off, where the hand stands.
+    pub fn activate_here(&mut self) {
         self.stream(0.5);
         let _: giraffe_bridge::message::Granted = self.ask_for(&Arm {});
         assert_eq!(self.core.mode(), giraffe_bridge::Mode::Active);

@@ -3,15 +3,23 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test may panic, and exact bits are what is tested")]
 
 mod campaign;
+mod client;
 mod controller;
 mod core_faults;
+mod counters;
 mod envelope;
 mod golden;
 mod hand;
 mod handshake;
+mod health;
+mod homing;
+mod judge;
 mod link;
 mod over_sockets;
 mod protocol_text;
 mod proxy;
+mod soak;
+mod test_poses;
+mod tracking;
 mod watchdog;
 mod wire;

@@ -213,6 +213,9 @@ impl Checker<'_> {
                 "`hold_after_secs` is shorter than `control.period_secs`: the hand would hold between commands";
             return Err(self.error(at, problem));
         }
-        Ok(())
+        match safety.servos.first_mistake() {
+            Some((name, problem)) => Err(self.error(at, format!("`servos.{name}` {problem}"))),
+            None => Ok(()),
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::finish::Tip;
 use super::raw::RawHand;
 use super::report::Notes;
 use super::tree::Tree;
-use crate::model::{ControlSpec, HoldAt, SafetySpec};
+use crate::model::{ControlSpec, HoldAt, SafetySpec, ServoLimits};
 use nalgebra::Point3;
 use serde::Serialize;
 
@@ -20,6 +20,7 @@ const SAFETY: SafetySpec = SafetySpec {
     relax_after_secs: 2.0,
     off_after_secs: 30.0,
     hold: HoldAt::LastTarget,
+    servos: ServoLimits::REFERENCE,
 };
 
 /// What `settings` reads, to be written.

@@ -1,0 +1,145 @@
+//! Going home: the controller's own motion, by minimum jerk. PROTOCOL.md section 6.
+
+use super::{HOLD_EFFORT, Order, ServerCore};
+use crate::envelope::Pace;
+use crate::fault::Fault;
+use crate::handshake::Objection;
+use crate::watchdog::Mode;
+use giraffe_robots::{Limits, Nanos};
+
+/// Share of the usual effort on the way.
+const HOMING_EFFORT: f32 = 0.6;
+/// Also where a joint is moved by others, and its target pulled along by the tracking band, that goes no faster than
+/// this many times the speed of homing: the rest is for rounding.
+const SPEED_SLACK: f32 = 1.02;
+/// The shortest way takes so long, s.
+const SHORTEST_SECS: f64 = 0.5;
+/// Largest speed of a minimum-jerk motion, in lengths per duration.
+const PEAK_SPEED: f64 = 1.875;
+/// Largest acceleration of a minimum-jerk motion, in lengths per squared duration.
+const PEAK_ACCELERATION: f64 = 5.774;
+
+/// A way home.
+#[derive(Debug, Clone)]
+pub(super) struct Homing {
+    start_rad: Vec<f32>,
+    goal_rad: Vec<f32>,
+    duration_secs: f64,
+    /// How far along in time. A loop that came late does not make the hand hurry.
+    progress_secs: f64,
+    last: Nanos,
+}
+
+impl Homing {
+    fn wanted_rad(&self) -> Vec<f32> {
+        let done = (self.progress_secs / self.duration_secs).min(1.0);
+        if done >= 1.0 {
+            return self.goal_rad.clone();
+        }
+        let share = done.powi(3) * (10.0 + done * (6.0 * done - 15.0));
+        let ways = self.start_rad.iter().zip(&self.goal_rad);
+        ways.map(|(&from, &to)| (f64::from(from) + share * f64::from(to - from)) as f32).collect()
+    }
+}
+
+impl ServerCore {
+    /// Begins to go home.
+    pub(super) fn home(&mut self, now: Nanos) -> Result<(), Objection> {
+        if self.is_lockstep() {
+            let detail = "in lock-step the hand moves only by commands; a reset puts it where an episode starts";
+            return Err(Objection::new("UNSUPPORTED", detail));
+        }
+        match self.mode() {
+            Mode::Homing => return Ok(()),
+            Mode::Active => return Err(Objection::new("NOT_READY", "the hand follows commands; hold it first")),
+            _ => self.may_move()?,
+        }
+        if !self.mode().has_torque()
+            && let Some(measured) = &self.measured
+        {
+            self.envelope.start_at(&measured.q);
+        }
+        let homing = self.way_home(now);
+        tracing::info!(secs = homing.duration_secs, "going home");
+        self.homing = Some(homing);
+        self.applied = super::Applied::default();
+        self.last_filter = None;
+        self.tracking.forget();
+        self.faults.clear_passing();
+        self.world_stands = false;
+        self.watchdog.home(now);
+        self.why = "going home".to_owned();
+        Ok(())
+    }
+
+    /// From the targets in force, so that nothing jumps, and slow enough for every joint and limit.
+    fn way_home(&self, now: Nanos) -> Homing {
+        let limits = &self.envelope.spec().limits;
+        let start_rad = self.envelope.held_rad().to_vec();
+        let mut goal_rad = self.spec.robot.home_rad.clone();
+        let mut duration_secs = SHORTEST_SECS;
+        for (joint, limits) in limits.iter().enumerate() {
+            goal_rad[joint] = Limits { lower: limits.lower, upper: limits.upper }.clamp(goal_rad[joint]);
+            let way = f64::from((goal_rad[joint] - start_rad[joint]).abs());
+            let speed = f64::from(self.spec.homing.speed_rad_per_sec.min(limits.velocity));
+            let by_acceleration = (PEAK_ACCELERATION * way / f64::from(limits.acceleration)).sqrt();
+            duration_secs = duration_secs.max(PEAK_SPEED * way / speed).max(by_acceleration);
+        }
+        Homing { start_rad, goal_rad, duration_secs, progress_secs: 0.0, last: now }
+    }
+
+    /// One turn of the loop on the way.
+    pub(super) fn go_home(&mut self, now: Nanos) -> Order {
+        let period_secs = f64::from(self.spec.envelope.period_secs);
+        let (Some(homing), Some(measured)) = (&mut self.homing, &self.measured) else {
+            self.hold_for("there is no way home".to_owned(), now);
+            return Order::Hold(self.envelope.hold(HOLD_EFFORT));
+        };
+        let elapsed_secs = now.secs_since(homing.last).clamp(0.0, period_secs);
+        homing.last = now;
+        homing.progress_secs += elapsed_secs;
+        let wanted_rad = homing.wanted_rad();
+        let most_rad_per_sec = SPEED_SLACK * self.spec.homing.speed_rad_per_sec;
+        let pace = Pace { most_rad_per_sec, effort_scale: HOMING_EFFORT };
+        match self.envelope.filter_with(&wanted_rad, &measured.q, elapsed_secs as f32, pace) {
+            Ok(targets) => {
+                self.tracking.banded_joints = targets.banded_joints();
+                if homing.progress_secs >= homing.duration_secs {
+                    self.arrive(now);
+                }
+                match self.mode() {
+                    Mode::Homing => Order::Home(targets),
+                    Mode::Ready => Order::Hold(targets),
+                    _ => Order::Hold(self.envelope.hold(HOLD_EFFORT)),
+                }
+            }
+            Err(unusable) => {
+                // Measurements are checked when they come in, so this is a mistake of ours.
+                self.faults.raise(Fault::Internal);
+                self.hold_for(format!("INTERNAL: {unusable}"), now);
+                Order::Hold(self.envelope.hold(HOLD_EFFORT))
+            }
+        }
+    }
+
+    /// The way is over: is the hand there?
+    fn arrive(&mut self, now: Nanos) {
+        let (Some(homing), Some(measured)) = (&self.homing, &self.measured) else { return };
+        let away = |joint: usize| (measured.q[joint] - homing.goal_rad[joint]).abs();
+        let far = (0..measured.q.len()).filter(|&joint| away(joint) > self.spec.start_tol_rad);
+        let furthest = far.max_by(|&a, &b| away(a).total_cmp(&away(b)));
+        let Some(joint) = furthest else {
+            self.homing = None;
+            self.watchdog.ready(now);
+            self.why = "home, not armed yet".to_owned();
+            tracing::info!("home");
+            return;
+        };
+        if homing.progress_secs > homing.duration_secs + self.spec.homing.patience_secs {
+            let name = &self.spec.robot.joints[joint].name;
+            let detail = format!("joint `{name}` did not come home: {:.2} rad are left", away(joint));
+            self.homing = None;
+            self.latch_and_hold(Fault::Tracking, &detail, now);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Who commands: hello and goodbye. PROTOCOL.md section 4.
+
+use super::arrivals::Arrivals;
+use super::{Applied, Counters, ServerCore, Session};
+use crate::clock::after;
+use crate::driver::Calibrated;
+use crate::fault::Fault;
+use crate::handshake::{Objection, Terms, judge_hello};
+use crate::message::{HOMING, Hello, JointLimits, LOCKSTEP, OBJECT_POSE, REHEARSAL, Reject, Role, TestVector, Welcome};
+use crate::security::Sender;
+use crate::watchdog::Mode;
+use crate::wire::{Head, decode};
+use giraffe_robots::{HoldAt, Nanos};
+
+impl ServerCore {
+    pub(super) fn on_hello(&mut self, sender: &Sender, bytes: &[u8], head: &Head, now: Nanos) -> Vec<u8> {
+        let hello = match decode::<Hello>(bytes) {
+            Ok((_, hello)) => hello,
+            Err(error) => return self.reject(head.seq, Objection::new("MALFORMED", error.to_string()), now),
+        };
+        match self.open(sender, &hello, now) {
+            Ok((terms, grants)) => self.welcome(head.seq, &hello, terms, grants, now),
+            Err(objection) => self.reject(head.seq, objection, now),
+        }
+    }
+
+    fn open(&mut self, sender: &Sender, hello: &Hello, now: Nanos) -> Result<(Terms, Vec<String>), Objection> {
+        if hello.role == Role::Commander && sender.role() != Role::Commander {
+            let detail = format!("`{}` is an observer in the allow-list and may not command", sender.name());
+            return Err(Objection::new("NOT_AUTHORIZED", detail));
+        }
+        let terms = judge_hello(hello, &self.spec.robot, &self.description, &self.spec.envelope)?;
+        let offered = |feature: &&String| match feature.as_str() {
+            REHEARSAL | LOCKSTEP => self.spec.rehearsal,
+            OBJECT_POSE => self.spec.object_pose,
+            // In lock-step the hand moves only by commands.
+            HOMING => !(self.spec.rehearsal && hello.wants.iter().any(|want| want == LOCKSTEP)),
+            _ => false,
+        };
+        let grants: Vec<String> = hello.wants.iter().filter(offered).cloned().collect();
+        if hello.role == Role::Commander {
+            self.take_over(sender, hello, &terms.limits, grants.iter().any(|grant| grant == LOCKSTEP), now)?;
+        }
+        Ok((terms, grants))
+    }
+
+    fn take_over(
+        &mut self,
+        sender: &Sender,
+        hello: &Hello,
+        limits: &[JointLimits],
+        lockstep: bool,
+        now: Nanos,
+    ) -> Result<(), Objection> {
+        if let Some(session) = &self.session {
+            if now <= session.lease_until {
+                let left = session.lease_until.secs_since(now);
+                let detail = format!("`{}` commands this hand; its lease runs {left:.1} s more", session.software);
+                return Err(Objection::new("LEASE_HELD", detail));
+            }
+            self.end_session("another commander took over", now);
+            self.faults.raise(Fault::LeaseLost);
+        }
+        self.relimit(limits)?;
+        self.session_count += 1;
+        self.session = Some(Session {
+            sid: session_number(self.spec.session_seed, self.session_count),
+            sender: sender.clone(),
+            software: hello.software.clone(),
+            lease_until: after(now, self.spec.lease_secs),
+            lockstep,
+            last_seq: 0,
+            last_state_seq: 0,
+        });
+        let own_ms = self.spec.watchdog.hold_after_secs * 1e3;
+        let period_ms = f64::from(self.spec.envelope.period_secs) * 1e3;
+        let wanted_ms = if hello.watchdog_ms == 0 { own_ms } else { hello.watchdog_ms as f64 };
+        self.watchdog.set_hold_after(wanted_ms.max(period_ms).min(own_ms) * 1e-3);
+        self.watchdog.suspend(lockstep);
+        self.watchdog.forget_commands();
+        self.pending = None;
+        self.applied = Applied::default();
+        self.arrivals = Arrivals::default();
+        self.counters = Counters::default();
+        self.not_finite_in_a_row = 0;
+        self.shape_in_a_row = 0;
+        if lockstep {
+            self.world_stands = true;
+        }
+        let (name, software, policy) = (sender.name(), &hello.software, &hello.policy.name);
+        tracing::info!(name, software, policy, lockstep, "new commander");
+        Ok(())
+    }
+
+    /// Puts limits in force, unless that would make a hand that is held jump.
+    fn relimit(&mut self, limits: &[JointLimits]) -> Result<(), Objection> {
+        if self.mode().has_torque() {
+            let names = &self.spec.envelope.names;
+            let held = self.envelope.held_rad();
+            for ((name, limits), &at) in names.iter().zip(limits).zip(held) {
+                if at < limits.lower || at > limits.upper {
+                    let (lower, upper) = (limits.lower, limits.upper);
+                    let detail = format!("joint `{name}` is held at {at:.3} rad, outside [{lower:.3}, {upper:.3}]");
+                    return Err(Objection::new("LIMITS", detail));
+                }
+            }
+        }
+        self.envelope.relimit(limits.to_vec()).map_err(|error| Objection::new("LIMITS", error.to_string()))
+    }
+
+    fn welcome(&mut self, re: u64, hello: &Hello, terms: Terms, grants: Vec<String>, now: Nanos) -> Vec<u8> {
+        let ms = |secs: f64| (secs * 1e3).round() as u64;
+        let timers = *self.watchdog.spec();
+        let names = self.spec.envelope.names.clone();
+        let Terms { limits, test_vector: TestVector { q, tips }, test_poses, mut notes } = terms;
+        let calibration = match &self.spec.calibration {
+            Calibrated::NotNeeded => None,
+            Calibrated::Missing { detail } => {
+                notes.push(format!("not calibrated, arming will be refused: {detail}"));
+                Some(String::new())
+            }
+            Calibrated::Valid { id } => Some(id.clone()),
+        };
+        let welcome = Welcome {
+            re,
+            software: self.spec.software.clone(),
+            robot: self.description.clone(),
+            test_vector: TestVector { q, tips },
+            limits: names.iter().cloned().zip(limits).collect(),
+            joints: names,
+            policy_hz: hello.policy_hz,
+            state_hz: 1.0 / self.spec.loop_period_secs,
+            lease_ms: ms(self.spec.lease_secs),
+            max_age_ms: ms(self.spec.max_age_secs),
+            hold_ms: ms(timers.hold_after_secs),
+            relax_ms: ms(timers.relax_after_secs),
+            off_ms: ms(timers.off_after_secs),
+            rearm_ms: ms(timers.rearm_after_secs),
+            stream_ms: ms(timers.stream_secs),
+            start_tol: self.spec.start_tol_rad,
+            safe_action: match self.spec.hold {
+                HoldAt::LastTarget => "last_target".to_owned(),
+                HoldAt::Measured => "measured".to_owned(),
+            },
+            grants,
+            notes,
+            mode: self.mode().name().to_owned(),
+            fault: self.faults.bits(),
+            test_poses,
+            calibration,
+        };
+        let sid = self.sid();
+        self.ctl_bytes(sid, now, &welcome)
+    }
+
+    pub(super) fn reject(&mut self, re: u64, objection: Objection, now: Nanos) -> Vec<u8> {
+        tracing::warn!(code = objection.code, detail = objection.detail, "commander refused");
+        self.ctl_bytes(0, now, &Reject { re, code: objection.code, detail: objection.detail })
+    }
+
+    pub(super) fn end_session(&mut self, why: &str, now: Nanos) {
+        self.watchdog.suspend(false);
+        self.hold_for(why.to_owned(), now);
+        self.watchdog.forget_commands();
+        self.session = None;
+    }
+
+    /// Homing, and holding what it came to, is done for somebody. When that commander goes without a word, the hand
+    /// goes the way of silence. (A simulated hand that stands at the start of an episode heats nothing.)
+    pub(super) fn end_what_nobody_watches(&mut self, now: Nanos) {
+        let waits = match self.mode() {
+            Mode::Homing => true,
+            Mode::Ready => !self.world_stands,
+            _ => false,
+        };
+        if !waits || self.session.as_ref().is_some_and(|session| now <= session.lease_until) {
+            return;
+        }
+        self.faults.raise(Fault::LeaseLost);
+        self.hold_for("nothing was heard of the commander whom the hand went home for".to_owned(), now);
+    }
+}
+
+/// A number that is never 0 and does not repeat within or (given different seeds) between lives of a controller.
+fn session_number(seed: u64, count: u64) -> u64 {
+    let low = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(count);
+    (low & ((1 << 62) - 1)) | 1 << 62
+}
