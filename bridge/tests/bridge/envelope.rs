@@ -114,6 +114,47 @@ proptest! {
     }
 
     #[test]
+    fn steps_grow_no_faster_than_the_acceleration_allows_but_may_shrink_at_will(
+        limits in any_limits(), wanted in prop::collection::vec(finite(), 2..40),
+    ) {
+        // A band that does not bind: giving way to the hand may be quicker.
+        let mut envelope = SafetyEnvelope::new(spec(vec![limits], 100.0), &[0.1]).unwrap();
+        let (mut at, mut last_step) = (envelope.held_rad()[0], 0.0f32);
+        for wanted in wanted {
+            let next = envelope.filter(&[wanted], &[at], PERIOD).unwrap().positions_rad()[0];
+            let step = next - at;
+            let growth = limits.acceleration * PERIOD * PERIOD;
+            let slack = 1e-5 * (1.0 + at.abs() + growth);
+            prop_assert!(step <= (last_step + growth).max(0.0) + slack && step >= (last_step - growth).min(0.0) - slack);
+            (at, last_step) = (next, step);
+        }
+    }
+
+    #[test]
+    fn a_mirrored_joint_moves_as_the_mirror_of_the_joint(
+        limits in any_limits(), calls in prop::collection::vec((-4.0f32..4.0, -4.0f32..4.0, 0.0f32..0.1), 1..20),
+    ) {
+        let mirror = JointLimits { lower: -limits.upper, upper: -limits.lower, ..limits };
+        let mut joint = SafetyEnvelope::new(spec(vec![limits], 0.3), &[0.2]).unwrap();
+        let mut image = SafetyEnvelope::new(spec(vec![mirror], 0.3), &[-0.2]).unwrap();
+        for (wanted, measured, elapsed) in calls {
+            let one = joint.filter(&[wanted], &[measured], elapsed).unwrap();
+            let other = image.filter(&[-wanted], &[-measured], elapsed).unwrap();
+            prop_assert_eq!(one.positions_rad()[0], -other.positions_rad()[0]);
+            prop_assert_eq!(one.banded_joints(), other.banded_joints());
+        }
+    }
+
+    #[test]
+    fn derating_stays_between_nothing_and_all_whatever_it_is_told(scales in prop::collection::vec(anything(), 0..5)) {
+        let mut envelope = SafetyEnvelope::new(spec(vec![usual(); 3], 0.5), &[0.0; 3]).unwrap();
+        envelope.derate(&scales);
+        for targets in [envelope.again(), envelope.hold(0.7), envelope.filter(&[0.1; 3], &[0.0; 3], PERIOD).unwrap()] {
+            prop_assert!(targets.effort_scales().iter().all(|&scale| scale > 0.0 && scale <= 1.0));
+        }
+    }
+
+    #[test]
     fn joints_do_not_know_of_each_other(
         limits in prop::collection::vec(any_limits(), 3), start in prop::collection::vec(-1.0f32..1.0, 3),
         calls in prop::collection::vec((prop::collection::vec(-4.0f32..4.0, 3), prop::collection::vec(-1.0f32..1.0, 3)), 1..10),
