@@ -2,6 +2,8 @@
 
 mod admission;
 mod clocks;
+#[cfg(test)]
+mod foreign_tests;
 mod homing;
 mod link;
 mod local;
