@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test may panic, and exact bits are what is tested")]
 
 mod campaign;
+mod conformance;
 mod controller;
 mod core_faults;
 mod envelope;
@@ -13,5 +14,6 @@ mod link;
 mod over_sockets;
 mod protocol_text;
 mod proxy;
+mod saboteur;
 mod watchdog;
 mod wire;
