@@ -320,7 +320,9 @@ class Controller:
             raise Refusal("UNSUPPORTED", "this controller runs in lock-step only; ask for it in wants")
         if role not in ("commander", "observer"):
             raise Refusal("MALFORMED", f"role {role[:40]}, expected commander or observer")
-        sid, timers = secrets.randbits(63) + 1, dict(TIMERS)
+        # An observer is told whose session is in force, and gets none of its own.
+        sid = secrets.randbits(63) + 1 if role == "commander" else self.sid
+        timers = dict(TIMERS)
         watchdog_ms = take(hello, "watchdog_ms", "uint")
         if watchdog_ms:
             timers["hold_ms"] = max(round(1.2e3 / own_hz), min(watchdog_ms, timers["hold_ms"]))

@@ -15,5 +15,6 @@ mod over_sockets;
 mod protocol_text;
 mod proxy;
 mod saboteur;
+mod schema;
 mod watchdog;
 mod wire;
