@@ -1,7 +1,7 @@
 //! Bytes: one msgpack map per message, a head of five keys and a body. Rules of PROTOCOL.md section 2.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 /// Version of the protocol spoken here.
@@ -144,19 +144,23 @@ fn one_map<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
 }
 
 /// Walks over one msgpack value without building anything. A length is believed only as far as there are bytes left:
-/// a decoder would set memory aside for what five bytes claim, and go down as deep as they say.
+/// a decoder would set memory aside for what five bytes claim, and go down as deep as they say. Keys must be text, and
+/// text must be text, in keys nobody knows, too.
 fn scan(bytes: &[u8]) -> Result<(), String> {
     let mut rest = bytes;
-    // Values still to come, on each level.
-    let mut open = vec![1u64];
-    while let Some(left) = open.last_mut() {
+    // Values still to come on each level, and whether they are those of a map: then every other one is a key.
+    let mut open = vec![(1u64, false)];
+    while let Some((left, in_map)) = open.last_mut() {
         if *left == 0 {
             open.pop();
             continue;
         }
+        let is_key = *in_map && *left % 2 == 0;
         *left -= 1;
         let (skip, values) = measure(rest).ok_or("it ends in the middle of a value")?;
-        rest = rest.get(skip..).ok_or("a length goes beyond its end")?;
+        let value = rest.get(..skip).ok_or("a length goes beyond its end")?;
+        rest = &rest[skip..];
+        check_text(value, is_key)?;
         if values == 0 {
             continue;
         }
@@ -166,9 +170,22 @@ fn scan(bytes: &[u8]) -> Result<(), String> {
         if open.len() == MAX_DEPTH {
             return Err(format!("nested deeper than {MAX_DEPTH} levels"));
         }
-        open.push(values);
+        open.push((values, matches!(value[0], 0x80..=0x8f | 0xde | 0xdf)));
     }
     Ok(())
+}
+
+fn check_text(value: &[u8], is_key: bool) -> Result<(), String> {
+    let header = match value.first() {
+        Some(0xa0..=0xbf) => 1,
+        Some(0xd9) => 2,
+        Some(0xda) => 3,
+        Some(0xdb) => 5,
+        _ if is_key => return Err("a key is not text".to_owned()),
+        _ => return Ok(()),
+    };
+    let text = value.get(header..).unwrap_or_default();
+    std::str::from_utf8(text).map(|_| ()).map_err(|_| "a text is not UTF-8".to_owned())
 }
 
 /// Bytes of the value in front (of a map or array only its header), and how many values are inside.
@@ -206,4 +223,28 @@ fn measure(bytes: &[u8]) -> Option<(usize, u64)> {
         // Small numbers, nil, booleans, and the byte that is never used, which the decoder refuses.
         _ => (1, 0),
     })
+}
+
+/// For fields that are arrays of numbers. The decoder alone would take bytes for them, too: a packed buffer of floats
+/// would become four times as many targets of 0 to 255 rad.
+pub(crate) fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+    struct Numbers;
+
+    impl<'de> Visitor<'de> for Numbers {
+        type Value = Vec<f32>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an array of numbers")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<f32>, A::Error> {
+            let mut numbers = Vec::new();
+            while let Some(number) = seq.next_element()? {
+                numbers.push(number);
+            }
+            Ok(numbers)
+        }
+    }
+
+    deserializer.deserialize_any(Numbers)
 }

@@ -85,6 +85,23 @@ fn lengths_are_believed_only_as_far_as_there_are_bytes() {
     }
 }
 
+/// The same list is judged in Python, by `examples/python/test_protocol.py`.
+#[test]
+fn the_list_of_bytes_is_judged_as_it_says() {
+    let list = include_str!("../../golden/judgements.txt");
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let mut count = 0;
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.splitn(3, ' ');
+        let (verdict, hex, what) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        let bytes: Vec<u8> = hex.trim_matches('-').as_bytes().chunks(2).map(byte).collect();
+        let judged = decode::<Command>(&bytes);
+        assert_eq!(judged.is_ok(), verdict == "yes", "{what}: {judged:?}");
+        count += 1;
+    }
+    assert!(count > 25, "{count}");
+}
+
 #[test]
 fn an_unknown_key_may_hold_a_small_tree_but_not_a_tower() {
     let towers = |height: usize| {
