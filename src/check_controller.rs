@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use giraffe_bridge::MonotonicClock;
 use giraffe_bridge::conformance::{CheckOptions, CheckReport, Verdict, check};
+use giraffe_bridge::{ClientSecurity, MonotonicClock};
 use giraffe_robots::load_robot;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -42,6 +42,7 @@ pub fn run(arguments: &CheckControllerArguments, stop: &AtomicBool) -> Result<Ex
     }
     let options = CheckOptions {
         endpoint: arguments.endpoint.clone(),
+        security: ClientSecurity::LocalOnly,
         robot,
         active: arguments.active,
         only: arguments.rules.clone(),

@@ -12,7 +12,7 @@ use giraffe_bridge::message::{
     State, Stop, Welcome,
 };
 use giraffe_bridge::wire::{Body, MAX_MESSAGE_BYTES, decode, decode_head};
-use giraffe_bridge::{ControllerSpec, ServerCore};
+use giraffe_bridge::{ControllerSpec, Sender, ServerCore};
 use giraffe_robots::{Nanos, RobotModel, Signal, SignalFrame, SignalLayout};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -223,7 +223,7 @@ fn controller(robot: &RobotModel) -> Option<ServerCore> {
 /// # Panics
 /// When a message costs too much memory, or a decoder panics.
 pub fn fuzz(robot: &RobotModel, count: u64, seed: u64) -> Fuzzed {
-    let corpus = golden();
+    let (corpus, sender) = (golden(), Sender::local());
     let mut random = StdRng::seed_from_u64(seed);
     let mut core = controller(robot).expect("a controller of a good hand");
     let mut fuzzed = Fuzzed::default();
@@ -235,8 +235,8 @@ pub fn fuzz(robot: &RobotModel, count: u64, seed: u64) -> Fuzzed {
         LARGEST.store(0, Ordering::Relaxed);
         fuzzed.heads += u64::from(decode_head(&bytes).is_ok());
         fuzzed.decoded += u64::from(decode_all(&bytes) > 0);
-        drop(core.on_ctl(&bytes, now));
-        drop(core.on_cmd(&bytes, now));
+        drop(core.on_ctl(&sender, &bytes, now));
+        drop(core.on_cmd(&sender, &bytes, now));
         fuzzed.messages += 1;
         let largest = LARGEST.load(Ordering::Relaxed);
         let live = PEAK.load(Ordering::Relaxed).saturating_sub(before);

@@ -55,5 +55,5 @@ pub use security::{
     allow_line,
 };
 pub use server::{BridgeServer, ExitAction};
-pub use transport::{ClientSockets, DEFAULT_ENDPOINT, Endpoints, ServerSockets, can_encrypt};
+pub use transport::{ClientSockets, DEFAULT_ENDPOINT, Endpoints, Incoming, LinkEvent, ServerSockets, can_encrypt};
 pub use watchdog::{Mode, Watchdog, WatchdogSpec};

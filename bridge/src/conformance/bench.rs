@@ -7,6 +7,7 @@ use crate::handshake::hello;
 use crate::message::{
     Arm, Bye, Command, Granted, Hello, LOCKSTEP, PolicyIdentity, REHEARSAL, Reset, Started, State, Welcome,
 };
+use crate::security::ClientSecurity;
 use crate::transport::Endpoints;
 use crate::wire::Head;
 use giraffe_robots::RobotModel;
@@ -26,6 +27,7 @@ pub(super) const SOFTWARE: &str = concat!("giraffe check-controller ", env!("CAR
 /// Two peers at one controller.
 pub(super) struct Bench {
     endpoints: Endpoints,
+    security: ClientSecurity,
     clock: Arc<dyn Clock>,
     pub(super) robot: RobotModel,
     /// The one that commands.
@@ -42,11 +44,13 @@ pub(super) struct Bench {
 impl Bench {
     /// Connects, and finds out whether a hello is answered at all.
     pub(super) fn open(options: &CheckOptions, clock: &Arc<dyn Clock>) -> Result<Self, CheckError> {
-        let endpoints = Endpoints::parse(&options.endpoint)?;
-        let peer = || Peer::connect(&endpoints, Arc::clone(clock));
+        let has_keys = !matches!(options.security, ClientSecurity::LocalOnly);
+        let endpoints = Endpoints::parse(&options.endpoint, has_keys)?;
+        let peer = || Peer::connect(&endpoints, &options.security, Arc::clone(clock));
         let (a, b) = (peer()?, peer()?);
         let mut bench = Self {
             endpoints: endpoints.clone(),
+            security: options.security.clone(),
             clock: Arc::clone(clock),
             robot: options.robot.clone(),
             a,
@@ -93,7 +97,8 @@ impl Bench {
 
     /// Another peer, connected anew.
     pub(super) fn peer(&self) -> Result<Peer, Unmet> {
-        Peer::connect(&self.endpoints, Arc::clone(&self.clock)).map_err(|error| Unmet::Failed(error.to_string()))
+        Peer::connect(&self.endpoints, &self.security, Arc::clone(&self.clock))
+            .map_err(|error| Unmet::Failed(error.to_string()))
     }
 
     /// Notes the session of a welcome.

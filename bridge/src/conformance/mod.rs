@@ -15,6 +15,7 @@ mod stream;
 
 use crate::clock::Clock;
 use crate::error::BridgeError;
+use crate::security::ClientSecurity;
 use bench::Bench;
 use giraffe_robots::{RobotModel, nearest_name};
 use serde::Serialize;
@@ -30,6 +31,8 @@ const BUDGET_SECS: f64 = 28.0;
 pub struct CheckOptions {
     /// Base endpoint of the controller.
     pub endpoint: String,
+    /// What opens the link, if it is encrypted.
+    pub security: ClientSecurity,
     /// The hand it should have.
     pub robot: RobotModel,
     /// Also rules that arm the hand. Without them nothing is asked that could move it.

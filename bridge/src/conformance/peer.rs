@@ -4,6 +4,7 @@ use super::Unmet;
 use crate::clock::{Clock, after};
 use crate::error::BridgeError;
 use crate::message::{Command, Ping, Pose, Refusal, Reject, State};
+use crate::security::ClientSecurity;
 use crate::transport::{ClientSockets, Endpoints};
 use crate::wire::{Body, Head, decode, decode_head, encode};
 use giraffe_robots::Nanos;
@@ -92,9 +93,12 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn connect(endpoints: &Endpoints, clock: Arc<dyn Clock>) -> Result<Self, BridgeError> {
-        // Keys of an encrypted link would be handed over here.
-        let sockets = ClientSockets::connect(endpoints)?;
+    pub(super) fn connect(
+        endpoints: &Endpoints,
+        security: &ClientSecurity,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BridgeError> {
+        let sockets = ClientSockets::connect(endpoints, security)?;
         Ok(Self {
             sockets,
             clock,

@@ -1,8 +1,9 @@
 //! The check must pass a controller that keeps the rules, and name the rule that another one breaks.
 
+use crate::controller::{Controller, clock, endpoint};
 use crate::hand::small_hand;
-use crate::link::{Controller, clock, endpoint};
 use crate::saboteur::{Change, Saboteur, Way, edit, kind};
+use giraffe_bridge::ClientSecurity;
 use giraffe_bridge::conformance::{CheckError, CheckOptions, CheckReport, Verdict, check, rule_names};
 use giraffe_bridge::message::{
     ByName, Command, Granted, Hello, JointDescription, Pong, RobotDescription, Role, State, TestVector, Welcome,
@@ -10,9 +11,12 @@ use giraffe_bridge::message::{
 use giraffe_bridge::wire::{decode, encode};
 use std::sync::atomic::AtomicBool;
 
+const LOCAL: ClientSecurity = ClientSecurity::LocalOnly;
+
 fn run(endpoint: &str, only: &[&str]) -> Result<CheckReport, CheckError> {
     let only = only.iter().map(|&name| name.to_owned()).collect();
-    let options = CheckOptions { endpoint: endpoint.to_owned(), robot: small_hand(), active: true, only };
+    let options =
+        CheckOptions { endpoint: endpoint.to_owned(), security: LOCAL, robot: small_hand(), active: true, only };
     check(&options, &clock(), &AtomicBool::new(false))
 }
 
@@ -44,8 +48,13 @@ fn a_hand_that_is_not_simulated_keeps_every_rule_that_concerns_it() {
 #[test]
 fn without_being_told_to_the_check_moves_nothing() {
     let controller = Controller::start(&small_hand(), false);
-    let options =
-        CheckOptions { endpoint: controller.endpoint.clone(), robot: small_hand(), active: false, only: vec![] };
+    let options = CheckOptions {
+        endpoint: controller.endpoint.clone(),
+        security: LOCAL,
+        robot: small_hand(),
+        active: false,
+        only: vec![],
+    };
     let report = check(&options, &clock(), &AtomicBool::new(false)).unwrap();
     assert_eq!(report.count(Verdict::Failed), 0, "{:?}", not_passed(&report));
     assert!(controller.told.lock().unwrap().iter().all(Option::is_none), "a target reached the driver");
@@ -60,7 +69,8 @@ fn a_check_that_cannot_be_made_says_why() {
     let controller = Controller::start(&small_hand(), true);
     let mut robot = small_hand();
     robot.joints[0].name = "pinky".to_owned();
-    let options = CheckOptions { endpoint: controller.endpoint.clone(), robot, active: false, only: vec![] };
+    let options =
+        CheckOptions { endpoint: controller.endpoint.clone(), security: LOCAL, robot, active: false, only: vec![] };
     let error = check(&options, &clock(), &AtomicBool::new(false)).unwrap_err().to_string();
     assert!(error.contains("ROBOT_MISMATCH") && error.contains("pinky") && error.contains("--robot"), "{error}");
 }

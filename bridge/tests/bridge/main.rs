@@ -14,6 +14,7 @@ mod link;
 mod over_sockets;
 mod protocol_text;
 mod proxy;
+mod python;
 mod saboteur;
 mod schema;
 mod watchdog;

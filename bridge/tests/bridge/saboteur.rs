@@ -1,8 +1,8 @@
 //! A controller that breaks one rule: the real one behind a relay that changes what passes.
 
-use crate::link::{clock, endpoint};
+use crate::controller::{clock, endpoint};
 use giraffe_bridge::wire::{Body, Head, decode, decode_head, encode};
-use giraffe_bridge::{ClientSockets, Endpoints, ServerSockets};
+use giraffe_bridge::{ClientSecurity, ClientSockets, Endpoints, Incoming, ServerSecurity, ServerSockets};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,10 +49,11 @@ impl Saboteur {
     /// Stands in front of the controller at `behind`.
     pub fn before(behind: &str, change: Change) -> Self {
         let (endpoint, stop) = (endpoint(), Arc::new(AtomicBool::new(false)));
-        let front = ServerSockets::bind(&Endpoints::parse(&endpoint).unwrap()).unwrap();
-        let behind = Endpoints::parse(behind).unwrap();
+        let front = ServerSockets::bind(&Endpoints::parse(&endpoint, false).unwrap(), &ServerSecurity::LocalOnly, true)
+            .unwrap();
+        let behind = Endpoints::parse(behind, false).unwrap();
         let flag = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || relay(&front, &behind, change, &flag));
+        let thread = std::thread::spawn(move || relay(front, &behind, change, &flag));
         Self { endpoint, stop, thread: Some(thread) }
     }
 }
@@ -64,19 +65,19 @@ impl Drop for Saboteur {
     }
 }
 
-fn relay(front: &ServerSockets, behind: &Endpoints, mut change: Change, stop: &AtomicBool) {
-    let streams = ClientSockets::connect(behind).unwrap();
+fn relay(mut front: ServerSockets, behind: &Endpoints, mut change: Change, stop: &AtomicBool) {
+    let streams = connect(behind);
     // Each peer is one at the controller, too.
     let mut peers: BTreeMap<Vec<u8>, ClientSockets> = BTreeMap::new();
     while !stop.load(Ordering::Relaxed) {
         front.wait(1);
-        while let Some((peer, bytes)) = front.request() {
-            let sockets = peers.entry(peer).or_insert_with(|| ClientSockets::connect(behind).unwrap());
+        while let Some(Incoming { peer, bytes, .. }) = front.request() {
+            let sockets = peers.entry(peer).or_insert_with(|| connect(behind));
             for bytes in change(Way::Request, &bytes) {
                 patiently(|| sockets.request(&bytes));
             }
         }
-        while let Some(bytes) = front.command() {
+        while let Some(Incoming { bytes, .. }) = front.command() {
             for bytes in change(Way::Command, &bytes) {
                 patiently(|| streams.command(&bytes));
             }
@@ -93,6 +94,10 @@ fn relay(front: &ServerSockets, behind: &Endpoints, mut change: Change, stop: &A
             change(Way::Pose, &bytes).iter().for_each(|bytes| front.publish_pose(bytes));
         }
     }
+}
+
+fn connect(behind: &Endpoints) -> ClientSockets {
+    ClientSockets::connect(behind, &ClientSecurity::LocalOnly).unwrap()
 }
 
 /// A fresh connection takes a moment.
