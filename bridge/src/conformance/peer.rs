@@ -242,6 +242,8 @@ impl Peer {
 
     /// Takes in all states and poses that are waiting.
     pub(super) fn pump(&mut self) {
+        // News of the connection left unread would end every wait at once.
+        while self.sockets.event().is_some() {}
         while let Some(bytes) = self.sockets.state() {
             match decode::<State>(&bytes) {
                 Ok((head, state)) => {
