@@ -177,7 +177,7 @@ fn three_bad(bench: &mut Bench, fault: Fault, spoil: fn(&mut Command)) -> Findin
 }
 
 /// The state that first applied the last command, and the first in `hold` after it.
-fn fall_silent(bench: &mut Bench, welcome: &Welcome) -> Result<((Head, State), (Head, State)), Unmet> {
+fn fall_silent(bench: &mut Bench, welcome: &Welcome) -> Result<[(Head, State); 2], Unmet> {
     bench.keep(welcome, 0.2)?;
     bench.a.forget();
     let command = bench.stay()?;
@@ -191,7 +191,7 @@ fn fall_silent(bench: &mut Bench, welcome: &Welcome) -> Result<((Head, State), (
     let last = states.iter().find(|(_, state)| state.cmd_seq == seq).cloned();
     let held = states.iter().find(|(_, state)| state.mode != "active").cloned();
     match (last, held) {
-        (Some(last), Some(held)) => Ok((last, held)),
+        (Some(last), Some(held)) => Ok([last, held]),
         (None, _) => Err(Unmet::Failed(format!("the last command was never applied; {}", bench.a.last_words()))),
         (_, None) => Err(Unmet::Failed(format!("still `active` after {patience_secs:.2} s of silence"))),
     }
@@ -199,7 +199,7 @@ fn fall_silent(bench: &mut Bench, welcome: &Welcome) -> Result<((Head, State), (
 
 fn silence(bench: &mut Bench) -> Finding {
     let welcome = bench.activate()?;
-    let ((last, followed), (held, state)) = fall_silent(bench, &welcome)?;
+    let [(last, followed), (held, state)] = fall_silent(bench, &welcome)?;
     ensure(state.mode == "hold", || format!("mode `{}` instead of `hold`", state.mode))?;
     ensure(holds(&state, Fault::LinkLost), || format!("LINK_LOST is not set: fault {:#x}", state.fault))?;
     let after_secs = (held.ts - last.ts) as f64 * 1e-9;
