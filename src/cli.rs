@@ -54,6 +54,11 @@ pub enum Command {
     /// Be the controller of a hand: the other end of `deploy`.
     #[command(after_help = "Example:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401")]
     Serve(ServeArguments),
+    /// Does a controller, in any language, keep the rules of the protocol? Exit code 1 if it breaks one.
+    #[command(
+        after_help = "Examples:\n  giraffe check-controller tcp://127.0.0.1:7401\n  giraffe check-controller tcp://127.0.0.1:7401 --active --json"
+    )]
+    CheckController(crate::check_controller::CheckControllerArguments),
     /// Show a hand, its task, and what a policy reads.
     #[cfg(feature = "train")]
     #[command(after_help = "Examples:\n  giraffe describe leap-right rotate-z\n  giraffe describe path/to/hand.xml")]

@@ -19,6 +19,7 @@
 mod adr_log;
 #[cfg(feature = "train")]
 pub mod bench;
+pub mod check_controller;
 pub mod cli;
 #[cfg(feature = "train")]
 pub mod compare;

@@ -5,6 +5,7 @@
 
 mod abroad;
 mod catalogue;
+mod check_controller;
 mod cli;
 mod dying_policies;
 mod kill;

@@ -16,6 +16,7 @@
 //! | what a motor may be told | [`SafetyEnvelope`], [`SafeTargets`] |
 //! | what happens when commands stop | [`Watchdog`] |
 //! | keys, and who may do what | [`ServerSecurity`], [`ClientSecurity`], [`Permissions`], [`Sender`] |
+//! | whether somebody else's controller keeps the rules | [`conformance`] |
 //!
 //! Invariants: no target reaches a driver without having passed the envelope (only the envelope makes
 //! [`SafeTargets`]); [`ServerCore`] does no input or output and is handed the time; the ZeroMQ crate is named only under
@@ -26,6 +27,7 @@
 
 mod client;
 mod clock;
+pub mod conformance;
 mod core;
 mod driver;
 pub mod drivers;
@@ -57,5 +59,5 @@ pub use security::{
     allow_line,
 };
 pub use server::{BridgeServer, ExitAction};
-pub use transport::{DEFAULT_ENDPOINT, Endpoints, can_encrypt};
+pub use transport::{ClientSockets, DEFAULT_ENDPOINT, Endpoints, Incoming, LinkEvent, ServerSockets, can_encrypt};
 pub use watchdog::{Mode, Watchdog, WatchdogSpec};

@@ -300,6 +300,7 @@ pub struct Command {
     /// That state's `ts`, ns, controller's clock.
     pub t_state: i64,
     /// Targets, rad, order of the welcome.
+    #[serde(deserialize_with = "crate::wire::numbers")]
     pub q: Vec<f32>,
 }
 
@@ -324,10 +325,13 @@ pub struct State {
     /// When `q` was measured, ns, time of the hand.
     pub t_meas: i64,
     /// Angles, rad.
+    #[serde(deserialize_with = "crate::wire::numbers")]
     pub q: Vec<f32>,
     /// Angular velocities, rad/s.
+    #[serde(deserialize_with = "crate::wire::numbers")]
     pub dq: Vec<f32>,
     /// Targets in force, rad.
+    #[serde(deserialize_with = "crate::wire::numbers")]
     pub q_target: Vec<f32>,
     /// The command they come from.
     pub cmd_seq: u64,

@@ -76,10 +76,10 @@ impl BridgeServer {
         spec.rehearsal = driver.rehearsal().is_some();
         spec.object_pose = driver.has_object();
         spec.calibration = driver.calibration();
-        let layout = SignalLayout::of(&spec.robot, 0);
+        let (layout, tracked) = (SignalLayout::of(&spec.robot, 0), spec.object_pose);
         let core = ServerCore::new(spec, clock.now())?;
         let has_keys = !matches!(security, ServerSecurity::LocalOnly);
-        let sockets = ServerSockets::bind(&Endpoints::parse(endpoint, has_keys)?, security)?;
+        let sockets = ServerSockets::bind(&Endpoints::parse(endpoint, has_keys)?, security, tracked)?;
         Ok(Self { core, driver, sockets, clock, frame: SignalFrame::new(layout), exit, ended: false })
     }
 

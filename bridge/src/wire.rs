@@ -1,13 +1,15 @@
 //! Bytes: one msgpack map per message, a head of five keys and a body. Rules of PROTOCOL.md section 2.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 /// Version of the protocol spoken here.
 pub const VERSION: u64 = 1;
 /// Longer messages are not even decoded.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+/// Nor are those with maps and arrays nested deeper: no message of ours has more than five levels.
+const MAX_DEPTH: usize = 32;
 
 /// The keys every message starts from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,10 +134,117 @@ fn one_map<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
     if map_header(bytes).is_none() {
         return Err(WireError::Malformed("not a msgpack map".to_owned()));
     }
+    scan(bytes).map_err(WireError::Malformed)?;
     let mut reader = rmp_serde::Deserializer::new(bytes);
     let value = T::deserialize(&mut reader).map_err(|error| WireError::Malformed(error.to_string()))?;
     match reader.get_ref().len() {
         0 => Ok(value),
         left => Err(WireError::Malformed(format!("{left} bytes after the end of the map"))),
     }
+}
+
+/// Walks over one msgpack value without building anything. A length is believed only as far as there are bytes left:
+/// a decoder would set memory aside for what five bytes claim, and go down as deep as they say. Keys must be text, and
+/// text must be text, in keys nobody knows, too.
+fn scan(bytes: &[u8]) -> Result<(), String> {
+    let mut rest = bytes;
+    // Values still to come on each level, and whether they are those of a map: then every other one is a key.
+    let mut open = vec![(1u64, false)];
+    while let Some((left, in_map)) = open.last_mut() {
+        if *left == 0 {
+            open.pop();
+            continue;
+        }
+        let is_key = *in_map && *left % 2 == 0;
+        *left -= 1;
+        let (skip, values) = measure(rest).ok_or("it ends in the middle of a value")?;
+        let value = rest.get(..skip).ok_or("a length goes beyond its end")?;
+        rest = &rest[skip..];
+        check_text(value, is_key)?;
+        if values == 0 {
+            continue;
+        }
+        if values > rest.len() as u64 {
+            return Err(format!("{values} values are announced where {} bytes are left", rest.len()));
+        }
+        if open.len() == MAX_DEPTH {
+            return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+        }
+        open.push((values, matches!(value[0], 0x80..=0x8f | 0xde | 0xdf)));
+    }
+    Ok(())
+}
+
+fn check_text(value: &[u8], is_key: bool) -> Result<(), String> {
+    let header = match value.first() {
+        Some(0xa0..=0xbf) => 1,
+        Some(0xd9) => 2,
+        Some(0xda) => 3,
+        Some(0xdb) => 5,
+        _ if is_key => return Err("a key is not text".to_owned()),
+        _ => return Ok(()),
+    };
+    let text = value.get(header..).unwrap_or_default();
+    std::str::from_utf8(text).map(|_| ()).map_err(|_| "a text is not UTF-8".to_owned())
+}
+
+/// Bytes of the value in front (of a map or array only its header), and how many values are inside.
+fn measure(bytes: &[u8]) -> Option<(usize, u64)> {
+    let big_endian = |count: usize| -> Option<u64> {
+        let digits = bytes.get(1..=count)?;
+        Some(digits.iter().fold(0, |number, &digit| number << 8 | u64::from(digit)))
+    };
+    let sized = |header: usize, more: usize| -> Option<(usize, u64)> {
+        Some((1 + header + more + usize::try_from(big_endian(header)?).ok()?, 0))
+    };
+    let first = *bytes.first()?;
+    Some(match first {
+        0x80..=0x8f => (1, 2 * u64::from(first & 0x0f)),
+        0x90..=0x9f => (1, u64::from(first & 0x0f)),
+        0xa0..=0xbf => (1 + usize::from(first & 0x1f), 0),
+        0xc4 | 0xd9 => sized(1, 0)?,
+        0xc5 | 0xda => sized(2, 0)?,
+        0xc6 | 0xdb => sized(4, 0)?,
+        0xc7 => sized(1, 1)?,
+        0xc8 => sized(2, 1)?,
+        0xc9 => sized(4, 1)?,
+        0xcc | 0xd0 => (2, 0),
+        0xcd | 0xd1 | 0xd4 => (3, 0),
+        0xd5 => (4, 0),
+        0xca | 0xce | 0xd2 => (5, 0),
+        0xd6 => (6, 0),
+        0xcb | 0xcf | 0xd3 => (9, 0),
+        0xd7 => (10, 0),
+        0xd8 => (18, 0),
+        0xdc => (3, big_endian(2)?),
+        0xdd => (5, big_endian(4)?),
+        0xde => (3, 2 * big_endian(2)?),
+        0xdf => (5, 2 * big_endian(4)?),
+        // Small numbers, nil, booleans, and the byte that is never used, which the decoder refuses.
+        _ => (1, 0),
+    })
+}
+
+/// For fields that are arrays of numbers. The decoder alone would take bytes for them, too: a packed buffer of floats
+/// would become four times as many targets of 0 to 255 rad.
+pub(crate) fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+    struct Numbers;
+
+    impl<'de> Visitor<'de> for Numbers {
+        type Value = Vec<f32>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an array of numbers")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<f32>, A::Error> {
+            let mut numbers = Vec::new();
+            while let Some(number) = seq.next_element()? {
+                numbers.push(number);
+            }
+            Ok(numbers)
+        }
+    }
+
+    deserializer.deserialize_any(Numbers)
 }

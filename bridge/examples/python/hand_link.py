@@ -25,8 +25,8 @@ import time
 import numpy as np
 import zmq
 
-from hand_wire import VERSION, Envelope, Refusal, compare, compare_tips, decode, desc_hash, encode, limits_in_force
-from hand_wire import sockets, take, to_float32
+from hand_wire import VERSION, Envelope, NoEnvelope, Refusal, compare, compare_tips, decode, desc_hash, encode
+from hand_wire import limits_in_force, sockets, take, to_float32
 
 SOFTWARE = "hand-link example controller 1 (python)"
 FAULT = {"LINK_LOST": 0, "CMD_STALE": 1, "CMD_NOT_FINITE": 2, "CMD_SHAPE": 3, "CMD_SEQUENCE": 4, "LEASE_LOST": 5,
@@ -46,8 +46,8 @@ LOOP_HZ, TURNS_PER_STATE = 250, 2
 class Controller:
     """One hand, four sockets, at most one commander."""
 
-    def __init__(self, plant, base, lockstep_only=False):
-        self.plant, self.lockstep_only = plant, lockstep_only
+    def __init__(self, plant, base, lockstep_only=False, enveloped=True):
+        self.plant, self.lockstep_only, self.enveloped = plant, lockstep_only, enveloped
         self.software, self.stopping = SOFTWARE, False
         self.period_ns = round(plant.period_secs * 1e9)
         self.context = zmq.Context()
@@ -81,7 +81,8 @@ class Controller:
 
     def set_envelope(self, target):
         plant = self.plant
-        self.envelope = Envelope(self.limits, plant.joints, plant.period_secs, plant.band_rad)
+        kind = Envelope if self.enveloped else NoEnvelope
+        self.envelope = kind(self.limits, plant.joints, plant.period_secs, plant.band_rad)
         self.envelope.restart(target)
 
     @property
@@ -320,12 +321,16 @@ class Controller:
             raise Refusal("UNSUPPORTED", "this controller runs in lock-step only; ask for it in wants")
         if role not in ("commander", "observer"):
             raise Refusal("MALFORMED", f"role {role[:40]}, expected commander or observer")
-        sid, timers = secrets.randbits(63) + 1, dict(TIMERS)
+        # An observer is told whose session is in force, and gets none of its own.
+        sid = secrets.randbits(63) + 1 if role == "commander" else self.sid
+        timers = dict(TIMERS)
         watchdog_ms = take(hello, "watchdog_ms", "uint")
         if watchdog_ms:
             timers["hold_ms"] = max(round(1.2e3 / own_hz), min(watchdog_ms, timers["hold_ms"]))
         offered = ["rehearsal", "lockstep"] + (["object_pose"] if self.plant.object else [])
         grants = [feature for feature in offered if feature in wants]
+        if not self.enveloped:  # said unasked: the policy's side must keep to the limits itself
+            grants.append("no-envelope")
         if role == "commander":
             self.open_session(sid, software, grants, limits, timers, now)
         same = robot.get("desc_hash") == self.robot["desc_hash"]

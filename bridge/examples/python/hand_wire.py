@@ -27,7 +27,7 @@ class Refusal(Exception):
 
 
 def is_uint(value):
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
 
 
 def is_number(value):
@@ -37,7 +37,7 @@ def is_number(value):
 
 KINDS = {
     "uint": is_uint,
-    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool) and -2**63 <= value < 2**63,
     "float": is_number,
     "str": lambda value: isinstance(value, str),
     "bin": lambda value: isinstance(value, bytes),
@@ -65,12 +65,20 @@ def to_float32(values):
         return np.asarray(values, dtype=np.float64).astype(np.float32)
 
 
+def as_map(pairs):
+    """A map in which no key comes twice: which of the two would count?"""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key comes twice")
+    return found
+
+
 def decode(data):
     """One message with a valid head. Raises Refusal MALFORMED or VERSION; never anything else."""
     try:
         if len(data) > MAX_MESSAGE_BYTES:
             raise ValueError(f"{len(data)} bytes")
-        message = msgpack.unpackb(data)  # refuses bytes after the end and keys that are not text
+        message = msgpack.unpackb(data, object_pairs_hook=as_map)  # refuses bytes after the end and keys that are not text
     except Exception as error:  # msgpack raises a dozen kinds of exception; a bad message must never end a loop
         raise Refusal("MALFORMED", f"not one msgpack map: {type(error).__name__} {error}"[:200]) from None
     if not isinstance(message, dict) or not all(isinstance(key, str) for key in message):
@@ -201,3 +209,11 @@ class Envelope:
         self.allowance = np.maximum(0, self.allowance - np.abs(self.step))
         self.target = target
         return target, sum(1 << int(joint) for joint in np.flatnonzero(target != wanted))
+
+
+class NoEnvelope(Envelope):
+    """For a hand whose controller keeps nothing from its motors: targets pass as they are."""
+
+    def apply(self, wanted, measured, elapsed_secs):
+        self.target = np.array(wanted, np.float32)
+        return self.target, 0

@@ -300,6 +300,8 @@ def arguments():
                         "and the episode's seed")
     parser.add_argument("--lockstep", action="store_true", help="time passes on commands only, with or without a "
                         "session; refuse policies that do not want that")
+    parser.add_argument("--no-envelope", action="store_true", help="follow every finite target as it is, and say so "
+                        "with `no-envelope` in grants: a controller that leaves limits to the policy's side")
     parser.add_argument("--hand", type=pathlib.Path, default=HAND, help="a hand's folder or its hand.xml, "
                         "with robot.toml next to it (default: leap-right of this repository)")
     parser.add_argument("--reveal", action="store_true", help="print the hidden properties as JSON and leave")
@@ -313,7 +315,7 @@ def main():
         if options.reveal:
             print(json.dumps(hand.hidden, indent=1, default=lambda array: array.tolist()))
             return 0
-        controller = Controller(hand, options.bind, options.lockstep)
+        controller = Controller(hand, options.bind, options.lockstep, not options.no_envelope)
     except Exception as error:  # a bad path, description, endpoint or a port in use
         print(f"mujoco_hand: cannot start: {error}", file=sys.stderr)
         return 1

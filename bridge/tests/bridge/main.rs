@@ -4,6 +4,7 @@
 
 mod campaign;
 mod client;
+mod conformance;
 mod controller;
 mod core_faults;
 mod counters;
@@ -18,6 +19,9 @@ mod link;
 mod over_sockets;
 mod protocol_text;
 mod proxy;
+mod python;
+mod saboteur;
+mod schema;
 mod soak;
 mod test_poses;
 mod tracking;

@@ -8,19 +8,24 @@ const PROTOCOL: &str = include_str!("../../PROTOCOL.md");
 const GOLDEN: &str = include_str!("../../golden/messages.txt");
 
 /// Keys that the text gives to a message: the first cells of the first table of keys after `marker`.
-fn keys_in_text(marker: &str) -> BTreeSet<String> {
+pub fn keys_in_text(marker: &str) -> BTreeSet<String> {
     let (_, after) = PROTOCOL.split_once(marker).unwrap_or_else(|| panic!("`{marker}` is not in PROTOCOL.md"));
     let table = after.lines().skip_while(|line| !line.starts_with("| key")).skip(2);
     let cells = table.take_while(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(1));
     cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
 
+/// Name and bytes of every golden message.
+pub fn golden() -> Vec<(String, Vec<u8>)> {
+    let lines = GOLDEN.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    lines.map(|(name, hex)| (name.to_owned(), hex.as_bytes().chunks(2).map(byte).collect())).collect()
+}
+
 /// Keys of the message of this name, as sent.
-fn keys_on_the_wire(name: &str) -> BTreeSet<String> {
-    let line = GOLDEN.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let hex = line.unwrap_or_else(|| panic!("no golden bytes of `{name}`"));
-    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+pub fn keys_on_the_wire(name: &str) -> BTreeSet<String> {
+    let message = golden().into_iter().find(|(of, _)| of == name);
+    let (_, bytes) = message.unwrap_or_else(|| panic!("no golden bytes of `{name}`"));
     rmp_serde::from_slice::<BTreeMap<String, IgnoredAny>>(&bytes).unwrap().into_keys().collect()
 }
 

@@ -76,6 +76,44 @@ fn arrays_in_place_of_maps_and_huge_messages_are_refused() {
     assert!(decode_head(&[0xdf, 0xff, 0xff, 0xff, 0xff]).is_err());
 }
 
+#[test]
+fn lengths_are_believed_only_as_far_as_there_are_bytes() {
+    // {"q": an array (a text, a map) of four billion, and nothing after}
+    for header in [0xdd, 0xdb, 0xdf, 0xc6, 0xc9] {
+        let error = decode_head(&[0x81, 0xa1, b'q', header, 0xff, 0xff, 0xff, 0xff]).unwrap_err().to_string();
+        assert!(error.contains("are announced") || error.contains("beyond its end"), "{header:#x}: {error}");
+    }
+}
+
+/// The same list is judged in Python, by `examples/python/test_protocol.py`.
+#[test]
+fn the_list_of_bytes_is_judged_as_it_says() {
+    let list = include_str!("../../golden/judgements.txt");
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let mut count = 0;
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.splitn(3, ' ');
+        let (verdict, hex, what) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        let bytes: Vec<u8> = hex.trim_matches('-').as_bytes().chunks(2).map(byte).collect();
+        let judged = decode::<Command>(&bytes);
+        assert_eq!(judged.is_ok(), verdict == "yes", "{what}: {judged:?}");
+        count += 1;
+    }
+    assert!(count > 25, "{count}");
+}
+
+#[test]
+fn an_unknown_key_may_hold_a_small_tree_but_not_a_tower() {
+    let towers = |height: usize| {
+        let bytes = encode(1, 1, 0, &Arm {});
+        assert_eq!(bytes[0], 0x85);
+        [&[0x86], &bytes[1..], &[0xa1, b'x'], &vec![0x91; height][..], &[0xc0]].concat()
+    };
+    assert!(decode::<Arm>(&towers(20)).is_ok());
+    let error = decode::<Arm>(&towers(200)).unwrap_err().to_string();
+    assert!(error.contains("nested deeper"), "{error}");
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

@@ -24,7 +24,8 @@ pub struct ServerSockets {
     ctl: Socket,
     cmd: Socket,
     state: Stream,
-    pose: Stream,
+    /// Not there when somebody else tracks the object, who then binds in our place.
+    pose: Option<Stream>,
     /// With keys: whose messages count.
     curve: Option<CurveServer>,
     /// Removals from the allow-list that were acted upon.
@@ -35,11 +36,12 @@ pub struct ServerSockets {
 }
 
 impl ServerSockets {
-    /// Binds all four. With keys all of them are CURVE's, whatever the address.
+    /// Binds all four, or all but `pose` where it is not `tracked` here. With keys all of them are CURVE's, whatever the
+    /// address.
     ///
     /// # Errors
     /// When an endpoint is taken or cannot be bound: names it. When there are keys and anything about them fails.
-    pub fn bind(endpoints: &Endpoints, security: &ServerSecurity) -> Result<Self, BridgeError> {
+    pub fn bind(endpoints: &Endpoints, security: &ServerSecurity, tracked: bool) -> Result<Self, BridgeError> {
         let context = Context::new();
         let (curve, mut door) = match security {
             ServerSecurity::LocalOnly => (None, None),
@@ -60,7 +62,7 @@ impl ServerSockets {
         let cmd = bound(zmq::PULL, "cmd", &endpoints.cmd)?;
         let stream = |name, endpoint: &str| Stream::bind(&context, name, endpoint, curve.as_ref());
         let state = stream("state", &endpoints.state)?;
-        let pose = stream("pose", &endpoints.pose)?;
+        let pose = tracked.then(|| stream("pose", &endpoints.pose)).transpose()?;
         let removals = curve.as_ref().map_or(0, |curve| curve.permissions.removals());
         let kept = door.zip(curve.as_ref()).map(|(door, curve)| door.keep(curve.permissions.clone()));
         let unlisted = Cell::new(0);
@@ -130,7 +132,9 @@ impl ServerSockets {
     /// Publishes a pose. Never waits.
     pub fn publish_pose(&mut self, bytes: &[u8]) {
         self.shut_out_the_removed();
-        self.pose.publish(bytes);
+        if let Some(pose) = &mut self.pose {
+            pose.publish(bytes);
+        }
     }
 
     /// ZeroMQ cannot close one connection. So when somebody was taken off the list, all readers are cut off, and those
@@ -140,7 +144,9 @@ impl ServerSockets {
         let removals = curve.permissions.removals();
         if removals != std::mem::replace(&mut self.removals, removals) {
             self.state.socket = None;
-            self.pose.socket = None;
+            if let Some(pose) = &mut self.pose {
+                pose.socket = None;
+            }
         }
     }
 
