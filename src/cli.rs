@@ -6,6 +6,8 @@ mod training;
 #[cfg(feature = "train")]
 pub use training::*;
 
+use crate::keygen::{AFTER_HELP as KEYGEN_HELP, KeygenArguments};
+use crate::keys::ControllerKeys;
 use crate::list::Kind;
 use clap::{Args, Parser, Subcommand};
 
@@ -54,6 +56,9 @@ pub enum Command {
     /// Be the controller of a hand: the other end of `deploy`.
     #[command(after_help = "Example:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401")]
     Serve(ServeArguments),
+    /// Make a pair of keys, for one end of links between machines.
+    #[command(after_help = KEYGEN_HELP)]
+    Keygen(KeygenArguments),
     /// Show a hand, its task, and what a policy reads.
     #[cfg(feature = "train")]
     #[command(after_help = "Examples:\n  giraffe describe leap-right rotate-z\n  giraffe describe path/to/hand.xml")]
@@ -118,6 +123,9 @@ pub struct ServeArguments {
     /// Base endpoint: this port and the three after it.
     #[arg(long, default_value = "tcp://127.0.0.1:7401")]
     pub bind: String,
+    /// Needed for policies on other machines.
+    #[command(flatten)]
+    pub security: ControllerKeys,
     /// Seed of a simulated hand's hidden parameters.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -7,6 +7,7 @@ mod abroad;
 mod catalogue;
 mod cli;
 mod dying_policies;
+mod keys;
 mod kill;
 mod metrics;
 mod own_hand;
