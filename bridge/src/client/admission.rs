@@ -6,8 +6,8 @@ use giraffe_robots::Nanos;
 
 /// So many connections closed before the two sides had agreed are no accident. Often enough that, of two sides of which
 /// only one encrypts, the one that can tell why gets to see it: who closes first leaves the other in the dark.
-const CLOSED_IN_A_ROW: usize = 4;
-/// If they were closed within so long, s. Longer: nobody closed them, they timed out (after one second each).
+const CLOSED_IN_A_ROW: usize = 10;
+/// If they were closed within so long, s. Longer: nobody closed them, they timed out (two sockets, after one second each).
 const CLOSED_WITHIN_SECS: f64 = 2.0;
 
 /// What became of our wish to come in.
