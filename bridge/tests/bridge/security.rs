@@ -255,6 +255,7 @@ fn a_refused_policy_is_told_why_within_two_seconds() {
     thread.join().unwrap();
     // The controller says it, too.
     await_that(|| logged().contains(&format!("its key {} is not in the allow-list", stranger.public)));
+    await_that(|| logged().contains("refused a connection to `ctl`"));
 }
 
 #[test]
