@@ -6,6 +6,8 @@ mod training;
 #[cfg(feature = "train")]
 pub use training::*;
 
+use crate::keygen::{AFTER_HELP as KEYGEN_HELP, KeygenArguments};
+use crate::keys::ControllerKeys;
 use crate::list::Kind;
 use clap::{Args, Parser, Subcommand};
 
@@ -59,6 +61,9 @@ pub enum Command {
         after_help = "Examples:\n  giraffe check-controller tcp://127.0.0.1:7401\n  giraffe check-controller tcp://127.0.0.1:7401 --active --json"
     )]
     CheckController(crate::check_controller::CheckControllerArguments),
+    /// Make a pair of keys, for one end of links between machines.
+    #[command(after_help = KEYGEN_HELP)]
+    Keygen(KeygenArguments),
     /// Show a hand, its task, and what a policy reads.
     #[cfg(feature = "train")]
     #[command(after_help = "Examples:\n  giraffe describe leap-right rotate-z\n  giraffe describe path/to/hand.xml")]
@@ -123,6 +128,9 @@ pub struct ServeArguments {
     /// Base endpoint: this port and the three after it.
     #[arg(long, default_value = "tcp://127.0.0.1:7401")]
     pub bind: String,
+    /// Needed for policies on other machines.
+    #[command(flatten)]
+    pub security: ControllerKeys,
     /// Seed of a simulated hand's hidden parameters.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -5,6 +5,7 @@ mod training;
 
 use anyhow::{Context, Result};
 use giraffe::cli::{Command, ListArguments, ServeArguments};
+use giraffe::keygen;
 use giraffe::list::{Style, list};
 use giraffe::serve::{ServeOptions, open, serve};
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Deploy(arguments) => training::run_deploy(&arguments, &stop),
         Command::Serve(arguments) => run_serve(&arguments, &stop),
         Command::CheckController(arguments) => giraffe::check_controller::run(&arguments, &stop),
+        Command::Keygen(arguments) => keygen::run(&arguments),
         #[cfg(feature = "train")]
         Command::Describe(arguments) => training::run_describe(&arguments),
         #[cfg(feature = "train")]
@@ -59,7 +61,7 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
 }
 
 fn run_serve(arguments: &ServeArguments, stop: &AtomicBool) -> Result<ExitCode> {
-    let options = ServeOptions { endpoint: arguments.bind.clone() };
+    let options = ServeOptions { endpoint: arguments.bind.clone(), security: arguments.security.clone() };
     serve(open(arguments)?, &options, stop)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use crate::config::Parts;
 use crate::episode::{EpisodeResult, Pilot, WatchedHand};
 use crate::evaluate::{Score, episode_secs};
+use crate::keys::PolicyKeys;
 use crate::sim_driver::EpisodeRequest;
 use anyhow::{Context, Result, bail};
 use giraffe_bridge::message::{PolicyIdentity, REHEARSAL};
@@ -20,6 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct DeployOptions {
     /// Base endpoint of the controller.
     pub endpoint: String,
+    /// Keys, ours and the controller's.
+    pub security: PolicyKeys,
     /// How many episodes.
     pub episodes: usize,
     /// In real time, as on a real hand, instead of in lock-step.
@@ -146,6 +149,7 @@ fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<A
     let mut config = ClientConfig::new(&options.endpoint, parts.scene.robot());
     config.policy = PolicyIdentity { name: manifest.context.task.clone(), hash: policy.fingerprint()? };
     config.lockstep = !options.real_time;
+    config.security = options.security.read()?;
     let client = BridgeClient::connect(config, Arc::new(MonotonicClock::start()), Arc::clone(stop))?;
     for note in &client.terms().notes {
         tracing::warn!("the controller notes: {note}");

@@ -37,6 +37,8 @@ pub mod episode;
 mod episode_log;
 #[cfg(feature = "train")]
 pub mod evaluate;
+pub mod keygen;
+pub mod keys;
 pub mod list;
 #[cfg(feature = "train")]
 pub mod metrics;

@@ -3,6 +3,7 @@
 use crate::config::RunConfig;
 use crate::deploy::{DeployOptions, Deployment, deploy};
 use crate::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::keys::PolicyKeys;
 use crate::processes::Processes;
 use crate::progress::Display;
 use crate::report::score_table;
@@ -137,6 +138,7 @@ fn assess(
         &randomized,
         &DeployOptions {
             endpoint: controller.endpoint.clone(),
+            security: PolicyKeys::default(),
             episodes: options.deployed_episodes,
             real_time: false,
             paired: true,

@@ -1,6 +1,7 @@
 //! The controller's side: a driver behind the bridge, until somebody says stop.
 
 use crate::cli::ServeArguments;
+use crate::keys::ControllerKeys;
 #[cfg(feature = "train")]
 use crate::sim_driver::{SIM_DRIVER, open_sim};
 use anyhow::{Context, Result, bail};
@@ -62,6 +63,8 @@ pub fn open(arguments: &ServeArguments) -> Result<Served> {
 pub struct ServeOptions {
     /// Base endpoint.
     pub endpoint: String,
+    /// Keys, and who may connect.
+    pub security: ControllerKeys,
 }
 
 /// Serves until `stop` is set. Says `listening on ...` on standard output once the sockets are bound.
@@ -71,15 +74,17 @@ pub struct ServeOptions {
 #[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
 pub fn serve(served: Served, options: &ServeOptions, stop: &AtomicBool) -> Result<()> {
     let Served { robot, driver_name, driver } = served;
+    let (security, _reloading) = options.security.read()?;
     let mut spec = ControllerSpec::of(&robot);
     // A controller that starts anew must number its sessions anew, so that nothing of an earlier life is accepted.
     spec.session_seed = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(1, |since| since.as_nanos() as u64 ^ u64::from(std::process::id()));
     let clock = Arc::new(MonotonicClock::start());
-    let mut server = BridgeServer::bind(&options.endpoint, spec, ExitAction::Release, driver, clock)
+    let mut server = BridgeServer::bind_secured(&options.endpoint, &security, spec, ExitAction::Release, driver, clock)
         .with_context(|| format!("serving {} on {}", robot.name, options.endpoint))?;
-    println!("listening on {} ({}, driver {driver_name})", options.endpoint, robot.name);
+    let encrypted = if options.security.keys.is_some() { ", encrypted" } else { "" };
+    println!("listening on {} ({}, driver {driver_name}{encrypted})", options.endpoint, robot.name);
     server.run(stop)?;
     Ok(())
 }

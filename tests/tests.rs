@@ -8,6 +8,7 @@ mod catalogue;
 mod check_controller;
 mod cli;
 mod dying_policies;
+mod keys;
 mod kill;
 mod metrics;
 mod own_hand;

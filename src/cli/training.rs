@@ -2,6 +2,7 @@
 
 use super::SceneArguments;
 use crate::config::RunConfig;
+use crate::keys::PolicyKeys;
 use crate::named_run::NamedRun;
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -147,6 +148,9 @@ pub struct DeployArguments {
     /// Base endpoint of the controller.
     #[arg(long, default_value = "tcp://127.0.0.1:7401")]
     pub connect: String,
+    /// Needed for a controller on another machine.
+    #[command(flatten)]
+    pub security: PolicyKeys,
     /// Number of episodes.
     #[arg(long, default_value_t = 20)]
     pub episodes: usize,

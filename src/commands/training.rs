@@ -167,6 +167,7 @@ pub fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result
     let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.seed));
     let options = DeployOptions {
         endpoint: arguments.connect.clone(),
+        security: arguments.security.clone(),
         episodes: arguments.episodes,
         real_time: arguments.real_time,
         paired: arguments.paired,

@@ -209,6 +209,16 @@ impl Controller {
         Self::start(|endpoint| giraffe(["serve", "--driver", "sim", "--seed", "3", "--bind", endpoint]))
     }
 
+    /// Sends a signal that is not meant to end it.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Whether it has said this on standard error.
+    pub fn has_said(&self, words: &str) -> bool {
+        self.process.printed("stderr").contains(words)
+    }
+
     /// Ends it with a signal and says how: its exit code, and after how many seconds.
     pub fn end(self, signal: &str) -> (Option<i32>, f64) {
         let begun = now();

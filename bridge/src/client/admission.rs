@@ -4,10 +4,11 @@ use crate::handshake::Objection;
 use crate::transport::LinkEvent;
 use giraffe_robots::Nanos;
 
-/// So many connections closed before the two sides had agreed are no accident.
-const CLOSED_IN_A_ROW: usize = 3;
-/// If they were closed within so long, s. Longer: nobody closed them, they timed out (after one second each).
-const CLOSED_WITHIN_SECS: f64 = 0.9;
+/// So many connections closed before the two sides had agreed are no accident. Often enough that, of two sides of which
+/// only one encrypts, the one that can tell why gets to see it: who closes first leaves the other in the dark.
+const CLOSED_IN_A_ROW: usize = 10;
+/// If they were closed within so long, s. Longer: nobody closed them, they timed out (two sockets, after one second each).
+const CLOSED_WITHIN_SECS: f64 = 2.0;
 
 /// What became of our wish to come in.
 pub(super) struct Admission {
@@ -65,13 +66,17 @@ impl Admission {
     }
 
     fn closed_words(&self) -> (&'static str, String) {
-        let words = if self.has_keys {
-            "what listens there closes every connection before it is encrypted: its key is not the one we were given \
-             for the controller (compare with the NAME.key made next to the controller), or it is no controller"
+        let (code, words) = if self.has_keys {
+            let words = "what listens there closes every connection before it is encrypted: the controller's key is not \
+                         the one we were given (compare with the NAME.key made next to the controller), or it does not \
+                         encrypt, or it is no controller";
+            ("SERVER_KEY", words)
         } else {
-            "what listens there closes every connection at once: is it a hand-link controller?"
+            let words = "what listens there closes every connection at once: most likely the controller expects \
+                         encryption; connect with our own keys and its public key (`giraffe deploy --keys --server-key`)";
+            ("ENCRYPTION", words)
         };
-        (if self.has_keys { "SERVER_KEY" } else { "HANDSHAKE" }, words.to_owned())
+        (code, words.to_owned())
     }
 
     fn only_one_encrypts_words(&self) -> &'static str {

@@ -315,8 +315,10 @@ impl Link {
             return Err(HandError::Stopped { reason: format!("the session is over: {why}") });
         }
         let silence_secs = self.now().secs_since(self.state_arrived);
-        if !self.lockstep && silence_secs > SILENCE_SECS {
+        if self.lockstep || silence_secs > SILENCE_SECS {
             self.check_admission(attempted)?;
+        }
+        if !self.lockstep && silence_secs > SILENCE_SECS {
             return Err(self.silent(attempted, silence_secs, "the link is lost; the controller holds by itself"));
         }
         Ok(())

@@ -148,6 +148,11 @@ impl Permissions {
         Ok(count)
     }
 
+    /// How many are listed now.
+    pub fn count(&self) -> usize {
+        self.list.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// How often a reload took somebody off the list.
     pub(crate) fn removals(&self) -> u64 {
         self.removals.load(Ordering::Relaxed)

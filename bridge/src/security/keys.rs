@@ -39,7 +39,10 @@ impl PublicKey {
         }
         let path = Path::new(key_or_path);
         if !path.exists() {
-            return Err(SecurityError::NoPublicKey { given: key_or_path.to_owned() });
+            let is_path = key_or_path.ends_with(".key") || key_or_path.len() < KEY_CHARACTERS / 2;
+            let length = key_or_path.chars().count();
+            let given = if is_path { format!("`{key_or_path}`") } else { format!("a text of {length} characters") };
+            return Err(SecurityError::NoPublicKey { given });
         }
         if path.extension().is_some_and(|ending| ending == SECRET_ENDING) {
             return Err(SecurityError::SecretGiven { path: path.to_owned() });
@@ -163,6 +166,10 @@ impl Keys {
     /// # Errors
     /// When it is not there, others can read it, or it is no such file.
     pub fn read(path: &Path) -> Result<Self, SecurityError> {
+        if path.extension().is_some_and(|ending| ending == PUBLIC_ENDING) {
+            let found = "the ending of a public key's file; is NAME.key_secret meant?".to_owned();
+            return Err(SecurityError::NoKey { path: path.to_owned(), what: "secret key", found });
+        }
         let text = Wiped(read_text(path, "secret key")?);
         let mut lines = text.0.lines().filter(|line| !line.trim().is_empty());
         let mut key = |word: &str| {

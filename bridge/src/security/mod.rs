@@ -167,10 +167,10 @@ pub enum SecurityError {
         /// Instead; never the text itself.
         found: String,
     },
-    /// Neither a key nor a file.
-    #[error("`{given}` is neither a public key (40 characters of Z85) nor a file; expected the controller's NAME.key")]
+    /// Neither a key nor a file. A text as long as a key is not repeated: somebody may have given their secret one.
+    #[error("{given} is neither a public key (40 characters of Z85) nor a file; expected the controller's NAME.key")]
     NoPublicKey {
-        /// As given.
+        /// As given, or how long it is.
         given: String,
     },
     /// A secret key where a public one belongs.

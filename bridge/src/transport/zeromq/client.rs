@@ -15,7 +15,8 @@ pub struct ClientSockets {
     cmd: Socket,
     state: Socket,
     pose: Socket,
-    monitor: Monitor,
+    /// Of `ctl`, which speaks first, and of `state`, from which somebody who is taken off the list is cut off.
+    monitors: [Monitor; 2],
 }
 
 impl ClientSockets {
@@ -38,21 +39,22 @@ impl ClientSockets {
             connect(&socket, endpoint)?;
             Ok::<Socket, BridgeError>(socket)
         };
-        let ctl = prepared(zmq::DEALER, REQUEST_QUEUE, &endpoints.ctl)?;
-        let monitor = Monitor::of(&context, &ctl, "ctl")?;
-        connect(&ctl, &endpoints.ctl)?;
-        Ok(Self {
-            ctl,
-            cmd: connected(zmq::PUSH, COMMAND_QUEUE, &endpoints.cmd)?,
-            state: connected(zmq::SUB, DRAINED_QUEUE, &endpoints.state)?,
-            pose: connected(zmq::SUB, DRAINED_QUEUE, &endpoints.pose)?,
-            monitor,
-        })
+        let watched = |kind, queue, name, endpoint: &str| {
+            let socket = prepared(kind, queue, endpoint)?;
+            let monitor = Monitor::of(&context, &socket, name)?;
+            connect(&socket, endpoint)?;
+            Ok::<(Socket, Monitor), BridgeError>((socket, monitor))
+        };
+        let (ctl, of_ctl) = watched(zmq::DEALER, REQUEST_QUEUE, "ctl", &endpoints.ctl)?;
+        let cmd = connected(zmq::PUSH, COMMAND_QUEUE, &endpoints.cmd)?;
+        let (state, of_state) = watched(zmq::SUB, DRAINED_QUEUE, "state", &endpoints.state)?;
+        let pose = connected(zmq::SUB, DRAINED_QUEUE, &endpoints.pose)?;
+        Ok(Self { ctl, cmd, state, pose, monitors: [of_ctl, of_state] })
     }
 
-    /// What happened to the connection of `ctl` next.
+    /// What happened to the connection next.
     pub fn event(&self) -> Option<LinkEvent> {
-        self.monitor.next().map(|(event, _)| event)
+        self.monitors.iter().find_map(Monitor::next).map(|(event, _)| event)
     }
 
     /// Sends a request; false if nobody is connected.
@@ -84,7 +86,8 @@ impl ClientSockets {
 
     /// Waits until a reply, state, pose or event is there, at most `timeout_ms`.
     pub fn wait(&self, timeout_ms: i64) {
-        let sockets = [&self.ctl, &self.state, &self.pose, self.monitor.socket()];
+        let [of_ctl, of_state] = &self.monitors;
+        let sockets = [&self.ctl, &self.state, &self.pose, of_ctl.socket(), of_state.socket()];
         let mut items = sockets.map(|socket| socket.as_poll_item(POLLIN));
         let _ = zmq::poll(&mut items, timeout_ms);
     }

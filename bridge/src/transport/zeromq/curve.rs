@@ -77,3 +77,33 @@ pub(super) fn check(socket: &Socket, endpoint: &str) -> Result<(), BridgeError> 
         Err(error) => Err(failed("encrypting", endpoint, error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, MonotonicClock};
+    use zmq::{Context, DONTWAIT};
+
+    #[test]
+    #[allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
+    fn when_nobody_answers_who_may_come_in_nobody_comes_in() {
+        let [server, client] = [(); 2].map(|()| Keys::generate().unwrap());
+        let context = Context::new();
+        let mut pull = context.socket(zmq::PULL).unwrap();
+        serve(&mut pull, &server, "tcp://127.0.0.1:*").unwrap();
+        check(&pull, "").unwrap();
+        pull.bind("tcp://127.0.0.1:*").unwrap();
+        let at = pull.get_last_endpoint().unwrap().unwrap();
+        // A context of its own, as in another process.
+        let push = Context::new().socket(zmq::PUSH).unwrap();
+        push.set_linger(0).unwrap();
+        join(&push, &client, &server.public(), &at).unwrap();
+        push.connect(&at).unwrap();
+        push.send("open sesame", DONTWAIT).unwrap();
+        let clock = MonotonicClock::start();
+        while clock.now().as_secs() < 0.5 {
+            assert!(pull.recv_bytes(DONTWAIT).is_err(), "it came in");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+}

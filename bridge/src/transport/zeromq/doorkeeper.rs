@@ -60,7 +60,7 @@ impl Door {
 
     fn run(&self, permissions: &Permissions, stop: &AtomicBool) {
         let clock = MonotonicClock::start();
-        let mut log = RefusalLog { clock: &clock, last: None, unsaid: 0 };
+        let mut log = RefusalLog { clock: &clock, unlisted: Rarely::default(), others: Rarely::default() };
         while !stop.load(Ordering::Relaxed) {
             let sockets = std::iter::once(&self.zap).chain(self.monitors.iter().map(Monitor::socket));
             let mut items: Vec<_> = sockets.map(|socket| socket.as_poll_item(POLLIN)).collect();
@@ -124,14 +124,20 @@ fn answer(question: &[Vec<u8>], permissions: &Permissions, log: &mut RefusalLog<
 /// Says who was refused, not too often.
 struct RefusalLog<'c> {
     clock: &'c MonotonicClock,
+    unlisted: Rarely,
+    others: Rarely,
+}
+
+/// When something was said last.
+#[derive(Default)]
+struct Rarely {
     last: Option<Nanos>,
     unsaid: u64,
 }
 
-impl RefusalLog<'_> {
+impl Rarely {
     /// The number of refusals since the last line, if it is time for another.
-    fn turn(&mut self) -> Option<u64> {
-        let now = self.clock.now();
+    fn turn(&mut self, now: Nanos) -> Option<u64> {
         if self.last.is_some_and(|last| now.secs_since(last) < LOG_SECS) {
             self.unsaid += 1;
             return None;
@@ -139,9 +145,11 @@ impl RefusalLog<'_> {
         self.last = Some(now);
         Some(std::mem::take(&mut self.unsaid))
     }
+}
 
+impl RefusalLog<'_> {
     fn unlisted(&mut self, key: &PublicKey, address: &str) {
-        if let Some(unsaid) = self.turn() {
+        if let Some(unsaid) = self.unlisted.turn(self.clock.now()) {
             tracing::warn!(
                 "refused {address}: its key {key} is not in the allow-list ({unsaid} more since the last line)"
             );
@@ -158,7 +166,7 @@ impl RefusalLog<'_> {
             }
             LinkEvent::Closed => "it left before it had said who it is".to_owned(),
         };
-        if let Some(unsaid) = self.turn() {
+        if let Some(unsaid) = self.others.turn(self.clock.now()) {
             tracing::warn!(
                 "refused a connection to `{socket}` at {address}: {why} ({unsaid} more since the last line)"
             );
