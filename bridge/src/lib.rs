@@ -14,6 +14,7 @@
 //! | motors, or a simulator behind a controller | [`HandDriver`], [`Rehearsal`] |
 //! | what a motor may be told | [`SafetyEnvelope`], [`SafeTargets`] |
 //! | what happens when commands stop | [`Watchdog`] |
+//! | what happened: logs that can be replayed | `log`, with the feature of that name |
 //!
 //! Invariants: no target reaches a driver without having passed the envelope (only the envelope makes
 //! [`SafeTargets`]); [`ServerCore`] does no input or output and is handed the time; the ZeroMQ crate is named only in
@@ -31,13 +32,15 @@ mod error;
 mod fault;
 pub mod handshake;
 pub mod kinematics;
+#[cfg(feature = "log")]
+pub mod log;
 pub mod message;
 mod server;
 mod transport;
 mod watchdog;
 pub mod wire;
 
-pub use client::{BridgeClient, ClientConfig, LinkReport};
+pub use client::{BridgeClient, ClientConfig, LinkReport, LinkTap, write_sensed};
 pub use clock::{Clock, MonotonicClock};
 pub use core::{CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, Order, Request, ServerCore};
 pub use driver::{Calibrated, DriverError, HandDriver, Rehearsal, ServoAlarm, ServoHealth, TrackedObject};

@@ -335,6 +335,12 @@ pub struct State {
     /// Lock-step: the command that drew this state was not accepted.
     #[serde(default)]
     pub refused: Option<Refused>,
+    /// Seconds the envelope was given when it applied `cmd_seq`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dt: Option<f32>,
+    /// `seq` of the state whose `q` the envelope was given then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q_seq: Option<u64>,
 }
 
 /// Where the object is.

@@ -1,11 +1,12 @@
 //! One side of the wire: sockets, numbering, and the newest of what came in. Knows nothing of targets and arming.
 
+use super::tap::LinkTap;
 use crate::clock::Clock;
 use crate::fault::FaultSet;
 use crate::handshake::Objection;
 use crate::message::{Command, Granted, Pose, Refusal, Reject, Started, State, Welcome, WithHead};
 use crate::transport::ClientSockets;
-use crate::wire::{Body, decode, decode_head, encode};
+use crate::wire::{Body, Head, decode, decode_head, encode};
 use giraffe_robots::{HandError, Nanos};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +59,8 @@ pub(super) struct Link {
     /// Somebody else's state came after ours.
     pub(super) session_over: Option<String>,
     pub(super) report: LinkReport,
+    /// Who listens.
+    pub(super) tap: Option<Box<dyn LinkTap>>,
 }
 
 impl Link {
@@ -84,6 +87,7 @@ impl Link {
             pose: None,
             session_over: None,
             report: LinkReport::default(),
+            tap: None,
         }
     }
 
@@ -117,6 +121,7 @@ impl Link {
         loop {
             while let Some(bytes) = self.sockets.reply() {
                 if let Some(reply) = read_reply(&bytes, seq) {
+                    self.tell_reply(B::TYPE, &reply);
                     return reply.map_err(|detail| refusal(attempted, Objection::new("MALFORMED", detail)));
                 }
             }
@@ -125,6 +130,48 @@ impl Link {
                 return Err(self.silent(attempted, self.now().secs_since(start), advice));
             }
             self.pause(WAIT_MS)?;
+        }
+    }
+
+    /// Has somebody listen from now on; begins with the newest messages there are.
+    pub(super) fn listen(&mut self, mut tap: Box<dyn LinkTap>) {
+        let now = self.now();
+        if let Some(WithHead { head, body }) = &self.state {
+            tap.state(&encode(head.sid, head.seq, head.ts, body), now);
+        }
+        if let Some(WithHead { head, body }) = &self.pose {
+            tap.pose(&encode(head.sid, head.seq, head.ts, body), now);
+        }
+        self.tap = Some(tap);
+    }
+
+    fn tell(&mut self, tell: impl FnOnce(&mut dyn LinkTap, Nanos)) {
+        let now = self.clock.now();
+        if let Some(tap) = &mut self.tap {
+            tell(tap.as_mut(), now);
+        }
+    }
+
+    fn tell_reply<A>(&mut self, request: &str, reply: &ReadReply<A>) {
+        self.tell(|tap, now| match reply {
+            Ok(Reply::Granted(_)) => tap.request(request, None, now),
+            Ok(Reply::Refused(objection)) => tap.request(request, Some(objection), now),
+            Err(detail) => tap.request(request, Some(&Objection::new("MALFORMED", detail.clone())), now),
+        });
+    }
+
+    /// Takes in the first state (and pose) of an episode.
+    pub(super) fn begin(&mut self, state: WithHead<State>, pose: Option<WithHead<Pose>>) {
+        self.tell(|tap, now| {
+            tap.state(&encode(state.head.sid, state.head.seq, state.head.ts, &state.body), now);
+            if let Some(WithHead { head, body }) = &pose {
+                tap.pose(&encode(head.sid, head.seq, head.ts, body), now);
+            }
+        });
+        self.state = Some(state);
+        self.state_arrived = self.now();
+        if pose.is_some() {
+            self.pose = pose;
         }
     }
 
@@ -168,33 +215,41 @@ impl Link {
     pub(super) fn receive(&mut self) {
         while let Some(bytes) = self.sockets.state() {
             let Ok((head, body)) = decode::<State>(&bytes) else { continue };
-            if head.sid != self.sid {
-                // Before the first state of ours these are of the time before the session.
-                if self.state.is_some() {
-                    self.session_over = Some(if body.why.is_empty() { "another session".to_owned() } else { body.why });
-                }
-                continue;
-            }
-            if self.check_shape(&body).is_err() {
-                continue;
-            }
-            let last_seq = self.state.as_ref().map_or(head.seq.saturating_sub(1), |state| state.head.seq);
-            if head.seq <= last_seq {
-                continue;
-            }
-            self.report.states_received += 1;
-            self.report.states_lost += head.seq - last_seq - 1;
-            self.report.dropped_as_stale = body.rx_stale;
-            self.state = Some(WithHead { head, body });
-            self.state_arrived = self.now();
+            let taken = self.take_state(head, body);
+            self.tell(|tap, now| if taken { tap.state(&bytes, now) } else { tap.ignored(&bytes, now) });
         }
         while let Some(bytes) = self.sockets.pose() {
             let Ok((head, body)) = decode::<Pose>(&bytes) else { continue };
             // A tracker that is a process of its own knows of no session, and of no truth.
             if head.sid == self.sid || (head.sid == 0 && !body.truth) {
+                self.tell(|tap, now| tap.pose(&bytes, now));
                 self.pose = Some(WithHead { head, body });
             }
         }
+    }
+
+    /// Whether this state is a newer one of our session and hand: then it is the newest now.
+    fn take_state(&mut self, head: Head, body: State) -> bool {
+        if head.sid != self.sid {
+            // Before the first state of ours these are of the time before the session.
+            if self.state.is_some() {
+                self.session_over = Some(if body.why.is_empty() { "another session".to_owned() } else { body.why });
+            }
+            return false;
+        }
+        if self.check_shape(&body).is_err() {
+            return false;
+        }
+        let last_seq = self.state.as_ref().map_or(head.seq.saturating_sub(1), |state| state.head.seq);
+        if head.seq <= last_seq {
+            return false;
+        }
+        self.report.states_received += 1;
+        self.report.states_lost += head.seq - last_seq - 1;
+        self.report.dropped_as_stale = body.rx_stale;
+        self.state = Some(WithHead { head, body });
+        self.state_arrived = self.now();
+        true
     }
 
     /// Whether a state is one of our hand.
@@ -234,6 +289,7 @@ impl Link {
         } else {
             self.report.commands_unsent += 1;
         }
+        self.tell(|tap, now| tap.command(&bytes, sent, now));
         sent
     }
 

@@ -1,16 +1,18 @@
 //! The policy's end of the link: a [`Hand`] that lives in another process.
 
 mod link;
+mod tap;
 
 pub use link::LinkReport;
+pub use tap::LinkTap;
 
 use crate::clock::{Clock, after};
 use crate::error::BridgeError;
 use crate::fault::Fault;
 use crate::handshake::{Objection, hello, judge_welcome};
 use crate::message::{
-    Arm, Bye, ClearFault, Estop, Granted, Hold, LOCKSTEP, OBJECT_POSE, Ping, PolicyIdentity, REHEARSAL, Reset, Started,
-    Stop, Welcome,
+    Arm, Bye, ClearFault, Estop, Granted, Hold, LOCKSTEP, OBJECT_POSE, Ping, PolicyIdentity, Pose, REHEARSAL, Reset,
+    Started, State, Stop, Welcome, WithHead,
 };
 use crate::transport::{ClientSockets, Endpoints};
 use crate::wire::Body;
@@ -174,6 +176,11 @@ impl BridgeClient {
         self.terms.as_ref().expect("connect returns only welcomed clients")
     }
 
+    /// Has somebody listen to everything that goes over the link from now on, beginning with the newest state and pose.
+    pub fn listen(&mut self, tap: Box<dyn LinkTap>) {
+        self.link.listen(tap);
+    }
+
     /// Counted since the connection.
     pub fn report(&self) -> LinkReport {
         self.link.report
@@ -221,11 +228,7 @@ impl BridgeClient {
             let detail = "the state in `started` belongs to another session or episode".to_owned();
             return Err(refusal(attempted, Objection::new("MALFORMED", detail)));
         }
-        self.link.state = Some(started.state);
-        self.link.state_arrived = self.link.now();
-        if started.pose.is_some() {
-            self.link.pose = started.pose;
-        }
+        self.link.begin(started.state, started.pose);
         self.due = None;
         Ok(())
     }
@@ -440,18 +443,32 @@ impl BridgeClient {
 
     fn write(&self, sensed: &mut SignalFrame) {
         let Some(state) = &self.link.state else { return };
-        sensed.begin(Nanos(state.body.t_meas));
-        sensed.write(Signal::JointPosition, &self.in_own_order(&state.body.q));
-        sensed.write(Signal::JointVelocity, &self.in_own_order(&state.body.dq));
-        sensed.write(Signal::JointTarget, &self.in_own_order(&state.body.q_target));
-        if let Some(pose) = &self.link.pose
-            && pose.body.valid
-            && !pose.body.truth
-        {
-            let stamp = if pose.head.sid == self.link.sid { Nanos(pose.body.t_meas) } else { sensed.now() };
-            sensed.write_at(Signal::ObjectPosition, &pose.body.p, stamp);
-            sensed.write_at(Signal::ObjectRotation, &pose.body.q_xyzw, stamp);
-        }
+        write_sensed(state, self.link.pose.as_ref(), &self.places, sensed);
+    }
+}
+
+/// What a policy senses of a state and the newest pose. `places`: for each joint of its hand, the place in the arrays of
+/// the wire. The replay of a log calls it too, so that there is no second way.
+pub fn write_sensed(
+    state: &WithHead<State>,
+    pose: Option<&WithHead<Pose>>,
+    places: &[usize],
+    sensed: &mut SignalFrame,
+) {
+    let own = |wire: &[f32]| -> Vec<f32> { places.iter().map(|&place| wire[place]).collect() };
+    let WithHead { head, body } = state;
+    sensed.begin(Nanos(body.t_meas));
+    sensed.write(Signal::JointPosition, &own(&body.q));
+    sensed.write(Signal::JointVelocity, &own(&body.dq));
+    sensed.write(Signal::JointTarget, &own(&body.q_target));
+    if let Some(pose) = pose
+        && pose.body.valid
+        && !pose.body.truth
+    {
+        // Every state kept is of our session.
+        let stamp = if pose.head.sid == head.sid { Nanos(pose.body.t_meas) } else { sensed.now() };
+        sensed.write_at(Signal::ObjectPosition, &pose.body.p, stamp);
+        sensed.write_at(Signal::ObjectRotation, &pose.body.q_xyzw, stamp);
     }
 }
 

@@ -469,6 +469,8 @@ impl ServerCore {
             rx_bad: self.counters.bad,
             overruns: self.overruns,
             refused: None,
+            dt: None,
+            q_seq: None,
         })
     }
 

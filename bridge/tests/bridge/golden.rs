@@ -31,6 +31,8 @@ fn state() -> State {
         rx_bad: 2,
         overruns: 3,
         refused: None,
+        dt: None,
+        q_seq: None,
     }
 }
 
