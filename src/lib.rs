@@ -13,7 +13,7 @@
 //!
 //! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`]; against another engine [`compare`],
 //! [`mod@bench`]; of several runs [`compare_policies`], [`mod@plot`]; of one
-//! episode [`mod@replay`].
+//! episode [`mod@replay`], of one deployment [`mod@replay_log`].
 
 mod adr_log;
 pub mod bench;
@@ -22,6 +22,7 @@ pub mod compare;
 pub mod compare_policies;
 pub mod config;
 pub mod deploy;
+pub mod deploy_log;
 pub mod describe;
 pub mod episode;
 mod episode_log;
@@ -35,6 +36,7 @@ pub mod progress;
 pub mod python;
 pub mod quickstart;
 pub mod replay;
+pub mod replay_log;
 pub mod report;
 pub mod run_folder;
 pub mod serve;

@@ -142,6 +142,7 @@ fn assess(
             paired: true,
             memoryless: false,
             seed: config.seed,
+            log: None,
         },
         stop,
     )?;
