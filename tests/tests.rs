@@ -7,6 +7,7 @@ mod abroad;
 mod catalogue;
 mod cli;
 mod kill;
+mod log_replay;
 mod metrics;
 mod own_hand;
 mod own_ranges;

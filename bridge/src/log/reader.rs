@@ -5,20 +5,23 @@ use super::schemas::topic;
 use super::{LogError, Sections};
 use crate::message::{Command, Pose, State, WithHead};
 use crate::wire::{Body, decode};
-use mcap::read::{ChunkReader, LinearReader, Options};
-use mcap::records::{MessageHeader, Record};
+use mcap::parse_record;
+use mcap::records::{MessageHeader, Record, op};
+use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Longer records and chunks are taken for damage: chunks are closed far earlier.
+const MAX_RECORD_BYTES: usize = 64 << 20;
+const KILLED: &str = "it has no end: its writer was killed";
 
 /// A log, whole.
 #[derive(Debug, Default)]
 pub struct LoggedDeployment {
     /// What belongs to the log as a whole.
     pub sections: Sections,
-    /// Names and bytes of the files in it.
-    pub attachments: BTreeMap<String, Vec<u8>>,
     /// Everything that was recorded, in order.
     pub entries: Vec<Entry>,
     /// Why it is not whole, if it is not: then everything before that is here.
@@ -106,11 +109,7 @@ pub fn read(path: &Path) -> Result<LoggedDeployment, LogError> {
 /// Reads a log that is in memory, as far as it can be read. Never fails: see [`LoggedDeployment::cut`].
 pub fn read_bytes(bytes: &[u8]) -> LoggedDeployment {
     let mut reading = Reading::default();
-    let cut = match LinearReader::new_with_options(bytes, Options::IgnoreEndMagic.into()) {
-        Ok(records) => reading.all(records),
-        Err(error) => Some(error.to_string()),
-    };
-    reading.log.cut = cut;
+    reading.log.cut = reading.all(bytes);
     reading.log
 }
 
@@ -129,32 +128,41 @@ struct SentRow {
 
 impl Reading {
     /// Why it ended before its end, if it did.
-    fn all(&mut self, records: LinearReader<'_>) -> Option<String> {
-        for record in records {
-            match record {
-                Ok(Record::Chunk { header, data }) => {
-                    // A chunk counts as a whole or not at all.
-                    let inside = ChunkReader::new(header, &data).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-                    match inside {
-                        Ok(inside) => inside.into_iter().for_each(|record| self.take(record)),
-                        Err(error) => return Some(format!("a chunk is damaged: {error}")),
+    fn all(&mut self, mut bytes: &[u8]) -> Option<String> {
+        // A chunk counts as a whole or not at all, and nothing makes room for more than a log can hold.
+        let options = LinearReaderOptions::default()
+            .with_skip_end_magic(true)
+            .with_prevalidate_chunk_crcs(true)
+            .with_record_length_limit(MAX_RECORD_BYTES);
+        let mut reader = LinearReader::new_with_options(options);
+        while let Some(event) = reader.next_event() {
+            match event {
+                Ok(LinearReadEvent::ReadRequest(wanted)) => {
+                    let (now, later) = bytes.split_at(wanted.min(bytes.len()));
+                    reader.insert(now.len()).copy_from_slice(now);
+                    reader.notify_read(now.len());
+                    bytes = later;
+                }
+                Ok(LinearReadEvent::Record { opcode: op::DATA_END, .. }) => return None,
+                Ok(LinearReadEvent::Record { opcode, data }) => {
+                    if [op::METADATA, op::CHANNEL, op::MESSAGE].contains(&opcode) {
+                        match parse_record(opcode, data) {
+                            Ok(record) => self.take(record),
+                            Err(error) => return Some(error.to_string()),
+                        }
                     }
                 }
-                Ok(Record::DataEnd(_)) => return None,
-                Ok(record) => self.take(record),
+                Err(mcap::McapError::UnexpectedEof) => return Some(KILLED.to_owned()),
                 Err(error) => return Some(error.to_string()),
             }
         }
-        Some("it has no end: its writer was killed".to_owned())
+        Some(KILLED.to_owned())
     }
 
     fn take(&mut self, record: Record<'_>) {
         match record {
             Record::Metadata(section) => {
                 self.log.sections.insert(section.name, section.metadata);
-            }
-            Record::Attachment { header, data, .. } => {
-                self.log.attachments.insert(header.name, data.into_owned());
             }
             Record::Channel(channel) => {
                 self.topics.insert(channel.id, channel.topic);

@@ -9,6 +9,10 @@ mod golden;
 mod hand;
 mod handshake;
 mod link;
+#[cfg(feature = "log")]
+mod log;
+#[cfg(feature = "log")]
+mod log_envelope;
 mod protocol_text;
 mod watchdog;
 mod wire;
