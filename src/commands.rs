@@ -217,13 +217,13 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
         log: (!arguments.no_log).then(|| log_options(arguments)),
     };
     let deployment = deploy(&trained.policy, &parts, &sampler, &options, stop)?;
+    if let Some(log) = &deployment.log {
+        let missing = if log.dropped == 0 { String::new() } else { format!(", {} records are MISSING", log.dropped) };
+        eprintln!("log: {} ({} records{missing})", log.path.display(), log.written);
+    }
     if arguments.json {
         print_json(&deployment)?;
         return Ok(done(stop));
-    }
-    if let Some(log) = &deployment.log {
-        let missing = if log.dropped == 0 { String::new() } else { format!(", {} records are MISSING", log.dropped) };
-        println!("log: {}{missing}", log.path.display());
     }
     match &deployment.score {
         Some(score) => print!("{}", score_table(&[("deployed", score)])),

@@ -14,7 +14,6 @@ use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
 use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, SignalFrame};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,26 +52,9 @@ pub struct Deployment {
     pub control_steps: u64,
     /// `lock-step` or `real time`.
     pub mode: String,
-    /// The log that was written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log: Option<WrittenLog>,
-}
-
-/// A log that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WrittenLog {
-    /// The file.
-    pub path: PathBuf,
-    /// Records in it.
-    pub records: u64,
-    /// Records that are missing in it: the disk or the processor could not keep up.
-    pub dropped: u64,
-}
-
-impl From<LogSummary> for WrittenLog {
-    fn from(summary: LogSummary) -> Self {
-        Self { path: summary.path, records: summary.written, dropped: summary.dropped }
-    }
+    /// The log that was written. Not in reports: two deployments of the same seed have the same report.
+    #[serde(skip)]
+    pub log: Option<LogSummary>,
 }
 
 /// Episodes over the wire against the same episodes in this process.
@@ -169,7 +151,7 @@ pub fn deploy(
     let written = log.map(DeploymentLog::finish);
     let deployment = flown?;
     let log = match written {
-        Some(Ok(summary)) => Some(summary.into()),
+        Some(Ok(summary)) => Some(summary),
         Some(Err(error)) => {
             tracing::error!("{error}");
             None
