@@ -39,7 +39,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use thiserror::Error;
 use writer::{Writer, run};
@@ -217,10 +217,7 @@ impl LogHandle {
         let waiting = self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         let gap = self.shared.gap.swap(0, Ordering::Relaxed);
         let fits = waiting + bytes <= QUEUE_BYTES;
-        let sent = fits && {
-            let sent = self.sender.try_send(Queued { at: now, gap, record });
-            !matches!(sent, Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
-        };
+        let sent = fits && self.sender.try_send(Queued { at: now, gap, record }).is_ok();
         if !sent {
             self.shared.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.shared.gap.fetch_add(gap + 1, Ordering::Relaxed);
