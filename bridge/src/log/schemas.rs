@@ -34,26 +34,36 @@ pub mod topic {
     pub const JOINT_COMMAND: &str = "/joint_command";
 }
 
-/// Channels in JSON: topic, name of the schema, one sentence, and its keys with their types. The types: `i` integer,
-/// `f` float, `f*` array of floats, `s` text, `b` true or false, `o` object.
-pub(super) const JSON_CHANNELS: [(&str, &str, &str, &[(&str, &str)]); 9] = [
-    (
-        topic::OBS,
-        "giraffe.Observation",
-        "what the policy read: the actor's columns, not normalised; always finite",
-        &[("episode", "i"), ("step", "i"), ("state_seq", "i"), ("values", "f*")],
-    ),
-    (
-        topic::ACTION_RAW,
-        "giraffe.Action",
-        "what the network said; null where it said no finite number",
-        &[("episode", "i"), ("step", "i"), ("state_seq", "i"), ("values", "f*")],
-    ),
-    (
-        topic::CMD,
-        "giraffe.Command",
-        "targets sent, rad, order of the wire",
-        &[
+/// A channel in JSON.
+pub(super) struct JsonChannel {
+    pub topic: &'static str,
+    /// Name of its schema.
+    pub schema: &'static str,
+    /// One sentence.
+    pub doc: &'static str,
+    /// Keys with their types: `i` integer, `f` float, `f*` array of floats, `s` text, `b` true or false, `o` object.
+    pub keys: &'static [(&'static str, &'static str)],
+}
+
+/// Channels in JSON.
+pub(super) const JSON_CHANNELS: [JsonChannel; 9] = [
+    JsonChannel {
+        topic: topic::OBS,
+        schema: "giraffe.Observation",
+        doc: "what the policy read: the actor's columns, not normalised; always finite",
+        keys: &[("episode", "i"), ("step", "i"), ("state_seq", "i"), ("values", "f*")],
+    },
+    JsonChannel {
+        topic: topic::ACTION_RAW,
+        schema: "giraffe.Action",
+        doc: "what the network said; null where it said no finite number",
+        keys: &[("episode", "i"), ("step", "i"), ("state_seq", "i"), ("values", "f*")],
+    },
+    JsonChannel {
+        topic: topic::CMD,
+        schema: "giraffe.Command",
+        doc: "targets sent, rad, order of the wire",
+        keys: &[
             ("seq", "i"),
             ("sent", "b"),
             ("episode", "i"),
@@ -62,12 +72,12 @@ pub(super) const JSON_CHANNELS: [(&str, &str, &str, &[(&str, &str)]); 9] = [
             ("t_state", "i"),
             ("q", "f*"),
         ],
-    ),
-    (
-        topic::STATE,
-        "giraffe.State",
-        "a state as in PROTOCOL.md section 5",
-        &[
+    },
+    JsonChannel {
+        topic: topic::STATE,
+        schema: "giraffe.State",
+        doc: "a state as in PROTOCOL.md section 5",
+        keys: &[
             ("seq", "i"),
             ("ts", "i"),
             ("sid", "i"),
@@ -87,12 +97,12 @@ pub(super) const JSON_CHANNELS: [(&str, &str, &str, &[(&str, &str)]); 9] = [
             ("rx_bad", "i"),
             ("overruns", "i"),
         ],
-    ),
-    (
-        topic::APPLIED,
-        "giraffe.Applied",
-        "targets in force after the controller's envelope, rad, order of the wire; once for each command applied",
-        &[
+    },
+    JsonChannel {
+        topic: topic::APPLIED,
+        schema: "giraffe.Applied",
+        doc: "targets in force after the controller's envelope, rad, order of the wire; once for each command applied",
+        keys: &[
             ("state_seq", "i"),
             ("cmd_seq", "i"),
             ("q_target", "f*"),
@@ -101,12 +111,12 @@ pub(super) const JSON_CHANNELS: [(&str, &str, &str, &[(&str, &str)]); 9] = [
             ("dt", "f"),
             ("q_seq", "i"),
         ],
-    ),
-    (
-        topic::POSE,
-        "giraffe.Pose",
-        "a pose as in PROTOCOL.md section 5",
-        &[
+    },
+    JsonChannel {
+        topic: topic::POSE,
+        schema: "giraffe.Pose",
+        doc: "a pose as in PROTOCOL.md section 5",
+        keys: &[
             ("seq", "i"),
             ("ts", "i"),
             ("sid", "i"),
@@ -120,13 +130,18 @@ pub(super) const JSON_CHANNELS: [(&str, &str, &str, &[(&str, &str)]); 9] = [
             ("valid", "b"),
             ("truth", "b"),
         ],
-    ),
-    (topic::EVENT, "giraffe.Event", "something that happened", &[("kind", "s"), ("text", "s"), ("number", "i")]),
-    (
-        topic::NET,
-        "giraffe.Net",
-        "how the link does, counted since the connection",
-        &[
+    },
+    JsonChannel {
+        topic: topic::EVENT,
+        schema: "giraffe.Event",
+        doc: "something that happened",
+        keys: &[("kind", "s"), ("text", "s"), ("number", "i")],
+    },
+    JsonChannel {
+        topic: topic::NET,
+        schema: "giraffe.Net",
+        doc: "how the link does, counted since the connection",
+        keys: &[
             ("sent", "i"),
             ("unsent", "i"),
             ("received", "i"),
@@ -138,20 +153,21 @@ pub(super) const JSON_CHANNELS: [(&str, &str, &str, &[(&str, &str)]); 9] = [
             ("observed_to_applied_us", "o"),
             ("round_trip_us", "o"),
         ],
-    ),
-    (
-        topic::CLOCK,
-        "giraffe.Clock",
-        "bounds of our monotonic clock minus the controller's, ns",
-        &[("controller_ns", "i"), ("local_ns", "i"), ("offset_at_most_ns", "i"), ("offset_at_least_ns", "i")],
-    ),
+    },
+    JsonChannel {
+        topic: topic::CLOCK,
+        schema: "giraffe.Clock",
+        doc: "bounds of our monotonic clock minus the controller's, ns",
+        keys: &[("controller_ns", "i"), ("local_ns", "i"), ("offset_at_most_ns", "i"), ("offset_at_least_ns", "i")],
+    },
 ];
 
 /// Channels that hold msgpack messages as they were sent.
 pub(super) const RAW_CHANNELS: [&str; 4] = [topic::CMD_RAW, topic::STATE_RAW, topic::POSE_RAW, topic::IGNORED_RAW];
 
 /// A JSON schema.
-pub(super) fn json_schema(title: &str, doc: &str, keys: &[(&str, &str)]) -> String {
+pub(super) fn json_schema(channel: &JsonChannel) -> String {
+    let JsonChannel { schema: title, doc, keys, .. } = channel;
     let property = |(key, kind): &(&str, &str)| {
         let kind = match *kind {
             "i" => r#"{"type":"integer"}"#,

@@ -292,9 +292,9 @@ impl Writer {
 fn channels(mcap: &mut mcap::Writer<BufWriter<File>>) -> McapResult<BTreeMap<&'static str, (u16, u32)>> {
     let mut channels = BTreeMap::new();
     let none = BTreeMap::new();
-    for (topic, name, doc, keys) in JSON_CHANNELS {
-        let schema = mcap.add_schema(name, "jsonschema", json_schema(name, doc, keys).as_bytes())?;
-        channels.insert(topic, (mcap.add_channel(schema, topic, "json", &none)?, 0));
+    for channel in JSON_CHANNELS {
+        let schema = mcap.add_schema(channel.schema, "jsonschema", json_schema(&channel).as_bytes())?;
+        channels.insert(channel.topic, (mcap.add_channel(schema, channel.topic, "json", &none)?, 0));
     }
     for topic in RAW_CHANNELS {
         channels.insert(topic, (mcap.add_channel(0, topic, "msgpack", &none)?, 0));
