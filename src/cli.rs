@@ -80,10 +80,10 @@ pub enum Command {
         after_help = "Example:\n  giraffe compare-policies --policy adr=runs/adr-1 --policy wide=runs/wide-1 --out comparison"
     )]
     ComparePolicies(ComparePoliciesArguments),
-    /// Plan one episode of a run again, exactly, and let the policy live through it.
+    /// Plan one episode of a run again, exactly, and let the policy live through it; or check the log of a deployment.
     #[cfg(feature = "train")]
     #[command(
-        after_help = "Examples:\n  giraffe replay runs/mine --seed 1 --world 17 --scenario push --out episode\n  giraffe replay runs/mine --training --world 3 --episode 40"
+        after_help = "Examples:\n  giraffe replay runs/mine --seed 1 --world 17 --scenario push --out episode\n  giraffe replay runs/mine --training --world 3 --episode 40\n  giraffe replay runs/mine/deployments/2026-11-24T08-15-00Z-real-time.mcap --out pictures\n\nOf a log: 0 everything that could be compared is equal bit for bit, 1 something differs."
     )]
     Replay(ReplayArguments),
     /// Draw what runs learned, and how far their ranges grew.

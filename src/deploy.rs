@@ -1,17 +1,19 @@
 //! A policy on a hand behind ZeroMQ, simulated or real.
 
 use crate::config::Parts;
-use crate::episode::{EpisodeResult, Pilot, WatchedHand};
+use crate::deploy_log::{LogOptions, LoggedPolicy, Recorder, begin_log};
+use crate::episode::{EpisodeResult, Nobody, Pilot, StepObserver, WatchedHand};
 use crate::evaluate::{Score, episode_secs};
 use crate::keys::PolicyKeys;
 use crate::sim_driver::EpisodeRequest;
 use anyhow::{Context, Result, bail};
+use giraffe_bridge::log::{DeploymentLog, Event, EventKind, LogHandle, LogSummary, Record};
 use giraffe_bridge::message::{PolicyIdentity, REHEARSAL};
-use giraffe_bridge::{BridgeClient, ClientConfig, MonotonicClock};
+use giraffe_bridge::{BridgeClient, ClientConfig, Clock, MonotonicClock};
 use giraffe_physics::{Disturbance, EpisodePlan, EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
-use giraffe_robots::{Commanded, Hand, HandError, ObjectPose, RobotModel, SignalFrame};
+use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, SignalFrame};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +35,8 @@ pub struct DeployOptions {
     pub memoryless: bool,
     /// Seed of the first episode.
     pub seed: u64,
+    /// Where everything is written down, if anywhere.
+    pub log: Option<LogOptions>,
 }
 
 /// What came of it.
@@ -51,6 +55,9 @@ pub struct Deployment {
     pub control_steps: u64,
     /// `lock-step` or `real time`.
     pub mode: String,
+    /// The log that was written. Not in reports: two deployments of the same seed have the same report.
+    #[serde(skip)]
+    pub log: Option<LogSummary>,
 }
 
 /// Episodes over the wire against the same episodes in this process.
@@ -67,6 +74,21 @@ struct BridgedHand {
     client: BridgeClient,
     reset_steps: Vec<u32>,
     step: u32,
+    clock: Arc<dyn Clock>,
+    log: Option<LogHandle>,
+    report_due: Nanos,
+}
+
+/// The link's own counts are written down so often, s.
+const REPORT_SECS: f64 = 1.0;
+
+impl BridgedHand {
+    fn record_link(&mut self, now: Nanos) {
+        if let Some(log) = &self.log {
+            log.record_at(Record::Link(self.client.report()), now);
+            self.report_due = Nanos(now.0 + Nanos::from_secs(REPORT_SECS).0);
+        }
+    }
 }
 
 impl Hand for BridgedHand {
@@ -80,7 +102,14 @@ impl Hand for BridgedHand {
 
     fn exchange(&mut self, targets_rad: &[f32], sensed: &mut SignalFrame) -> Result<Commanded, HandError> {
         self.step += 1;
-        self.client.exchange(targets_rad, sensed)
+        let commanded = self.client.exchange(targets_rad, sensed)?;
+        if self.log.is_some() {
+            let now = self.clock.now();
+            if now >= self.report_due {
+                self.record_link(now);
+            }
+        }
+        Ok(commanded)
     }
 }
 
@@ -97,7 +126,8 @@ impl WatchedHand for BridgedHand {
 /// Connects, runs the episodes, and leaves the hand held or released as its controller is set up to.
 ///
 /// # Errors
-/// When no controller answers, the hand is another one, or it stops following.
+/// When no controller answers, the hand is another one, or it stops following; when a log was asked for by name and
+/// cannot be written.
 pub fn deploy(
     policy: &Policy,
     parts: &Parts,
@@ -106,12 +136,64 @@ pub fn deploy(
     stop: &Arc<AtomicBool>,
 ) -> Result<Deployment> {
     let mut hand = connect(policy, parts, options, stop)?;
+    let log = listen(policy, parts, options, &mut hand)?;
+    let flown = fly_all(policy, parts, sampler, options, stop, &mut hand);
+    let now = hand.clock.now();
+    hand.record_link(now);
+    if let Some(log) = &log {
+        let why = match &flown {
+            Err(error) => Some(format!("{error:#}")),
+            Ok(_) if stop.load(Ordering::Relaxed) => Some("interrupted".to_owned()),
+            Ok(_) => None,
+        };
+        let event = why.map(|why| Record::Event(Event::new(EventKind::Stop, why)));
+        event.into_iter().for_each(|event| log.handle().record(event));
+    }
+    // The last words over the link belong into the log, too.
+    drop(hand);
+    let written = log.map(DeploymentLog::finish);
+    let deployment = flown?;
+    let log = match written {
+        Some(Ok(summary)) => Some(summary),
+        Some(Err(error)) => {
+            tracing::error!("{error}");
+            None
+        }
+        None => None,
+    };
+    Ok(Deployment { log, ..deployment })
+}
+
+/// Begins the log, if one is wanted, and has it listen to the link.
+fn listen(
+    policy: &Policy,
+    parts: &Parts,
+    options: &DeployOptions,
+    hand: &mut BridgedHand,
+) -> Result<Option<DeploymentLog>> {
+    let Some(wanted) = &options.log else { return Ok(None) };
+    let logged = LoggedPolicy { policy, robot: parts.scene.robot(), options };
+    let Some(log) = begin_log(wanted, &logged, hand.client.terms(), &hand.clock)? else { return Ok(None) };
+    hand.client.listen(Box::new(log.handle()));
+    hand.log = Some(log.handle());
+    Ok(Some(log))
+}
+
+fn fly_all(
+    policy: &Policy,
+    parts: &Parts,
+    sampler: &FixedRanges,
+    options: &DeployOptions,
+    stop: &Arc<AtomicBool>,
+    hand: &mut BridgedHand,
+) -> Result<Deployment> {
     let simulated = hand.client.terms().grants.iter().any(|grant| grant == REHEARSAL);
     if options.paired && !simulated {
         bail!("--paired needs a simulated controller that grants rehearsals; {} does not", options.endpoint);
     }
     let mut pilot = Pilot::new(policy, parts.task, options.memoryless);
     let mut twin = Pilot::new(policy, parts.task, options.memoryless);
+    let mut recorder = hand.log.clone().map(Recorder::new);
     let mut results = Vec::with_capacity(options.episodes);
     let mut paired = options.paired.then_some(Paired { episodes: 0, equal: 0 });
     for index in 0..options.episodes as u64 {
@@ -120,10 +202,14 @@ pub fn deploy(
         }
         let plan = options.paired.then(|| sampler.plan(index, 0));
         if simulated {
-            begin_episode(&mut hand, options.seed + index, plan.as_ref())?;
+            begin_episode(hand, options.seed + index, plan.as_ref())?;
         }
         hand.client.arm().context("arming the hand")?;
-        let result = pilot.fly(&mut hand, stop).with_context(|| format!("episode {index}"))?;
+        let observer: &mut dyn StepObserver = match &mut recorder {
+            Some(recorder) => recorder,
+            None => &mut Nobody,
+        };
+        let result = pilot.fly_observed(hand, observer, stop).with_context(|| format!("episode {index}"))?;
         if let (Some(paired), Some(plan)) = (&mut paired, plan) {
             let mut sim = HandSim::new(Arc::clone(&parts.scene), plan);
             let expected = twin.fly(&mut sim, stop)?;
@@ -150,11 +236,12 @@ fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<A
     config.policy = PolicyIdentity { name: manifest.context.task.clone(), hash: policy.fingerprint()? };
     config.lockstep = !options.real_time;
     config.security = options.security.read()?;
-    let client = BridgeClient::connect(config, Arc::new(MonotonicClock::start()), Arc::clone(stop))?;
+    let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+    let client = BridgeClient::connect(config, Arc::clone(&clock), Arc::clone(stop))?;
     for note in &client.terms().notes {
         tracing::warn!("the controller notes: {note}");
     }
-    Ok(BridgedHand { client, reset_steps: Vec::new(), step: 0 })
+    Ok(BridgedHand { client, reset_steps: Vec::new(), step: 0, clock, log: None, report_due: Nanos(0) })
 }
 
 fn begin_episode(hand: &mut BridgedHand, seed: u64, plan: Option<&EpisodePlan>) -> Result<()> {
@@ -182,6 +269,12 @@ fn summary(results: &[EpisodeResult], paired: Option<Paired>, duration_secs: f64
         clipped_count: results.iter().map(|result| result.clipped_count).sum(),
         missed_tick_count: results.iter().map(|result| result.missed_tick_count).sum(),
         control_steps: results.iter().map(|result| u64::from(result.step_count)).sum(),
-        mode: if real_time { "real time" } else { "lock-step" }.to_owned(),
+        mode: mode_name(real_time).to_owned(),
+        log: None,
     }
+}
+
+/// How a deployment is called.
+pub(crate) fn mode_name(real_time: bool) -> &'static str {
+    if real_time { "real time" } else { "lock-step" }
 }

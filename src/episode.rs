@@ -29,6 +29,32 @@ impl WatchedHand for HandSim {
     }
 }
 
+/// Somebody who wants to know what a policy reads and says: a log, a comparison. Does nothing unless told otherwise.
+pub trait StepObserver {
+    /// An episode begins: recurrent state and history are empty.
+    fn began(&mut self) {}
+
+    /// The recurrent state alone was emptied, as the episode's plan asks.
+    fn reset(&mut self) {}
+
+    /// The policy is about to read this.
+    fn observed(&mut self, _observation: &[f32]) {}
+
+    /// And said this.
+    fn acted(&mut self, _actions: &[f32]) {}
+
+    /// The hand had been armed anew: recurrent state and history were emptied.
+    fn rearmed(&mut self) {}
+
+    /// The episode is over.
+    fn ended(&mut self, _result: &EpisodeResult) {}
+}
+
+/// Nobody wants to know.
+pub struct Nobody;
+
+impl StepObserver for Nobody {}
+
 /// What an episode amounted to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EpisodeResult {
@@ -94,16 +120,34 @@ impl Pilot {
     /// # Errors
     /// When the hand cannot be reached or stops following.
     pub fn fly(&mut self, hand: &mut dyn WatchedHand, stop: &AtomicBool) -> Result<EpisodeResult> {
+        self.fly_observed(hand, &mut Nobody, stop)
+    }
+
+    /// The same, with somebody who is told what the policy reads and says.
+    ///
+    /// # Errors
+    /// When the hand cannot be reached or stops following.
+    pub fn fly_observed(
+        &mut self,
+        hand: &mut dyn WatchedHand,
+        observer: &mut dyn StepObserver,
+        stop: &AtomicBool,
+    ) -> Result<EpisodeResult> {
         self.forget();
+        observer.began();
         self.sensed.clear();
         hand.observe(&mut self.sensed)?;
         let mut progress = hand.object_pose().map(Progress::new);
         let mut result = EpisodeResult { watched: progress.is_some(), ..EpisodeResult::default() };
         for _ in 0..self.step_count {
-            if self.memoryless || hand.hidden_state_reset_due() {
+            let reset_due = hand.hidden_state_reset_due();
+            if self.memoryless || reset_due {
                 self.runner.reset();
             }
-            let pose = self.step(hand, &mut result)?;
+            if reset_due {
+                observer.reset();
+            }
+            let pose = self.step(hand, observer, &mut result)?;
             result.step_count += 1;
             if let (Some(progress), Some(pose)) = (&mut progress, pose) {
                 self.task.advance(progress, &pose);
@@ -116,6 +160,7 @@ impl Pilot {
             result.rotation_rad = progress.rotation_rad;
             result.dropped = progress.dropped;
         }
+        observer.ended(&result);
         Ok(result)
     }
 
@@ -125,15 +170,23 @@ impl Pilot {
     }
 
     /// One control period. Returns where the object is afterwards, if somebody knows.
-    fn step(&mut self, hand: &mut dyn WatchedHand, result: &mut EpisodeResult) -> Result<Option<ObjectPose>> {
+    fn step(
+        &mut self,
+        hand: &mut dyn WatchedHand,
+        observer: &mut dyn StepObserver,
+        result: &mut EpisodeResult,
+    ) -> Result<Option<ObjectPose>> {
         self.encoder.encode_actor(&self.sensed, &mut self.observation)?;
+        observer.observed(&self.observation);
         self.runner.act(&self.observation, &mut self.actions)?;
+        observer.acted(&self.actions);
         let read = |signal: Signal| self.sensed.read(signal).with_context(|| format!("{} is missing", signal.name()));
         let (previous, positions) = (read(Signal::JointTarget)?, read(Signal::JointPosition)?);
         self.decoder.decode(&self.actions, previous, positions, &mut self.targets);
         let commanded = hand.exchange(&self.targets, &mut self.sensed)?;
         if commanded.rearmed {
             self.forget();
+            observer.rearmed();
         }
         result.clipped_count += u64::from(commanded.clipped_joint_count);
         result.missed_tick_count += u64::from(commanded.missed_tick_count);

@@ -13,7 +13,7 @@
 //!
 //! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`]; against another engine [`compare`],
 //! [`mod@bench`]; of several runs [`compare_policies`], [`mod@plot`]; of one
-//! episode [`mod@replay`].
+//! episode [`mod@replay`], of one deployment [`mod@replay_log`].
 
 #[cfg(feature = "train")]
 mod adr_log;
@@ -29,6 +29,8 @@ pub mod compare_policies;
 pub mod config;
 #[cfg(feature = "train")]
 pub mod deploy;
+#[cfg(feature = "train")]
+pub mod deploy_log;
 #[cfg(feature = "train")]
 pub mod describe;
 #[cfg(feature = "train")]
@@ -56,6 +58,8 @@ pub mod python;
 pub mod quickstart;
 #[cfg(feature = "train")]
 pub mod replay;
+#[cfg(feature = "train")]
+pub mod replay_log;
 #[cfg(feature = "train")]
 pub mod report;
 #[cfg(feature = "train")]

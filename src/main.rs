@@ -1,4 +1,5 @@
-//! The program: arguments in, exit code out. 0 done, 2 a mistake that one message explains, 130 stopped by Ctrl-C.
+//! The program: arguments in, exit code out. 0 done, 1 a replayed log differs, 2 a mistake that one message explains,
+//! 130 stopped by Ctrl-C.
 
 mod commands;
 

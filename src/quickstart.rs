@@ -144,6 +144,7 @@ fn assess(
             paired: true,
             memoryless: false,
             seed: config.seed,
+            log: None,
         },
         stop,
     )?;

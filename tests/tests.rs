@@ -10,6 +10,7 @@ mod cli;
 mod dying_policies;
 mod keys;
 mod kill;
+mod log_replay;
 mod metrics;
 mod own_hand;
 mod own_ranges;

@@ -237,6 +237,21 @@ impl SafetyEnvelope {
         }
     }
 
+    /// Continues where another envelope stands: its last command, applied after at least one control period, moved the
+    /// targets from `before_rad` to `held_rad`.
+    ///
+    /// # Panics
+    /// When a number of angles is wrong: a mistake in this program.
+    #[cfg(feature = "log")]
+    pub(crate) fn resume(&mut self, before_rad: &[f32], held_rad: &[f32]) {
+        self.start_at(held_rad);
+        assert_eq!(before_rad.len(), held_rad.len(), "one angle per joint");
+        for (joint, (before, held)) in before_rad.iter().zip(held_rad).enumerate() {
+            self.step_rad[joint] = held - before;
+            self.allowance_rad[joint] = (self.allowance_rad[joint] - (held - before).abs()).max(0.0);
+        }
+    }
+
     /// Targets in force, rad.
     pub fn held_rad(&self) -> &[f32] {
         &self.held_rad

@@ -17,6 +17,7 @@
 //! | what happens when commands stop | [`Watchdog`] |
 //! | keys, and who may do what | [`ServerSecurity`], [`ClientSecurity`], [`Permissions`], [`Sender`] |
 //! | whether somebody else's controller keeps the rules | [`conformance`] |
+//! | what happened: logs that can be replayed | `log`, with the feature of that name |
 //!
 //! Invariants: no target reaches a driver without having passed the envelope (only the envelope makes
 //! [`SafeTargets`]); [`ServerCore`] does no input or output and is handed the time; the ZeroMQ crate is named only under
@@ -37,6 +38,8 @@ mod fault;
 pub mod handshake;
 pub mod health;
 pub mod kinematics;
+#[cfg(feature = "log")]
+pub mod log;
 pub mod message;
 mod security;
 mod server;
@@ -44,7 +47,7 @@ mod transport;
 mod watchdog;
 pub mod wire;
 
-pub use client::{BridgeClient, ClientConfig, LinkReport, Observer};
+pub use client::{BelievedPose, BridgeClient, ClientConfig, LinkReport, LinkTap, Observer, write_sensed};
 pub use clock::{Clock, MonotonicClock};
 pub use core::{
     CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, HomingSpec, Order, Request, ServerCore,

@@ -176,6 +176,13 @@ pub struct DeployArguments {
     /// Change a setting of the run, such as `randomization.preset=none`; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
+    /// Where the log goes (MCAP: Foxglove, Rerun and `ros2 bag` open it, `giraffe replay` checks it). Without it, into
+    /// `deployments/` in the run's folder.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Write no log.
+    #[arg(long, conflicts_with = "log")]
+    pub no_log: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -266,9 +273,12 @@ pub struct ComparePoliciesArguments {
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArguments {
-    /// Folder of a run; for an episode of an evaluation a policy file will do.
-    #[arg(value_name = "RUN")]
+    /// Folder of a run; for an episode of an evaluation a policy file will do. Or the log of a deployment.
+    #[arg(value_name = "RUN|FILE.mcap")]
     pub run: PathBuf,
+    /// Of a log: the run whose policy was deployed, where the log does not lie in its folder.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["training", "world"])]
+    pub policy: Option<PathBuf>,
     /// An episode that the run was trained in, instead of one of `giraffe evaluate`. The plan is that of then; what is
     /// lived through is what the run's policy does with it now, without exploring.
     #[arg(long, conflicts_with_all = ["seed", "scenario", "robot", "object", "settings"])]
@@ -276,9 +286,9 @@ pub struct ReplayArguments {
     /// Seed of the evaluation, as with `giraffe evaluate`.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// The world. `giraffe evaluate` has one for each of its episodes.
+    /// The world. `giraffe evaluate` has one for each of its episodes. Logs have none.
     #[arg(long)]
-    pub world: u64,
+    pub world: Option<u64>,
     /// The episode in that world. `giraffe evaluate` has only the first, 0.
     #[arg(long, default_value_t = 0)]
     pub episode: u64,
@@ -291,7 +301,7 @@ pub struct ReplayArguments {
     /// Only say what was planned.
     #[arg(long)]
     pub plan_only: bool,
-    /// Folder for plan.json, episode.csv and episode.svg.
+    /// Folder for plan.json, episode.csv and episode.svg; of a log, for joints.svg.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The hand and object of the evaluation, where they were others than in training.

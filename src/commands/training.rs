@@ -14,6 +14,7 @@ use giraffe::compare::{CompareOptions, compare_engines};
 use giraffe::compare_policies::{PoliciesOptions, compare_policies, table};
 use giraffe::config::RunConfig;
 use giraffe::deploy::{DeployOptions, deploy};
+use giraffe::deploy_log::{LogOptions, default_path};
 use giraffe::describe::describe;
 use giraffe::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
 use giraffe::plot::plot;
@@ -21,8 +22,10 @@ use giraffe::processes::Processes;
 use giraffe::progress::Display;
 use giraffe::quickstart::{QuickstartOptions, quickstart};
 use giraffe::replay::{Episodes, ReplayOptions, replay, text};
+use giraffe::replay_log::{self, LogReplayOptions, replay_log};
 use giraffe::report::score_table;
 use giraffe::train::{Budget, Training};
+use giraffe_bridge::log::is_log;
 use giraffe_randomization::{SCENARIOS, Scenario, find_scenario};
 use giraffe_robots::{ImportReport, load_robot_with_report};
 use std::collections::BTreeMap;
@@ -173,8 +176,13 @@ pub fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result
         paired: arguments.paired,
         memoryless: arguments.memoryless,
         seed: arguments.seed,
+        log: (!arguments.no_log).then(|| log_options(arguments)),
     };
     let deployment = deploy(&trained.policy, &parts, &sampler, &options, stop)?;
+    if let Some(log) = &deployment.log {
+        let missing = if log.dropped == 0 { String::new() } else { format!(", {} records are MISSING", log.dropped) };
+        eprintln!("log: {} ({} records{missing})", log.path.display(), log.written);
+    }
     if arguments.json {
         print_json(&deployment)?;
         return Ok(done(stop));
@@ -191,6 +199,16 @@ pub fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result
         println!("{} of {} episodes equal bit for bit to the same ones in this process", paired.equal, paired.episodes);
     }
     Ok(done(stop))
+}
+
+fn log_options(arguments: &DeployArguments) -> LogOptions {
+    let config = arguments.policy.join("config.toml");
+    LogOptions {
+        path: arguments.log.clone().unwrap_or_else(|| default_path(&arguments.policy, arguments.real_time)),
+        asked_for: arguments.log.is_some(),
+        settings: arguments.scene.over(&arguments.settings),
+        config: config.is_file().then_some(config),
+    }
 }
 
 pub fn run_describe(arguments: &DescribeArguments) -> Result<ExitCode> {
@@ -271,6 +289,11 @@ pub fn run_compare_policies(arguments: &ComparePoliciesArguments, stop: &AtomicB
 }
 
 pub fn run_replay(arguments: &ReplayArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    if is_log(&arguments.run) || arguments.run.extension().is_some_and(|ending| ending == "mcap") {
+        return run_replay_log(arguments);
+    }
+    ensure!(arguments.policy.is_none(), "--policy is for logs of deployments; {} is none", arguments.run.display());
+    let world = arguments.world.context("which world? say --world N (only logs of deployments go without)")?;
     let episodes = match arguments.training {
         true => Episodes::Training,
         false => Episodes::Evaluation { seed: arguments.seed, scenario: find_scenario(&arguments.scenario)? },
@@ -278,7 +301,7 @@ pub fn run_replay(arguments: &ReplayArguments, stop: &AtomicBool) -> Result<Exit
     let options = ReplayOptions {
         run: arguments.run.clone(),
         episodes,
-        world: arguments.world,
+        world,
         episode: arguments.episode,
         settings: arguments.scene.over(&arguments.settings),
         memoryless: arguments.memoryless,
@@ -293,6 +316,29 @@ pub fn run_replay(arguments: &ReplayArguments, stop: &AtomicBool) -> Result<Exit
         report.files.iter().for_each(|file| println!("{}", file.display()));
     }
     Ok(done(stop))
+}
+
+/// What something that differs ends with.
+const EXIT_DIFFERENT: u8 = 1;
+
+fn run_replay_log(arguments: &ReplayArguments) -> Result<ExitCode> {
+    ensure!(
+        arguments.world.is_none() && !arguments.training,
+        "{} is the log of a deployment: it has no worlds; leave out --world and --training",
+        arguments.run.display()
+    );
+    let report = replay_log(&LogReplayOptions {
+        log: arguments.run.clone(),
+        policy: arguments.policy.clone(),
+        out: arguments.out.clone(),
+    })?;
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        print!("{}", replay_log::text(&report));
+        report.files.iter().for_each(|file| println!("{}", file.display()));
+    }
+    Ok(if report.equal { ExitCode::SUCCESS } else { ExitCode::from(EXIT_DIFFERENT) })
 }
 
 pub fn run_plot(arguments: &PlotArguments) -> Result<ExitCode> {

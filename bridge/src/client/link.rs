@@ -4,12 +4,13 @@ use super::admission::Admission;
 use super::clocks::ClockEstimate;
 use super::local::LocalEnvelope;
 use super::pose::PoseGuard;
+use super::tap::LinkTap;
 use crate::clock::{Clock, after};
 use crate::fault::FaultSet;
 use crate::handshake::Objection;
 use crate::message::{Command, Granted, Ping, Pong, Pose, Refusal, Reject, Started, State, Welcome, WithHead};
 use crate::transport::ClientSockets;
-use crate::wire::{Body, decode, decode_head, encode};
+use crate::wire::{Body, Head, decode, decode_head, encode};
 use giraffe_robots::{HandError, Nanos};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -91,6 +92,8 @@ pub(super) struct Link {
     /// Somebody else's state came after ours.
     pub(super) session_over: Option<String>,
     pub(super) report: LinkReport,
+    /// Who listens.
+    pub(super) tap: Option<Box<dyn LinkTap>>,
 }
 
 impl Link {
@@ -124,6 +127,7 @@ impl Link {
             replies: VecDeque::new(),
             session_over: None,
             report: LinkReport::default(),
+            tap: None,
         }
     }
 
@@ -159,6 +163,7 @@ impl Link {
             self.receive_replies();
             while let Some(bytes) = self.replies.pop_front() {
                 if let Some(reply) = read_reply(&bytes, seq) {
+                    self.tell_reply(B::TYPE, &reply);
                     return reply.map_err(|detail| refusal(attempted, Objection::new("MALFORMED", detail)));
                 }
             }
@@ -168,6 +173,53 @@ impl Link {
                 return Err(self.silent(attempted, self.now().secs_since(start), advice));
             }
             self.pause(WAIT_MS)?;
+        }
+    }
+
+    /// Has somebody listen from now on; begins with the newest messages there are.
+    pub(super) fn listen(&mut self, mut tap: Box<dyn LinkTap>) {
+        let now = self.now();
+        if let Some(WithHead { head, body }) = &self.state {
+            tap.state(&encode(head.sid, head.seq, head.ts, body), now);
+        }
+        if let Some(WithHead { head, body }) = &self.pose {
+            tap.pose(&encode(head.sid, head.seq, head.ts, body), now);
+        }
+        self.tap = Some(tap);
+    }
+
+    fn tell(&mut self, tell: impl FnOnce(&mut dyn LinkTap, Nanos)) {
+        let now = self.clock.now();
+        if let Some(tap) = &mut self.tap {
+            tell(tap.as_mut(), now);
+        }
+    }
+
+    fn tell_reply<A>(&mut self, request: &str, reply: &ReadReply<A>) {
+        self.tell(|tap, now| match reply {
+            Ok(Reply::Granted(_)) => tap.request(request, None, now),
+            Ok(Reply::Refused(objection)) => tap.request(request, Some(objection), now),
+            Err(detail) => tap.request(request, Some(&Objection::new("MALFORMED", detail.clone())), now),
+        });
+    }
+
+    /// Takes in the first state (and pose) of an episode.
+    pub(super) fn begin(&mut self, state: WithHead<State>, pose: Option<WithHead<Pose>>) {
+        self.tell(|tap, now| {
+            tap.state(&encode(state.head.sid, state.head.seq, state.head.ts, &state.body), now);
+            if let Some(WithHead { head, body }) = &pose {
+                tap.pose(&encode(head.sid, head.seq, head.ts, body), now);
+            }
+        });
+        self.state = Some(state);
+        let now = self.now();
+        self.state_arrived = now;
+        if let Some(pose) = pose {
+            self.tracked.forget();
+            if !pose.body.truth {
+                self.tracked.offer(&pose, true, now);
+            }
+            self.pose = Some(pose);
         }
     }
 
@@ -251,33 +303,8 @@ impl Link {
         self.take_events();
         while let Some(bytes) = self.sockets.state() {
             let Ok((head, body)) = decode::<State>(&bytes) else { continue };
-            // Without a session no state is ours, not even one of a controller that has none either.
-            if self.sid == 0 {
-                continue;
-            }
-            if head.sid != self.sid {
-                // Before the first state of ours these are of the time before the session.
-                if self.state.is_some() {
-                    self.session_over = Some(if body.why.is_empty() { "another session".to_owned() } else { body.why });
-                }
-                continue;
-            }
-            if self.check_shape(&body).is_err() {
-                continue;
-            }
-            let last_seq = self.state.as_ref().map_or(head.seq.saturating_sub(1), |state| state.head.seq);
-            if head.seq <= last_seq {
-                continue;
-            }
-            self.report.states_received += 1;
-            self.report.states_lost += head.seq - last_seq - 1;
-            self.report.dropped_as_stale = body.rx_stale;
-            self.report.commands_applied = body.rx_applied.unwrap_or(0);
-            self.report.commands_superseded = body.rx_superseded.unwrap_or(0);
-            self.report.commands_rejected = body.rx_rejected.unwrap_or(0);
-            self.report.commands_lost = body.rx_gap.unwrap_or(0);
-            self.state = Some(WithHead { head, body });
-            self.state_arrived = self.now();
+            let taken = self.take_state(head, body);
+            self.tell(|tap, now| if taken { tap.state(&bytes, now) } else { tap.ignored(&bytes, now) });
         }
         while let Some(bytes) = self.sockets.pose() {
             let Ok((head, body)) = decode::<Pose>(&bytes) else {
@@ -287,6 +314,7 @@ impl Link {
             // A tracker that is a process of its own knows of no session, and of no truth.
             let ours = self.sid != 0 && head.sid == self.sid;
             if ours || (head.sid == 0 && !body.truth) {
+                self.tell(|tap, now| tap.pose(&bytes, now));
                 let pose = WithHead { head, body };
                 if !pose.body.truth {
                     let now = self.now();
@@ -296,6 +324,38 @@ impl Link {
             }
         }
         self.report.poses_rejected = self.tracked.rejected;
+    }
+
+    /// Whether this state is a newer one of our session and hand: then it is the newest now.
+    fn take_state(&mut self, head: Head, body: State) -> bool {
+        // Without a session no state is ours, not even one of a controller that has none either.
+        if self.sid == 0 {
+            return false;
+        }
+        if head.sid != self.sid {
+            // Before the first state of ours these are of the time before the session.
+            if self.state.is_some() {
+                self.session_over = Some(if body.why.is_empty() { "another session".to_owned() } else { body.why });
+            }
+            return false;
+        }
+        if self.check_shape(&body).is_err() {
+            return false;
+        }
+        let last_seq = self.state.as_ref().map_or(head.seq.saturating_sub(1), |state| state.head.seq);
+        if head.seq <= last_seq {
+            return false;
+        }
+        self.report.states_received += 1;
+        self.report.states_lost += head.seq - last_seq - 1;
+        self.report.dropped_as_stale = body.rx_stale;
+        self.report.commands_applied = body.rx_applied.unwrap_or(0);
+        self.report.commands_superseded = body.rx_superseded.unwrap_or(0);
+        self.report.commands_rejected = body.rx_rejected.unwrap_or(0);
+        self.report.commands_lost = body.rx_gap.unwrap_or(0);
+        self.state = Some(WithHead { head, body });
+        self.state_arrived = self.now();
+        true
     }
 
     /// Whether a state is one of our hand.
@@ -340,6 +400,7 @@ impl Link {
         } else {
             self.report.commands_unsent += 1;
         }
+        self.tell(|tap, now| tap.command(&bytes, sent, now));
         sent
     }
 

@@ -10,9 +10,12 @@ mod local;
 mod observer;
 mod paced;
 mod pose;
+mod tap;
 
 pub use link::LinkReport;
 pub use observer::Observer;
+pub use pose::BelievedPose;
+pub use tap::LinkTap;
 
 use crate::clock::{Clock, after};
 use crate::envelope::EnvelopeSpec;
@@ -21,7 +24,7 @@ use crate::fault::Fault;
 use crate::handshake::{Objection, hello, judge_welcome};
 use crate::message::{
     Arm, Bye, ClearFault, Estop, Granted, HOMING, Hold, LOCKSTEP, OBJECT_POSE, Ping, PolicyIdentity, REHEARSAL, Reset,
-    Started, Stop, Welcome,
+    Started, State, Stop, Welcome, WithHead,
 };
 use crate::security::ClientSecurity;
 use crate::transport::{ClientSockets, Endpoints};
@@ -199,6 +202,11 @@ impl BridgeClient {
         self.terms.as_ref().expect("connect returns only welcomed clients")
     }
 
+    /// Has somebody listen to everything that goes over the link from now on, beginning with the newest state and pose.
+    pub fn listen(&mut self, tap: Box<dyn LinkTap>) {
+        self.link.listen(tap);
+    }
+
     /// Counted since the connection.
     pub fn report(&self) -> LinkReport {
         self.link.report
@@ -250,15 +258,7 @@ impl BridgeClient {
             let detail = "the state in `started` belongs to another session or episode".to_owned();
             return Err(refusal(attempted, Objection::new("MALFORMED", detail)));
         }
-        self.link.state = Some(started.state);
-        self.link.state_arrived = self.link.now();
-        if let Some(pose) = started.pose {
-            self.link.tracked.forget();
-            if !pose.body.truth {
-                self.link.tracked.offer(&pose, true, self.link.now());
-            }
-            self.link.pose = Some(pose);
-        }
+        self.link.begin(started.state, started.pose);
         self.begin_anew();
         Ok(())
     }
@@ -504,17 +504,25 @@ impl BridgeClient {
 
     fn write(&self, sensed: &mut SignalFrame) {
         let Some(state) = &self.link.state else { return };
-        sensed.begin(Nanos(state.body.t_meas));
-        sensed.write(Signal::JointPosition, &self.in_own_order(&state.body.q));
-        sensed.write(Signal::JointVelocity, &self.in_own_order(&state.body.dq));
-        sensed.write(Signal::JointTarget, &self.in_own_order(&state.body.q_target));
         // The truth of a simulator is not for the policy.
-        if let Some(seen) = self.believed_pose() {
-            let stamp = Nanos(sensed.now().0.saturating_sub(Nanos::from_secs(seen.age_secs).0));
-            let rotation: [f32; 4] = seen.pose.palm_from_object.coords.into();
-            sensed.write_at(Signal::ObjectPosition, seen.pose.position_m.as_slice(), stamp);
-            sensed.write_at(Signal::ObjectRotation, &rotation, stamp);
-        }
+        write_sensed(state, self.believed_pose(), &self.places, sensed);
+    }
+}
+
+/// What a policy senses of a state and of the object as it may be believed. `places`: for each joint of its hand, the
+/// place in the arrays of the wire. The replay of a log calls it too, so that there is no second way.
+pub fn write_sensed(state: &WithHead<State>, seen: Option<BelievedPose>, places: &[usize], sensed: &mut SignalFrame) {
+    let own = |wire: &[f32]| -> Vec<f32> { places.iter().map(|&place| wire[place]).collect() };
+    let body = &state.body;
+    sensed.begin(Nanos(body.t_meas));
+    sensed.write(Signal::JointPosition, &own(&body.q));
+    sensed.write(Signal::JointVelocity, &own(&body.dq));
+    sensed.write(Signal::JointTarget, &own(&body.q_target));
+    if let Some(seen) = seen {
+        let stamp = Nanos(sensed.now().0.saturating_sub(Nanos::from_secs(seen.age_secs).0));
+        let rotation: [f32; 4] = seen.pose.palm_from_object.coords.into();
+        sensed.write_at(Signal::ObjectPosition, seen.pose.position_m.as_slice(), stamp);
+        sensed.write_at(Signal::ObjectRotation, &rotation, stamp);
     }
 }
 

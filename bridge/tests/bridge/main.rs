@@ -17,6 +17,8 @@ mod homing;
 mod judge;
 mod keys;
 mod link;
+mod log;
+mod log_envelope;
 mod over_sockets;
 mod protocol_text;
 mod proxy;
