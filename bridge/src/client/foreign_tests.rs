@@ -78,6 +78,11 @@ impl Drop for Foreign {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         let _ = self.thread.take().map(JoinHandle::join);
+        let base = self.endpoint.trim_start_matches("ipc://");
+        for socket in ["ctl", "cmd", "state", "pose"] {
+            // Whoever bound it may have taken it away already.
+            let _ = std::fs::remove_file(format!("{base}-{socket}"));
+        }
     }
 }
 
