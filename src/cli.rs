@@ -7,6 +7,7 @@ mod training;
 pub use training::*;
 
 use crate::list::Kind;
+use crate::wiggle::{ServoArguments, WiggleArguments};
 use clap::{Args, Parser, Subcommand};
 
 /// What somebody new is told to try.
@@ -52,8 +53,15 @@ pub enum Command {
     )]
     Deploy(DeployArguments),
     /// Be the controller of a hand: the other end of `deploy`.
-    #[command(after_help = "Example:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401")]
+    #[command(
+        after_help = "Examples:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401\n  giraffe serve --driver dynamixel --port /dev/ttyUSB0 --calibration leap.toml"
+    )]
     Serve(ServeArguments),
+    /// Move every joint of a real hand a little, to find out how it is wired; writes its calibration.
+    #[command(
+        after_help = "Examples:\n  giraffe wiggle --driver dynamixel --port /dev/ttyUSB0 --out leap.toml\n  giraffe wiggle --driver scripted --assume-yes --out try.toml"
+    )]
+    Wiggle(WiggleArguments),
     /// Show a hand, its task, and what a policy reads.
     #[cfg(feature = "train")]
     #[command(after_help = "Examples:\n  giraffe describe leap-right rotate-z\n  giraffe describe path/to/hand.xml")]
@@ -115,6 +123,9 @@ pub struct ServeArguments {
     #[cfg_attr(feature = "train", arg(long, default_value = "sim"))]
     #[cfg_attr(not(feature = "train"), arg(long))]
     pub driver: String,
+    /// Where its servos are.
+    #[command(flatten)]
+    pub servos: ServoArguments,
     /// Base endpoint: this port and the three after it.
     #[arg(long, default_value = "tcp://127.0.0.1:7401")]
     pub bind: String,

@@ -27,6 +27,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         #[cfg(feature = "train")]
         Command::Deploy(arguments) => training::run_deploy(&arguments, &stop),
         Command::Serve(arguments) => run_serve(&arguments, &stop),
+        Command::Wiggle(arguments) => giraffe::wiggle::run(&arguments, &stop),
         #[cfg(feature = "train")]
         Command::Describe(arguments) => training::run_describe(&arguments),
         #[cfg(feature = "train")]

@@ -16,6 +16,7 @@
 //! | what a motor may be told | [`SafetyEnvelope`], [`SafeTargets`] |
 //! | what happens when commands stop | [`Watchdog`] |
 //! | keys, and who may do what | [`ServerSecurity`], [`ClientSecurity`], [`Permissions`], [`Sender`] |
+//! | a hand's first day | [`commissioning`], [`calibration`] |
 //!
 //! Invariants: no target reaches a driver without having passed the envelope (only the envelope makes
 //! [`SafeTargets`]); [`ServerCore`] does no input or output and is handed the time; the ZeroMQ crate is named only under
@@ -24,8 +25,10 @@
 //!
 //! To add a driver: a file in `drivers/` and its line in [`drivers::DRIVERS`].
 
+pub mod calibration;
 mod client;
 mod clock;
+pub mod commissioning;
 mod core;
 mod driver;
 pub mod drivers;
@@ -35,6 +38,7 @@ mod fault;
 pub mod handshake;
 pub mod kinematics;
 pub mod message;
+pub mod minimum_jerk;
 mod security;
 mod server;
 mod transport;

@@ -13,5 +13,7 @@ mod link;
 mod over_sockets;
 mod protocol_text;
 mod proxy;
+#[cfg(feature = "dynamixel")]
+mod servos;
 mod watchdog;
 mod wire;
