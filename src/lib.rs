@@ -71,3 +71,4 @@ pub mod sim_driver;
 pub mod statistics;
 #[cfg(feature = "train")]
 pub mod train;
+pub mod wiggle;

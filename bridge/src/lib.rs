@@ -18,6 +18,7 @@
 //! | keys, and who may do what | [`ServerSecurity`], [`ClientSecurity`], [`Permissions`], [`Sender`] |
 //! | whether somebody else's controller keeps the rules | [`conformance`] |
 //! | what happened: logs that can be replayed | `log`, with the feature of that name |
+//! | a hand's first day | [`commissioning`], [`calibration`] |
 //!
 //! Invariants: no target reaches a driver without having passed the envelope (only the envelope makes
 //! [`SafeTargets`]); [`ServerCore`] does no input or output and is handed the time; the ZeroMQ crate is named only under
@@ -26,8 +27,10 @@
 //!
 //! To add a driver: a file in `drivers/` and its line in [`drivers::DRIVERS`].
 
+pub mod calibration;
 mod client;
 mod clock;
+pub mod commissioning;
 pub mod conformance;
 mod core;
 mod driver;
@@ -41,6 +44,7 @@ pub mod kinematics;
 #[cfg(feature = "log")]
 pub mod log;
 pub mod message;
+pub mod minimum_jerk;
 mod security;
 mod server;
 mod transport;

@@ -25,7 +25,6 @@ use hand::Places;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// Controllers that pass targets on as they are say so in their terms.
 const NO_ENVELOPE: &str = "no-envelope";

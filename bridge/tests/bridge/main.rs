@@ -27,6 +27,8 @@ mod raw;
 mod saboteur;
 mod schema;
 mod security;
+#[cfg(feature = "dynamixel")]
+mod servos;
 mod soak;
 mod test_poses;
 mod tracking;
