@@ -9,6 +9,7 @@ pub use training::*;
 use crate::keygen::{AFTER_HELP as KEYGEN_HELP, KeygenArguments};
 use crate::keys::ControllerKeys;
 use crate::list::Kind;
+use crate::wiggle::{ServoArguments, WiggleArguments};
 use clap::{Args, Parser, Subcommand};
 
 /// What somebody new is told to try.
@@ -54,7 +55,9 @@ pub enum Command {
     )]
     Deploy(DeployArguments),
     /// Be the controller of a hand: the other end of `deploy`.
-    #[command(after_help = "Example:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401")]
+    #[command(
+        after_help = "Examples:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401\n  giraffe serve --driver dynamixel --port /dev/ttyUSB0 --calibration leap.toml"
+    )]
     Serve(ServeArguments),
     /// Does a controller, in any language, keep the rules of the protocol? Exit code 1 if it breaks one.
     #[command(
@@ -64,6 +67,11 @@ pub enum Command {
     /// Make a pair of keys, for one end of links between machines.
     #[command(after_help = KEYGEN_HELP)]
     Keygen(KeygenArguments),
+    /// Move every joint of a real hand a little, to find out how it is wired; writes its calibration.
+    #[command(
+        after_help = "Examples:\n  giraffe wiggle --driver dynamixel --port /dev/ttyUSB0 --out leap.toml\n  giraffe wiggle --driver scripted --assume-yes --out try.toml"
+    )]
+    Wiggle(WiggleArguments),
     /// Show a hand, its task, and what a policy reads.
     #[cfg(feature = "train")]
     #[command(after_help = "Examples:\n  giraffe describe leap-right rotate-z\n  giraffe describe path/to/hand.xml")]
@@ -125,6 +133,9 @@ pub struct ServeArguments {
     #[cfg_attr(feature = "train", arg(long, default_value = "sim"))]
     #[cfg_attr(not(feature = "train"), arg(long))]
     pub driver: String,
+    /// Where its servos are.
+    #[command(flatten)]
+    pub servos: ServoArguments,
     /// Base endpoint: this port and the three after it.
     #[arg(long, default_value = "tcp://127.0.0.1:7401")]
     pub bind: String,

@@ -30,6 +30,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Serve(arguments) => run_serve(&arguments, &stop),
         Command::CheckController(arguments) => giraffe::check_controller::run(&arguments, &stop),
         Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Wiggle(arguments) => giraffe::wiggle::run(&arguments, &stop),
         #[cfg(feature = "train")]
         Command::Describe(arguments) => training::run_describe(&arguments),
         #[cfg(feature = "train")]

@@ -67,3 +67,4 @@ pub mod sim_driver;
 pub mod statistics;
 #[cfg(feature = "train")]
 pub mod train;
+pub mod wiggle;

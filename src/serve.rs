@@ -42,7 +42,7 @@ pub struct Served {
 /// When there is no such driver or hand, or it cannot be opened.
 pub fn open(arguments: &ServeArguments) -> Result<Served> {
     let driver_name = arguments.driver.clone();
-    let options = DriverOptions::default();
+    let options = arguments.servos.options();
     #[cfg(feature = "train")]
     let robot = {
         let config = arguments.config.read()?;
@@ -73,8 +73,10 @@ pub struct ServeOptions {
 /// When the endpoint is taken or may not be bound.
 #[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
 pub fn serve(served: Served, options: &ServeOptions, stop: &AtomicBool) -> Result<()> {
-    let Served { robot, driver_name, driver } = served;
+    let Served { robot, driver_name, mut driver } = served;
     let (security, _reloading) = options.security.read()?;
+    // Servos are set up here, with torque off: what is wrong with one ends the program and is not a fault in its loop.
+    driver.release().with_context(|| format!("taking torque off {} before serving it", robot.name))?;
     let mut spec = ControllerSpec::of(&robot);
     // A controller that starts anew must number its sessions anew, so that nothing of an earlier life is accepted.
     spec.session_seed = std::time::SystemTime::now()
@@ -89,7 +91,11 @@ pub fn serve(served: Served, options: &ServeOptions, stop: &AtomicBool) -> Resul
     Ok(())
 }
 
-fn open_driver(name: &str, robot: &RobotModel, options: &DriverOptions) -> Result<Box<dyn HandDriver>> {
+/// Opens a driver by its name. Touches no motor.
+///
+/// # Errors
+/// When there is no such driver, or it cannot be opened.
+pub fn open_driver(name: &str, robot: &RobotModel, options: &DriverOptions) -> Result<Box<dyn HandDriver>> {
     let Some(row) = DRIVERS.iter().find(|row| row.name == name) else {
         let names: Vec<&str> = drivers().into_iter().map(|(name, _)| name).collect();
         let near = nearest_name(name, names.iter().copied())

@@ -1,5 +1,6 @@
 //! What is behind a controller: motors, or a simulator that stands in for them.
 
+use crate::calibration::BusIdentity;
 use crate::envelope::SafeTargets;
 use crate::fault::Fault;
 use giraffe_robots::{ObjectPose, SignalFrame};
@@ -113,6 +114,11 @@ pub trait HandDriver: Send {
     /// Whether this hand was calibrated.
     fn calibration(&self) -> Calibrated {
         Calibrated::NotNeeded
+    }
+
+    /// The servos behind it, as a calibration file remembers them; `None` if it has none.
+    fn identity(&self) -> Option<BusIdentity> {
+        None
     }
 
     /// The object as a tracker, or a simulator, sees it now; `None` if this driver knows of no object.

@@ -17,6 +17,7 @@
 //! | what happens when commands stop | [`Watchdog`] |
 //! | keys, and who may do what | [`ServerSecurity`], [`ClientSecurity`], [`Permissions`], [`Sender`] |
 //! | whether somebody else's controller keeps the rules | [`conformance`] |
+//! | a hand's first day | [`commissioning`], [`calibration`] |
 //!
 //! Invariants: no target reaches a driver without having passed the envelope (only the envelope makes
 //! [`SafeTargets`]); [`ServerCore`] does no input or output and is handed the time; the ZeroMQ crate is named only under
@@ -25,8 +26,10 @@
 //!
 //! To add a driver: a file in `drivers/` and its line in [`drivers::DRIVERS`].
 
+pub mod calibration;
 mod client;
 mod clock;
+pub mod commissioning;
 pub mod conformance;
 mod core;
 mod driver;
@@ -38,6 +41,7 @@ pub mod handshake;
 pub mod health;
 pub mod kinematics;
 pub mod message;
+pub mod minimum_jerk;
 mod security;
 mod server;
 mod transport;

@@ -1,5 +1,7 @@
 //! Drivers, by name. To add one: a file here and its line in [`DRIVERS`].
 
+#[cfg(feature = "dynamixel")]
+pub mod dynamixel;
 mod scripted;
 
 pub use scripted::{ScriptedDriver, ScriptedEpisode};
@@ -15,6 +17,10 @@ pub struct DriverOptions {
     pub port: Option<PathBuf>,
     /// What `giraffe wiggle` found out about this very hand.
     pub calibration: Option<PathBuf>,
+    /// Bits per second on that port; `None`: what the driver's servos usually have.
+    pub baud: Option<u32>,
+    /// Go on with a USB adapter that holds answers back, slowly.
+    pub allow_usb_latency: bool,
 }
 
 /// Opens a driver for a hand.
@@ -26,13 +32,21 @@ pub struct DriverRow {
     pub name: &'static str,
     /// One sentence.
     pub doc: &'static str,
-    /// Opens it. Touches no motor.
+    /// Opens it. Reads at most; no motor is touched.
     pub open: OpenDriver,
 }
 
 /// Every driver of this crate.
-pub static DRIVERS: &[DriverRow] = &[DriverRow {
-    name: "scripted",
-    doc: "no hand at all: joints that follow their targets with a lag, for trying out the link",
-    open: |robot, _| Ok(Box::new(ScriptedDriver::new(robot))),
-}];
+pub static DRIVERS: &[DriverRow] = &[
+    DriverRow {
+        name: "scripted",
+        doc: "no hand at all: joints that follow their targets with a lag, for trying out the link",
+        open: |robot, _| Ok(Box::new(ScriptedDriver::new(robot))),
+    },
+    #[cfg(feature = "dynamixel")]
+    DriverRow {
+        name: "dynamixel",
+        doc: "the LEAP hand, or another of Dynamixel XC330 or XL330 servos, on a serial port (never run on a real one)",
+        open: |robot, options| Ok(Box::new(dynamixel::DynamixelDriver::open(robot, options)?)),
+    },
+];

@@ -25,6 +25,8 @@ mod raw;
 mod saboteur;
 mod schema;
 mod security;
+#[cfg(feature = "dynamixel")]
+mod servos;
 mod soak;
 mod test_poses;
 mod tracking;

@@ -1,0 +1,221 @@
+//! A serial port whose every transaction ends by a deadline, and what Linux says of its USB adapter.
+
+use crate::clock::{Clock, MonotonicClock};
+use crate::driver::DriverError;
+use giraffe_robots::Nanos;
+use serialport::{ClearBuffer, DataBits, FlowControl, Parity, Result, SerialPort, StopBits};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Where Linux keeps USB serial adapters.
+const USB_SERIAL_DEVICES: &str = "/sys/bus/usb-serial/devices";
+
+/// A port with a deadline. The library on top of it waits by itself when it finds stale bytes (three times 5 ms), and
+/// each of its reads may take the port's whole timeout: so stale bytes are thrown away here before it sees them, and
+/// all reads of a transaction share one deadline.
+pub(super) struct BoundedPort {
+    inner: Box<dyn SerialPort>,
+    clock: MonotonicClock,
+    deadline: Nanos,
+    gone: OnceLock<String>,
+}
+
+impl BoundedPort {
+    /// Opens `path`, for this process alone.
+    ///
+    /// # Errors
+    /// When it cannot be opened; says why.
+    pub(super) fn open(path: &Path, baud: u32, clock: MonotonicClock) -> std::result::Result<Self, DriverError> {
+        let name = path.to_string_lossy().into_owned();
+        let inner = serialport::new(name.as_str(), baud).open().map_err(|error| {
+            let hint = "is it plugged in, may you use it (group dialout), does another program have it?";
+            DriverError::new(format!("opening port {name} at {baud} baud"), format!("{error}; {hint}"))
+        })?;
+        Ok(Self { inner, clock, deadline: Nanos(0), gone: OnceLock::new() })
+    }
+
+    /// Reads and writes fail after `deadline`.
+    pub(super) fn until(&mut self, deadline: Nanos) {
+        self.deadline = deadline;
+    }
+
+    /// Why the port cannot be used any more.
+    pub(super) fn gone(&self) -> Option<&str> {
+        self.gone.get().map(String::as_str)
+    }
+
+    fn allow_remaining_time(&mut self) -> io::Result<()> {
+        let left = self.deadline.0 - self.clock.now().0;
+        if left <= 0 {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        self.inner.set_timeout(Duration::from_nanos(left.unsigned_abs())).map_err(io::Error::from)
+    }
+
+    fn note(&self, error: io::Error) -> io::Error {
+        if !matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock) {
+            let _ = self.gone.set(error.to_string());
+        }
+        error
+    }
+}
+
+impl Read for BoundedPort {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.allow_remaining_time()?;
+        match self.inner.read(buffer) {
+            Ok(0) if !buffer.is_empty() => Err(self.note(ErrorKind::BrokenPipe.into())),
+            Ok(count) => Ok(count),
+            Err(error) => Err(self.note(error)),
+        }
+    }
+}
+
+impl Write for BoundedPort {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.allow_remaining_time()?;
+        self.inner.write(bytes).map_err(|error| self.note(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl SerialPort for BoundedPort {
+    /// Always none: what is left over of an earlier answer is thrown away.
+    fn bytes_to_read(&self) -> Result<u32> {
+        let cleared = self.inner.bytes_to_read().and_then(|count| match count {
+            0 => Ok(()),
+            _ => self.inner.clear(ClearBuffer::Input),
+        });
+        // Of a port that is still there, this can be asked.
+        cleared.map(|()| 0).inspect_err(|error| {
+            let _ = self.gone.set(error.to_string());
+        })
+    }
+
+    fn name(&self) -> Option<String> {
+        self.inner.name()
+    }
+    fn baud_rate(&self) -> Result<u32> {
+        self.inner.baud_rate()
+    }
+    fn data_bits(&self) -> Result<DataBits> {
+        self.inner.data_bits()
+    }
+    fn flow_control(&self) -> Result<FlowControl> {
+        self.inner.flow_control()
+    }
+    fn parity(&self) -> Result<Parity> {
+        self.inner.parity()
+    }
+    fn stop_bits(&self) -> Result<StopBits> {
+        self.inner.stop_bits()
+    }
+    fn timeout(&self) -> Duration {
+        self.inner.timeout()
+    }
+    fn set_baud_rate(&mut self, baud_rate: u32) -> Result<()> {
+        self.inner.set_baud_rate(baud_rate)
+    }
+    fn set_data_bits(&mut self, data_bits: DataBits) -> Result<()> {
+        self.inner.set_data_bits(data_bits)
+    }
+    fn set_flow_control(&mut self, flow_control: FlowControl) -> Result<()> {
+        self.inner.set_flow_control(flow_control)
+    }
+    fn set_parity(&mut self, parity: Parity) -> Result<()> {
+        self.inner.set_parity(parity)
+    }
+    fn set_stop_bits(&mut self, stop_bits: StopBits) -> Result<()> {
+        self.inner.set_stop_bits(stop_bits)
+    }
+    fn set_timeout(&mut self, timeout: Duration) -> Result<()> {
+        self.inner.set_timeout(timeout)
+    }
+    fn write_request_to_send(&mut self, level: bool) -> Result<()> {
+        self.inner.write_request_to_send(level)
+    }
+    fn write_data_terminal_ready(&mut self, level: bool) -> Result<()> {
+        self.inner.write_data_terminal_ready(level)
+    }
+    fn read_clear_to_send(&mut self) -> Result<bool> {
+        self.inner.read_clear_to_send()
+    }
+    fn read_data_set_ready(&mut self) -> Result<bool> {
+        self.inner.read_data_set_ready()
+    }
+    fn read_ring_indicator(&mut self) -> Result<bool> {
+        self.inner.read_ring_indicator()
+    }
+    fn read_carrier_detect(&mut self) -> Result<bool> {
+        self.inner.read_carrier_detect()
+    }
+    fn bytes_to_write(&self) -> Result<u32> {
+        self.inner.bytes_to_write()
+    }
+    fn clear(&self, buffer: ClearBuffer) -> Result<()> {
+        self.inner.clear(buffer)
+    }
+    fn try_clone(&self) -> Result<Box<dyn SerialPort>> {
+        self.inner.try_clone()
+    }
+    fn set_break(&self) -> Result<()> {
+        self.inner.set_break()
+    }
+    fn clear_break(&self) -> Result<()> {
+        self.inner.clear_break()
+    }
+}
+
+/// What Linux says of the USB adapter of a port, below a folder (other than in tests [`UsbAdapter::of_this_machine`]).
+pub struct UsbAdapter {
+    device: PathBuf,
+    name: String,
+}
+
+impl UsbAdapter {
+    /// Of the machine this runs on. Nothing is read yet.
+    pub fn of_this_machine(port: &Path) -> Self {
+        Self::below(Path::new(USB_SERIAL_DEVICES), port)
+    }
+
+    /// With another folder in the place of Linux's own.
+    pub fn below(devices: &Path, port: &Path) -> Self {
+        let real = std::fs::canonicalize(port).unwrap_or_else(|_| port.to_owned());
+        let name = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Self { device: devices.join(&name), name }
+    }
+
+    /// Serial number of the adapter, if it has one.
+    pub fn serial_number(&self) -> Option<String> {
+        let device = std::fs::canonicalize(&self.device).ok()?;
+        // The number belongs to the USB device, some folders above its serial interface.
+        let serial = device.ancestors().take(6).find_map(|folder| std::fs::read_to_string(folder.join("serial")).ok());
+        serial.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// Refuses an adapter that holds answers back for longer than 1 ms. What is no USB serial adapter passes.
+    ///
+    /// # Errors
+    /// Says what is set and how to change it.
+    pub fn check_latency(&self) -> std::result::Result<(), DriverError> {
+        let path = self.device.join("latency_timer");
+        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
+        if text.trim().parse().is_ok_and(|ms: u32| ms <= 1) {
+            return Ok(());
+        }
+        let reason = format!(
+            "the USB adapter holds every answer back for {} ms, which leaves about 30 turns per second; expected 1. \
+             For now: echo 1 | sudo tee {}. For good, in a file of /etc/udev/rules.d: ACTION==\"add\", \
+             SUBSYSTEM==\"usb-serial\", DRIVER==\"ftdi_sio\", ATTR{{latency_timer}}=\"1\", then plug it in again. \
+             Or serve it as slow as it is, with --allow-usb-latency",
+            text.trim(),
+            path.display()
+        );
+        Err(DriverError::new(format!("checking the latency timer of {}", self.name), reason))
+    }
+}

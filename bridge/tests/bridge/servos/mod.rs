@@ -1,0 +1,99 @@
+//! The driver for Dynamixel servos, on an emulated bus. No real servo was ever behind it.
+
+mod calibration;
+mod driver;
+mod faults;
+mod over_link;
+mod sdk;
+#[path = "../../servo_bus/mod.rs"]
+mod servo_bus;
+mod wiggle;
+
+use crate::hand::small_hand;
+use giraffe_bridge::drivers::dynamixel::{DynamixelDriver, DynamixelSettings};
+use giraffe_bridge::{EnvelopeSpec, HandDriver, SafeTargets, SafetyEnvelope};
+use giraffe_robots::{Nanos, RobotModel, Signal, SignalFrame, SignalLayout};
+use servo_bus::EmulatedBus;
+use std::f32::consts::PI;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// One tick of a servo, rad.
+const TICK_RAD: f32 = 2.0 * PI / 4096.0;
+
+/// The small hand with servos 1, 2, 3 that stand at pi where its joints stand at zero. One joint is a soft one.
+fn servo_hand() -> RobotModel {
+    let mut robot = small_hand();
+    robot.joints[0].name = "finger_mcp_side".to_owned();
+    for joint in &mut robot.joints {
+        joint.device.as_mut().unwrap().zero_rad = PI;
+    }
+    robot
+}
+
+/// Servos on a bus, and the hand they belong to.
+struct Bench {
+    folder: TempDir,
+    servos: EmulatedBus,
+    robot: RobotModel,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let servos = EmulatedBus::start(4, folder.path()).unwrap();
+        Self { folder, servos, robot: servo_hand() }
+    }
+
+    /// Patient: this machine may be busy.
+    fn settings(&self) -> DynamixelSettings {
+        DynamixelSettings { loop_period_secs: 0.15, bus_watchdog: 100, ..DynamixelSettings::new(self.servos.port()) }
+    }
+
+    fn new_driver(&self) -> DynamixelDriver {
+        DynamixelDriver::new(&self.robot, self.settings(), None).unwrap()
+    }
+
+    /// Connected, set up, torque off.
+    fn driver(&self) -> DynamixelDriver {
+        let mut driver = self.new_driver();
+        driver.connect().unwrap();
+        driver.release().unwrap();
+        driver
+    }
+
+    fn envelope(&self, at_rad: &[f32]) -> SafetyEnvelope {
+        SafetyEnvelope::new(EnvelopeSpec::of(&self.robot), at_rad).unwrap()
+    }
+
+    /// These very targets, as an envelope lets them through that has time.
+    fn targets(&self, at_rad: &[f32], effort_scale: f32) -> SafeTargets {
+        self.envelope(at_rad).hold(effort_scale)
+    }
+
+    /// Commands `at_rad` until it should have been reached.
+    fn go(&self, driver: &mut DynamixelDriver, at_rad: &[f32]) {
+        for _ in 0..15 {
+            driver.command(&self.targets(at_rad, 1.0)).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn frame() -> SignalFrame {
+    let mut frame = SignalFrame::new(SignalLayout { joint_count: 3, action_count: 3, parameter_count: 0 });
+    frame.begin(Nanos(1));
+    frame
+}
+
+/// Whether two poses are the same to a tick.
+fn near(one: &[f32], other: &[f32]) -> bool {
+    one.iter().zip(other).all(|(one, other)| (one - other).abs() <= TICK_RAD)
+}
+
+/// What the driver senses now.
+fn sensed(driver: &mut DynamixelDriver) -> Vec<f32> {
+    let mut frame = frame();
+    driver.sense(&mut frame).unwrap();
+    frame.read(Signal::JointPosition).unwrap().to_vec()
+}

@@ -1,0 +1,125 @@
+//! A controller with real sockets, the driver, and an emulated bus: what a policy elsewhere gets of servos.
+
+use super::Bench;
+use super::calibration::valid;
+use crate::controller::{LAYOUT, await_that, clock, endpoint, never};
+use giraffe_bridge::drivers::dynamixel::{DynamixelDriver, DynamixelSettings};
+use giraffe_bridge::{BridgeClient, BridgeError, BridgeServer, ClientConfig, ControllerSpec, ExitAction};
+use giraffe_robots::{Hand, Signal, SignalFrame};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+/// Slower than a real hand, because this machine may be busy.
+const PERIOD_SECS: f32 = 0.1;
+
+/// A bench whose hand is commanded at that pace.
+fn slow_bench() -> Bench {
+    let mut bench = Bench::new();
+    bench.robot.control.period_secs = PERIOD_SECS;
+    bench.robot.safety.hold_after_secs = 0.4;
+    bench
+}
+
+/// A controller of the bench's servos, in a thread.
+struct Served {
+    endpoint: String,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<(), BridgeError>>>,
+}
+
+impl Served {
+    fn start(bench: &Bench) -> Self {
+        let settings = DynamixelSettings { loop_period_secs: PERIOD_SECS, ..bench.settings() };
+        let mut driver = DynamixelDriver::new(&bench.robot, settings, Some(valid())).unwrap();
+        driver.connect().unwrap();
+        let (endpoint, stop) = (endpoint(), never());
+        let spec = ControllerSpec { lease_secs: 0.5, ..ControllerSpec::of(&bench.robot) };
+        let mut server = BridgeServer::bind(&endpoint, spec, ExitAction::Release, Box::new(driver), clock()).unwrap();
+        let flag = stop.clone();
+        let thread = Some(std::thread::spawn(move || server.run(&flag)));
+        Self { endpoint, stop, thread }
+    }
+
+    fn client(&self, bench: &Bench) -> BridgeClient {
+        BridgeClient::connect(ClientConfig::new(self.endpoint.clone(), &bench.robot), clock(), never()).unwrap()
+    }
+
+    fn end(&mut self) -> Result<(), BridgeError> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().expect("ended once").join().unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            let _ = self.end();
+        }
+    }
+}
+
+/// Steps until the client is told that the hand stopped. Returns how.
+fn stopped(client: &mut BridgeClient, targets: &[f32]) -> String {
+    let mut frame = SignalFrame::new(LAYOUT);
+    let error = (0..200).find_map(|_| client.exchange(targets, &mut frame).err());
+    error.expect("the controller gives up").to_string()
+}
+
+#[test]
+fn a_policy_elsewhere_moves_a_servo_and_the_end_takes_torque_off() {
+    let bench = slow_bench();
+    let mut served = Served::start(&bench);
+    let mut client = served.client(&bench);
+    let mut frame = SignalFrame::new(LAYOUT);
+    client.observe(&mut frame).unwrap();
+    assert!(!bench.servos.has_torque(2), "no torque before an arm");
+    client.arm().unwrap();
+    let mut targets = frame.read(Signal::JointTarget).unwrap().to_vec();
+    for _ in 0..15 {
+        targets[1] += 0.04;
+        client.exchange(&targets, &mut frame).unwrap();
+    }
+    let at = frame.read(Signal::JointPosition).unwrap()[1];
+    assert!(at > 0.3, "the finger went along: {at}");
+    assert!(bench.servos.bus().servo(2).position_ticks > 2048.0 + 190.0);
+    assert!((bench.servos.bus().servo(1).position_ticks - 2048.0).abs() < 3.0, "and no other");
+    served.end().unwrap();
+    assert!(!bench.servos.any_torque());
+}
+
+#[test]
+fn a_servo_that_falls_silent_is_a_fault_of_the_hand_and_the_rest_lets_go() {
+    let bench = slow_bench();
+    let served = Served::start(&bench);
+    let mut client = served.client(&bench);
+    let mut frame = SignalFrame::new(LAYOUT);
+    client.observe(&mut frame).unwrap();
+    client.arm().unwrap();
+    let targets = frame.read(Signal::JointTarget).unwrap().to_vec();
+    client.exchange(&targets, &mut frame).unwrap();
+    assert!(bench.servos.has_torque(2));
+    bench.servos.bus().servo(3).faults.absent = true;
+    let told = stopped(&mut client, &targets);
+    assert!(told.contains("SENSOR_STALE") && told.contains("servo 3"), "{told}");
+    await_that(|| !bench.servos.has_torque(2));
+}
+
+#[test]
+fn an_unplugged_hand_is_a_fault_that_names_the_port() {
+    let mut bench = slow_bench();
+    let served = Served::start(&bench);
+    let mut client = served.client(&bench);
+    let mut frame = SignalFrame::new(LAYOUT);
+    client.observe(&mut frame).unwrap();
+    client.arm().unwrap();
+    let targets = frame.read(Signal::JointTarget).unwrap().to_vec();
+    client.exchange(&targets, &mut frame).unwrap();
+    let port = bench.servos.port().display().to_string();
+    bench.servos.unplug();
+    let told = stopped(&mut client, &targets);
+    assert!(told.contains(&port), "{told}");
+    // Plugged in again, the servos have stopped by themselves meanwhile, or the driver finds them and takes torque off.
+    bench.servos.plug().unwrap();
+    await_that(|| !bench.servos.any_torque());
+}
