@@ -47,7 +47,8 @@ fn what_is_written_is_read_again() {
 
 #[test]
 fn mistakes_name_joint_and_field() {
-    let cases: [(fn(&mut Calibration), &[&str]); 9] = [
+    type Mistake = (fn(&mut Calibration), &'static [&'static str]);
+    let cases: [Mistake; 9] = [
         (|c| c.hand = "leap-right".to_owned(), &["leap-right", "small-hand"]),
         (|c| c.kinematics = "older".to_owned(), &["kinematics", "giraffe wiggle"]),
         (|c| c.joints[1].name = "finger_bent".to_owned(), &["finger_bent", "did you mean `finger_bend`"]),

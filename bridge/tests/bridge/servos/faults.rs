@@ -7,6 +7,9 @@ use giraffe_bridge::{Clock, DriverError, Fault, HandDriver, MonotonicClock, Serv
 use giraffe_robots::Signal;
 use std::time::Duration;
 
+/// What is done to a servo.
+type Break = fn(&mut Servo);
+
 /// Far above what a call may take, far below forever.
 const BOUNDED_SECS: f64 = 3.0;
 
@@ -35,7 +38,8 @@ fn setup_error(break_it: impl FnOnce(&mut Servo)) -> String {
 
 #[test]
 fn what_is_wrong_at_the_start_names_servo_register_expected_and_found() {
-    let cases: [(&str, fn(&mut Servo), &[&str]); 9] = [
+    type Case = (&'static str, Break, &'static [&'static str]);
+    let cases: [Case; 9] = [
         ("absent", |servo| servo.faults.absent = true, &["2 (finger_bend)", "no answer", "baud"]),
         ("another model", |servo| servo.set16(0, 1060), &["servo 2", "1060", "1240"]),
         (
@@ -87,7 +91,7 @@ fn one_broken_answer_costs_nothing() {
 fn answers_that_stay_broken_end_in_an_error_that_names_the_servo() {
     let bench = Bench::new();
     let mut driver = bench.driver();
-    let breaks: [(&str, fn(&mut Servo)); 4] = [
+    let breaks: [(&str, Break); 4] = [
         ("absent", |servo| servo.faults.absent = true),
         ("bad CRC", |servo| servo.faults.corrupt_replies = 1000),
         ("wrong id", |servo| servo.faults.wrong_id_replies = 1000),

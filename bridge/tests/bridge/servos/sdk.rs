@@ -14,7 +14,7 @@ fn python() -> Option<String> {
 #[test]
 fn the_vendors_library_agrees_with_the_emulated_bus() {
     let Some(python) = python() else {
-        eprintln!("left out: needs a Python with dynamixel-sdk (pip install -r bridge/tests/python/requirements.txt)");
+        eprintln!("left out: needs a Python with dynamixel-sdk (bridge/examples/python/requirements.txt)");
         return;
     };
     let folder = tempfile::tempdir().unwrap();
