@@ -23,8 +23,8 @@ use thiserror::Error;
 
 /// So often a release is tried at the end.
 const RELEASE_ATTEMPTS: u32 = 5;
-/// So often the hand may fail to be read, in a row.
-const SENSE_ATTEMPTS: u32 = 3;
+/// So often the hand may fail to be read or moved, in a row.
+const ATTEMPTS: u32 = 3;
 /// The envelope allows this much more than the motion asks for.
 const ENVELOPE_MARGIN: f32 = 2.0;
 
@@ -186,7 +186,7 @@ pub fn wiggle(
     stop: &AtomicBool,
 ) -> Result<Findings, CommissioningError> {
     spec.check()?;
-    driver.release()?;
+    try_often(|| driver.release())?;
     let frame = SignalFrame::new(SignalLayout::of(robot, 0));
     let mut bench = Bench { driver, robot, spec, clock, stop, frame };
     let found = bench.all_joints(wires, witness);
@@ -205,6 +205,16 @@ pub fn wiggle(
             Err(CommissioningError::NotReleased { why, source })
         }
     }
+}
+
+/// A servo bus may lose a packet now and then.
+fn try_often(mut attempt: impl FnMut() -> Result<(), DriverError>) -> Result<(), DriverError> {
+    for _ in 1..ATTEMPTS {
+        if attempt().is_ok() {
+            return Ok(());
+        }
+    }
+    attempt()
 }
 
 /// A hand and what it is moved with.
@@ -247,7 +257,7 @@ impl Bench<'_> {
         let there_rad = self.go(&mut envelope, &minimum_jerk(start_rad, &aside_rad, peak), start_rad)?;
         self.check(joint, id, asked_rad, start_rad, &there_rad)?;
         self.go(&mut envelope, &minimum_jerk(&aside_rad, start_rad, peak), &there_rad)?;
-        self.driver.release()?;
+        try_often(|| self.driver.release())?;
         Ok((asked_rad, there_rad[joint] - start_rad[joint]))
     }
 
@@ -284,7 +294,7 @@ impl Bench<'_> {
             let targets = envelope
                 .filter(&wanted_rad, &measured_rad, period_secs)
                 .map_err(|unusable| CommissioningError::Envelope(unusable.to_string()))?;
-            self.driver.command(&targets)?;
+            try_often(|| self.driver.command(&targets))?;
             if let Some(simulator) = self.driver.rehearsal() {
                 simulator.advance(period_secs)?;
             }
@@ -297,15 +307,8 @@ impl Bench<'_> {
 
     /// Reads all joints, rad. One that cannot be read now and then is tried again.
     fn sense(&mut self) -> Result<Vec<f32>, CommissioningError> {
-        let mut attempt = 1;
-        loop {
-            self.frame.begin(self.clock.now());
-            match self.driver.sense(&mut self.frame) {
-                Ok(()) => break,
-                Err(error) if attempt >= SENSE_ATTEMPTS => return Err(error.into()),
-                Err(_) => attempt += 1,
-            }
-        }
+        self.frame.begin(self.clock.now());
+        try_often(|| self.driver.sense(&mut self.frame))?;
         if let Some(alarm) = self.driver.health().and_then(|health| health.alarms.first()) {
             return Err(DriverError::new("moving one joint after the other", alarm.detail.clone()).into());
         }

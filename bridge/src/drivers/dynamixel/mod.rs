@@ -43,8 +43,9 @@ use registers::{GOAL_CURRENT, GOAL_POSITION, PRESENT, VELOCITY_UNIT_RAD_PER_SEC,
 const SENSE_SHARE: f64 = 0.6;
 /// Share of a turn of the loop that a command may take.
 const COMMAND_SHARE: f64 = 0.3;
-/// Attempts that fit into what is allowed.
-const ATTEMPTS_IN_A_CALL: f64 = 3.0;
+/// Share of what is allowed that one attempt may wait for its answer: what comes broken is asked for again at once, what
+/// does not come leaves time for one more.
+const ATTEMPT_SHARE: f64 = 0.6;
 
 /// Whether servos have torque.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +163,7 @@ impl DynamixelDriver {
         let Some(bus) = &mut self.bus else {
             return Err(DriverError::new("using the servo bus", "it is not connected"));
         };
-        bus.allow(secs, secs / ATTEMPTS_IN_A_CALL);
+        bus.allow(secs, ATTEMPT_SHARE * secs);
         Ok(bus)
     }
 

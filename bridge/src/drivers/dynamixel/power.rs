@@ -11,8 +11,8 @@ use giraffe_robots::Nanos;
 
 /// Turns of the loop that giving torque may take: nine transactions, once per arm.
 const ENGAGE_TURNS: f64 = 3.0;
-/// Share of a turn of the loop that taking torque off may take.
-const RELEASE_SHARE: f64 = 0.6;
+/// Turns of the loop that taking torque off may take, where it does not work at once.
+const RELEASE_TURNS: f64 = 2.0;
 /// Time between two attempts to find the port again, or to set up a servo that would not be, s.
 const RETRY_SECS: f64 = 1.0;
 /// So often the port is looked for, until somebody clears faults.
@@ -63,7 +63,7 @@ impl DynamixelDriver {
         self.torque = Torque::Unknown;
         let ids = self.ids.clone();
         let off = vec![vec![0]; ids.len()];
-        let bus = self.bus_for(RELEASE_SHARE)?;
+        let bus = self.bus_for(RELEASE_TURNS)?;
         bus.sync_write(&ids, TORQUE_ENABLE, &off)?;
         if bus.sync_read(&ids, TORQUE_ENABLE).is_ok_and(|all| all.iter().all(|(data, _)| data == &[0])) {
             // Also ends what a Bus Watchdog has locked.
@@ -75,7 +75,7 @@ impl DynamixelDriver {
         // One by one, so that one servo that does not answer keeps no other under torque.
         let mut failed = Ok(());
         for id in ids {
-            let bus = self.bus_for(RELEASE_SHARE / self.wires.len() as f64)?;
+            let bus = self.bus_for(RELEASE_TURNS / self.wires.len() as f64)?;
             if let Err(error) = bus.write(id, TORQUE_ENABLE, &[0]) {
                 failed = Err(error);
             }

@@ -54,7 +54,7 @@ impl DynamixelSettings {
             soft_share: 0.75,
             goal_current_ma: 350,
             bus_watchdog: 10,
-            loop_period_secs: 0.01,
+            loop_period_secs: 0.0125,
             allow_usb_latency: false,
             fast_sync_read: true,
         }
