@@ -62,6 +62,8 @@ pub struct Servo {
     pub position_ticks: f64,
     velocity: f64,
     current_ma: f64,
+    /// Largest current so far, mA.
+    pub peak_current_ma: f64,
     /// Temperature, degrees Celsius.
     pub temperature_celsius: f64,
     /// Supply, 0.1 V.
@@ -81,6 +83,7 @@ impl Servo {
             position_ticks: 2048.0,
             velocity: 0.0,
             current_ma: 0.0,
+            peak_current_ma: 0.0,
             temperature_celsius: 30.0,
             voltage_decivolt: 50,
             halted: false,
@@ -290,6 +293,7 @@ impl Servo {
             self.halted = true;
         }
         self.current_ma = if self.has_torque() && !self.halted { self.wanted_current_ma() } else { 0.0 };
+        self.peak_current_ma = self.peak_current_ma.max(self.current_ma.abs());
         self.velocity = if self.faults.blocked { 0.0 } else { MOBILITY * self.current_ma };
         self.position_ticks += self.velocity * secs;
         let amperes = self.current_ma / 1000.0;

@@ -63,6 +63,7 @@ fn nothing_jumps_when_torque_comes() {
             let mut bus = bench.servos.bus();
             assert!(bus.servo(id).has_torque());
             assert!((bus.servo(id).position_ticks - ticks).abs() <= 1.0, "servo {id} left {ticks}");
+            assert!(bus.servo(id).peak_current_ma < 20.0, "not even for a moment");
         }
     }
     assert_eq!(bench.servos.bus().servo(1).get8(98), 100, "the servos' own watchdog is on while they have torque");

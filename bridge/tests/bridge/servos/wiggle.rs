@@ -11,7 +11,7 @@ use giraffe_bridge::drivers::ScriptedDriver;
 use giraffe_bridge::drivers::dynamixel::DynamixelDriver;
 use giraffe_bridge::minimum_jerk::minimum_jerk;
 use giraffe_bridge::{Clock, DriverError, HandDriver, MonotonicClock, Rehearsal, SafeTargets};
-use giraffe_robots::{Nanos, RobotModel, SignalFrame, load_robot};
+use giraffe_robots::{Nanos, RobotModel, Signal, SignalFrame, load_robot};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -281,6 +281,40 @@ fn an_interruption_in_the_middle_of_a_motion_takes_torque_off() {
     let found = wiggle(&mut driver, &robot, &wires, &WiggleSpec::default(), &mut AssumeYes, &Quick::default(), &stop);
     assert!(matches!(found.unwrap_err(), CommissioningError::Stopped));
     assert_eq!((driver.commands, driver.hand.target_rad()), (5, None));
+}
+
+#[test]
+fn a_joint_that_moves_along_is_named() {
+    struct Tied(ScriptedDriver);
+    impl HandDriver for Tied {
+        fn loop_period_secs(&self) -> f32 {
+            0.01
+        }
+        fn sense(&mut self, frame: &mut SignalFrame) -> Result<(), DriverError> {
+            self.0.sense(frame)?;
+            let mut at = frame.read(Signal::JointPosition).unwrap().to_vec();
+            at[2] += at[1];
+            frame.write(Signal::JointPosition, &at);
+            Ok(())
+        }
+        fn command(&mut self, targets: &SafeTargets) -> Result<(), DriverError> {
+            self.0.command(targets)
+        }
+        fn release(&mut self) -> Result<(), DriverError> {
+            self.0.release()
+        }
+        fn rehearsal(&mut self) -> Option<&mut dyn Rehearsal> {
+            self.0.rehearsal()
+        }
+    }
+    let robot = super::servo_hand();
+    let mut driver = Tied(ScriptedDriver::new(&robot));
+    let (wires, stop) = (wiring(&robot, None).unwrap(), AtomicBool::new(false));
+    let spec = WiggleSpec::default();
+    let found = wiggle(&mut driver, &robot, &wires, &spec, &mut AssumeYes, &Quick::default(), &stop);
+    let error = found.unwrap_err().to_string();
+    assert!(error.contains("`thumb_bend` moved") && error.contains("only `finger_bend`"), "{error}");
+    assert_eq!(driver.0.target_rad(), None, "torque is off");
 }
 
 #[test]
