@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// How often a transaction is tried, first time included.
 const ATTEMPTS: u32 = 3;
+/// A line on which nothing came for so long is quiet, s: some bytes at 4 Mbaud, and a turn of a USB adapter.
+const QUIET_SECS: f64 = 1.5e-3;
 /// So many fast sync reads fail, while plain ones succeed, until only plain ones are used.
 const FAST_FAILURES: u32 = 3;
 
@@ -157,7 +159,12 @@ impl Bus {
             self.last_instruction = now;
             match transaction(self, attempt) {
                 Ok(done) => return Ok(done),
-                Err(error) => reason = in_words(error.as_ref()),
+                Err(error) => {
+                    reason = in_words(error.as_ref());
+                    // Else each question could go on getting the answer to the one before.
+                    self.port.until(self.deadline);
+                    self.port.settle(QUIET_SECS);
+                }
             }
             attempt += 1;
         }

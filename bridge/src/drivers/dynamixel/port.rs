@@ -41,6 +41,18 @@ impl BoundedPort {
         self.deadline = deadline;
     }
 
+    /// Waits until nothing has come in for `quiet_secs`: late answers must not be taken for those of the next question.
+    pub(super) fn settle(&mut self, quiet_secs: f64) {
+        let mut late = [0; 256];
+        let quiet = Duration::from_secs_f64(quiet_secs);
+        while self.clock.now() < self.deadline && self.inner.set_timeout(quiet).is_ok() {
+            match self.inner.read(&mut late) {
+                Ok(count) if count > 0 => {}
+                _ => break,
+            }
+        }
+    }
+
     /// Why the port cannot be used any more.
     pub(super) fn gone(&self) -> Option<&str> {
         self.gone.get().map(String::as_str)

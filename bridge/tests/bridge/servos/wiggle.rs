@@ -293,7 +293,8 @@ fn a_joint_that_moves_along_is_named() {
         fn sense(&mut self, frame: &mut SignalFrame) -> Result<(), DriverError> {
             self.0.sense(frame)?;
             let mut at = frame.read(Signal::JointPosition).unwrap().to_vec();
-            at[2] += at[1];
+            // Which stands at 0.4 rad at home.
+            at[2] += at[1] - 0.4;
             frame.write(Signal::JointPosition, &at);
             Ok(())
         }
