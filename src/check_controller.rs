@@ -1,16 +1,17 @@
 //! `giraffe check-controller`: does a controller, in any language, keep the rules of the protocol?
 
+use crate::keys::PolicyKeys;
 use anyhow::{Context, Result};
 use clap::Args;
+use giraffe_bridge::MonotonicClock;
 use giraffe_bridge::conformance::{CheckOptions, CheckReport, Verdict, check};
-use giraffe_bridge::{ClientSecurity, MonotonicClock};
 use giraffe_robots::load_robot;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Arguments of `check-controller`. What opens an encrypted link is to be flattened in here.
+/// Arguments of `check-controller`.
 #[derive(Debug, Args)]
 pub struct CheckControllerArguments {
     /// Base endpoint of the controller.
@@ -26,6 +27,9 @@ pub struct CheckControllerArguments {
     /// Check only this rule; may be given many times.
     #[arg(long = "rule", value_name = "NAME")]
     pub rules: Vec<String>,
+    /// What opens an encrypted link.
+    #[command(flatten)]
+    pub security: PolicyKeys,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -42,7 +46,7 @@ pub fn run(arguments: &CheckControllerArguments, stop: &AtomicBool) -> Result<Ex
     }
     let options = CheckOptions {
         endpoint: arguments.endpoint.clone(),
-        security: ClientSecurity::LocalOnly,
+        security: arguments.security.read()?,
         robot,
         active: arguments.active,
         only: arguments.rules.clone(),

@@ -64,6 +64,11 @@ pub enum Command {
         after_help = "Examples:\n  giraffe check-controller tcp://127.0.0.1:7401\n  giraffe check-controller tcp://127.0.0.1:7401 --active --json"
     )]
     CheckController(crate::check_controller::CheckControllerArguments),
+    /// Take torque off a hand, whoever commands it.
+    #[command(
+        after_help = "Examples:\n  giraffe stop\n  giraffe stop tcp://hand:7401 --emergency --keys me.key_secret --server-key hand.key"
+    )]
+    Stop(crate::stop::StopArguments),
     /// Make a pair of keys, for one end of links between machines.
     #[command(after_help = KEYGEN_HELP)]
     Keygen(KeygenArguments),

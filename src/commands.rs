@@ -29,6 +29,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Deploy(arguments) => training::run_deploy(&arguments, &stop),
         Command::Serve(arguments) => run_serve(&arguments, &stop),
         Command::CheckController(arguments) => giraffe::check_controller::run(&arguments, &stop),
+        Command::Stop(arguments) => giraffe::stop::run(&arguments, &stop),
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Wiggle(arguments) => giraffe::wiggle::run(&arguments, &stop),
         #[cfg(feature = "train")]

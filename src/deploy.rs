@@ -13,7 +13,9 @@ use giraffe_bridge::{BridgeClient, ClientConfig, Clock, MonotonicClock};
 use giraffe_physics::{Disturbance, EpisodePlan, EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
-use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, SignalFrame};
+use giraffe_robots::{
+    Audience, Commanded, Hand, HandError, Nanos, ObjectPose, ObservationTerm, RobotModel, Signal, SignalFrame,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +35,8 @@ pub struct DeployOptions {
     pub paired: bool,
     /// Reset the recurrent state before every step.
     pub memoryless: bool,
+    /// Have the controller bring the hand to its home pose, slowly, before each episode. Real hands, in real time.
+    pub home: bool,
     /// Seed of the first episode.
     pub seed: u64,
     /// Where everything is written down, if anywhere.
@@ -204,6 +208,9 @@ fn fly_all(
         if simulated {
             begin_episode(hand, options.seed + index, plan.as_ref())?;
         }
+        if options.home {
+            hand.client.home().context("bringing the hand home")?;
+        }
         hand.client.arm().context("arming the hand")?;
         let observer: &mut dyn StepObserver = match &mut recorder {
             Some(recorder) => recorder,
@@ -236,12 +243,20 @@ fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<A
     config.policy = PolicyIdentity { name: manifest.context.task.clone(), hash: policy.fingerprint()? };
     config.lockstep = !options.real_time;
     config.security = options.security.read()?;
+    // Only poses that somebody sees are for a policy: a simulator's are the truth, and rehearsals score with it.
+    config.needs_object_pose = reads_object_pose(manifest.observation.terms());
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let client = BridgeClient::connect(config, Arc::clone(&clock), Arc::clone(stop))?;
     for note in &client.terms().notes {
         tracing::warn!("the controller notes: {note}");
     }
     Ok(BridgedHand { client, reset_steps: Vec::new(), step: 0, clock, log: None, report_due: Nanos(0) })
+}
+
+/// Whether the policy itself reads where the object is.
+fn reads_object_pose(terms: &[ObservationTerm]) -> bool {
+    let is_pose = |signal: Signal| matches!(signal, Signal::ObjectPosition | Signal::ObjectRotation);
+    terms.iter().any(|term| term.audience == Audience::ActorAndCritic && is_pose(term.signal))
 }
 
 fn begin_episode(hand: &mut BridgedHand, seed: u64, plan: Option<&EpisodePlan>) -> Result<()> {

@@ -169,13 +169,16 @@ impl Pilot {
         self.encoder.reset();
     }
 
-    /// One control period. Returns where the object is afterwards, if somebody knows.
-    fn step(
-        &mut self,
-        hand: &mut dyn WatchedHand,
-        observer: &mut dyn StepObserver,
-        result: &mut EpisodeResult,
-    ) -> Result<Option<ObjectPose>> {
+    /// What the hand senses. For those who bring it here themselves, and take the targets away.
+    pub fn sensed_mut(&mut self) -> &mut SignalFrame {
+        &mut self.sensed
+    }
+
+    /// From what is sensed to targets, rad, in the order of the hand's joints.
+    ///
+    /// # Errors
+    /// When something the policy reads was not sensed, or is not a finite number.
+    pub fn decide(&mut self, observer: &mut dyn StepObserver) -> Result<&[f32]> {
         self.encoder.encode_actor(&self.sensed, &mut self.observation)?;
         observer.observed(&self.observation);
         self.runner.act(&self.observation, &mut self.actions)?;
@@ -183,6 +186,17 @@ impl Pilot {
         let read = |signal: Signal| self.sensed.read(signal).with_context(|| format!("{} is missing", signal.name()));
         let (previous, positions) = (read(Signal::JointTarget)?, read(Signal::JointPosition)?);
         self.decoder.decode(&self.actions, previous, positions, &mut self.targets);
+        Ok(&self.targets)
+    }
+
+    /// One control period. Returns where the object is afterwards, if somebody knows.
+    fn step(
+        &mut self,
+        hand: &mut dyn WatchedHand,
+        observer: &mut dyn StepObserver,
+        result: &mut EpisodeResult,
+    ) -> Result<Option<ObjectPose>> {
+        self.decide(observer)?;
         let commanded = hand.exchange(&self.targets, &mut self.sensed)?;
         if commanded.rearmed {
             self.forget();

@@ -69,6 +69,7 @@ pub mod serve;
 pub mod sim_driver;
 #[cfg(feature = "train")]
 pub mod statistics;
+pub mod stop;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod wiggle;

@@ -142,6 +142,7 @@ fn assess(
             episodes: options.deployed_episodes,
             real_time: false,
             paired: true,
+            home: false,
             memoryless: false,
             seed: config.seed,
             log: None,

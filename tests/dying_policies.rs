@@ -1,6 +1,6 @@
 //! Policies that are killed, stopped and woken while they move a hand: a hand that writes down what it is told.
 
-use crate::support::{Process, TinyPolicy, giraffe, now};
+use crate::support::{Controller, Process, TinyPolicy, giraffe, now, run_in};
 use giraffe::quickstart::free_ports;
 use giraffe_bridge::drivers::ScriptedDriver;
 use giraffe_bridge::{
@@ -197,6 +197,44 @@ fn a_policy_that_sleeps_and_wakes_does_not_move_the_hand_again_by_itself() {
     let (tiny, hand) = (TinyPolicy::shared(), Hand::begin());
     live_and_die(&hand, &tiny, "STOP", 100);
     hand.check_every_turn();
+}
+
+#[test]
+fn a_controller_ends_at_once_whoever_is_connected_and_whoever_died() {
+    let tiny = TinyPolicy::shared();
+    for (signal, dies) in [("INT", false), ("TERM", false), ("TERM", true)] {
+        let controller = Controller::simulated();
+        let arguments = ["deploy", "run", "--real-time", "--episodes", "100000", "--connect", &controller.endpoint];
+        let mut policy = Process::start(&mut giraffe(arguments), tiny.home());
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(policy.is_running());
+        if dies {
+            policy.signal("STOP");
+        }
+        let (code, secs) = controller.end(signal);
+        assert_eq!(code, Some(0), "{signal}, peer stopped: {dies}");
+        // A second is what is promised; a busy machine may take some more to notice that the process is gone.
+        assert!(secs < 3.0, "{signal}, peer stopped: {dies}: it took {secs} s");
+        policy.signal("KILL");
+    }
+}
+
+#[test]
+fn anybody_can_stop_a_hand_and_its_policy_is_told() {
+    let (tiny, hand) = (TinyPolicy::shared(), Hand::begin());
+    let past = hand.turn_count();
+    let policy = hand.policy(&tiny);
+    hand.await_motion(past);
+    let stopped = run_in(tiny.home(), &["stop", &hand.endpoint, "--emergency", "--json"]).json();
+    assert_eq!(stopped, serde_json::json!({ "mode": "estop", "faults": "ESTOP" }));
+    let at = hand.turn_count();
+    hand.await_turn(at, "torque off", |turn| turn.told.is_none());
+    let finished = policy.finish();
+    assert_eq!(finished.code, Some(2), "{finished:#?}");
+    assert!(finished.stderr.contains("emergency stop"), "{finished:#?}");
+    let nobody = run_in(tiny.home(), &["stop", "tcp://127.0.0.1:1"]);
+    assert_eq!(nobody.code, Some(2), "{nobody:#?}");
+    assert!(nobody.stderr.contains("NOT stopped"), "{nobody:#?}");
 }
 
 fn campaign(lives: u64) {

@@ -4,6 +4,7 @@
 mod hand;
 
 use crate::config::{Parts, RunConfig};
+use crate::episode::{Nobody, Pilot, StepObserver};
 use anyhow::{Context, Result, bail};
 use giraffe_bridge::message::Role;
 use giraffe_bridge::{
@@ -11,11 +12,9 @@ use giraffe_bridge::{
     MonotonicClock, Observer, Permissions, ServerSecurity, allow_line,
 };
 use giraffe_physics::EpisodeSampler;
-use giraffe_policy::{DeviceChoice, Policy, PolicyContext, PolicyRunner, PpoConfig, PpoLearner};
+use giraffe_policy::{DeviceChoice, Policy, PolicyContext, PpoConfig, PpoLearner};
 use giraffe_randomization::NONE;
-use giraffe_robots::{
-    ActionDecoder, Hand, ObservationEncoder, ObservationSchema, RobotModel, SeedTree, Signal, SignalFrame, SignalLayout,
-};
+use giraffe_robots::{Hand, Nanos, ObservationSchema, RobotModel, SeedTree, Task};
 use hand::{SteadyHand, Turns};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -136,7 +135,8 @@ pub fn bench_bridge(options: &BridgeBenchOptions, stop: &Arc<AtomicBool>) -> Res
     let parts = config.parts()?;
     let policy = fresh_policy(&config, &parts, options.core_width)?;
     let robot = parts.scene.robot();
-    let bench = Bench { policy, robot: Arc::clone(robot), secs: options.secs, stop: Arc::clone(stop) };
+    let bench =
+        Bench { policy, task: parts.task, robot: Arc::clone(robot), secs: options.secs, stop: Arc::clone(stop) };
     let (state_to_command, network) = bench.latency()?;
     let loops = RATES_HZ.iter().map(|&hz| bench.loops(hz, false)).collect::<Result<Vec<_>>>()?;
     let slow_observer = bench.slow_observer()?;
@@ -179,6 +179,7 @@ fn fresh_policy(config: &RunConfig, parts: &Parts, core_width: usize) -> Result<
 
 struct Bench {
     policy: Policy,
+    task: &'static dyn Task,
     robot: Arc<RobotModel>,
     secs: f64,
     stop: Arc<AtomicBool>,
@@ -188,17 +189,18 @@ impl Bench {
     /// From a state's arrival to its command's departure, and the network's part of it.
     fn latency(&self) -> Result<(Quantiles, Quantiles)> {
         let mut link = Link::begin(&self.robot_at(LATENCY_HZ), &self.stop)?;
-        let mut pilot = Pilot::new(&self.policy);
-        link.client.observe(&mut pilot.sensed)?;
+        let mut pilot = Pilot::new(&self.policy, self.task, false);
+        link.client.observe(pilot.sensed_mut())?;
+        let clock = Arc::clone(&link.clock);
+        let mut stopwatch = Stopwatch::new(clock.as_ref());
         let steps = (self.secs * f64::from(LATENCY_HZ * TURNS_PER_COMMAND)) as usize;
         let (mut whole, mut network) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
         for step in 0..steps + WARM_UP {
-            let came = link.client.next_state(&mut pilot.sensed, 1.0)?;
-            let acted_secs = pilot.act(link.clock.as_ref())?;
-            link.client.command(&pilot.targets)?;
+            let came = link.client.next_state(pilot.sensed_mut(), 1.0)?;
+            link.client.command(pilot.decide(&mut stopwatch)?)?;
             if step >= WARM_UP {
-                whole.push(link.clock.now().secs_since(came) * 1e6);
-                network.push(acted_secs * 1e6);
+                whole.push(clock.now().secs_since(came) * 1e6);
+                network.push(stopwatch.network_secs * 1e6);
             }
         }
         Ok((Quantiles::of(whole)?, Quantiles::of(network)?))
@@ -208,14 +210,14 @@ impl Bench {
     fn loops(&self, policy_hz: u32, slow_observer: bool) -> Result<LoopRow> {
         let mut link = Link::begin(&self.robot_at(policy_hz), &self.stop)?;
         let _stuck = slow_observer.then(|| link.onlooker(&self.stop)).transpose()?;
-        let mut pilot = Pilot::new(&self.policy);
-        link.client.observe(&mut pilot.sensed)?;
+        let mut pilot = Pilot::new(&self.policy, self.task, false);
+        link.client.observe(pilot.sensed_mut())?;
         let steps = (self.secs * f64::from(policy_hz)) as usize;
         let period_secs = 1.0 / f64::from(policy_hz);
         let mut ticks = Vec::with_capacity(steps + WARM_UP);
         for _ in 0..steps + WARM_UP {
-            pilot.act(link.clock.as_ref())?;
-            link.client.exchange(&pilot.targets, &mut pilot.sensed)?;
+            let targets = pilot.decide(&mut Nobody)?.to_vec();
+            link.client.exchange(&targets, pilot.sensed_mut())?;
             ticks.push(link.clock.now().as_secs());
         }
         let missed_ticks = link.client.report().missed_ticks;
@@ -311,43 +313,26 @@ impl Link {
     }
 }
 
-/// What stands between a state and its command.
-struct Pilot {
-    runner: PolicyRunner,
-    encoder: ObservationEncoder,
-    decoder: ActionDecoder,
-    sensed: SignalFrame,
-    observation: Vec<f32>,
-    actions: Vec<f32>,
-    targets: Vec<f32>,
+/// Notes how long the network takes.
+struct Stopwatch<'c> {
+    clock: &'c dyn Clock,
+    begun: Nanos,
+    network_secs: f64,
 }
 
-impl Pilot {
-    fn new(policy: &Policy) -> Self {
-        let manifest = policy.manifest();
-        let action = &manifest.context.action;
-        let (action_count, joint_count) = (action.width(), action.joints().len());
-        Self {
-            runner: PolicyRunner::new(policy),
-            encoder: ObservationEncoder::new(&manifest.observation),
-            decoder: ActionDecoder::new(action),
-            sensed: SignalFrame::new(SignalLayout { joint_count, action_count, parameter_count: 0 }),
-            observation: vec![0.0; manifest.observation.actor_width()],
-            actions: vec![0.0; action_count],
-            targets: vec![0.0; joint_count],
-        }
+impl<'c> Stopwatch<'c> {
+    fn new(clock: &'c dyn Clock) -> Self {
+        Self { clock, begun: clock.now(), network_secs: 0.0 }
+    }
+}
+
+impl StepObserver for Stopwatch<'_> {
+    fn observed(&mut self, _observation: &[f32]) {
+        self.begun = self.clock.now();
     }
 
-    /// From what is sensed to targets. Returns how long the network took, s.
-    fn act(&mut self, clock: &dyn Clock) -> Result<f64> {
-        self.encoder.encode_actor(&self.sensed, &mut self.observation)?;
-        let begun = clock.now();
-        self.runner.act(&self.observation, &mut self.actions)?;
-        let network_secs = clock.now().secs_since(begun);
-        let read = |signal: Signal| self.sensed.read(signal).with_context(|| format!("{} is missing", signal.name()));
-        let (previous, positions) = (read(Signal::JointTarget)?, read(Signal::JointPosition)?);
-        self.decoder.decode(&self.actions, previous, positions, &mut self.targets);
-        Ok(network_secs)
+    fn acted(&mut self, _actions: &[f32]) {
+        self.network_secs = self.clock.now().secs_since(self.begun);
     }
 }
 

@@ -161,6 +161,9 @@ pub struct DeployArguments {
     /// simulated controller, in lock-step.
     #[arg(long, conflicts_with = "real_time")]
     pub paired: bool,
+    /// Have the controller bring the hand to its home pose, slowly, before each episode: policies start from there.
+    #[arg(long, requires = "real_time")]
+    pub home: bool,
     /// Reset the recurrent state before every step.
     #[arg(long)]
     pub memoryless: bool,

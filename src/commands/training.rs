@@ -174,6 +174,7 @@ pub fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result
         episodes: arguments.episodes,
         real_time: arguments.real_time,
         paired: arguments.paired,
+        home: arguments.home,
         memoryless: arguments.memoryless,
         seed: arguments.seed,
         log: (!arguments.no_log).then(|| log_options(arguments)),

@@ -76,6 +76,26 @@ fn files_and_folders_that_documents_name_exist() {
     });
 }
 
+#[test]
+fn tests_that_the_table_of_faults_names_exist() {
+    let sources: Vec<&SourceFile> = files().iter().filter(|file| file.is_rust()).collect();
+    hold(&SourceFile::example("docs/bridge/faults.md", "| 1 | loss | hold | `no_test_of_this_long_name` |"), |file| {
+        if file.path != "docs/bridge/faults.md" {
+            return Problems::new();
+        }
+        let document = document(&file.text);
+        let is_name = |span: &str| {
+            span.contains('_') && span.chars().all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c))
+        };
+        let names = document.spans.iter().filter(|span| is_name(span));
+        let missing = names.filter(|name| {
+            let declared = format!("fn {name}(");
+            !sources.iter().any(|source| source.text.contains(&declared))
+        });
+        missing.map(|name| format!("{}: names a test `{name}`, which does not exist", file.path)).collect()
+    });
+}
+
 /// The arguments of `giraffe` in a line of shell, as the shell would divide them; `None` if it is another command.
 fn arguments(line: &str) -> Option<Vec<String>> {
     let words = shell_words(line.trim().trim_start_matches("$ "));
