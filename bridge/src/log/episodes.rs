@@ -65,7 +65,7 @@ impl Walk {
 
     fn take(&mut self, logged: &Logged, log_time_ns: u64) {
         match logged {
-            Logged::State(state) => self.state = Some(state.clone()),
+            Logged::State(state) => self.state = Some(WithHead::clone(state)),
             Logged::Pose(pose) => self.pose = Some(pose.clone()),
             Logged::Event(event) => match event.kind {
                 EventKind::EpisodeStart => {

@@ -54,7 +54,7 @@ pub enum Logged {
         sent: bool,
     },
     /// `/state_raw`
-    State(WithHead<State>),
+    State(Box<WithHead<State>>),
     /// `/pose_raw`
     Pose(WithHead<Pose>),
     /// `/event`
@@ -181,7 +181,7 @@ impl Reading {
                 return;
             }
             topic::CMD_RAW => wire(data).map(|message| Logged::Command { message, sent: self.sent }),
-            topic::STATE_RAW => wire(data).map(Logged::State),
+            topic::STATE_RAW => wire(data).map(|state| Logged::State(Box::new(state))),
             topic::POSE_RAW => wire(data).map(Logged::Pose),
             topic::EVENT => json(data).map(Logged::Event),
             topic::NET => json(data).map(Logged::Net),

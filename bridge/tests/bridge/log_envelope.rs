@@ -33,7 +33,7 @@ fn log(count: u64, way: Way) -> Vec<Entry> {
     let mut q = vec![0.0, 0.4, 0.2];
     let mut envelope = SafetyEnvelope::new(spec.clone(), &q).unwrap();
     let ready = State { tick: 0, mode: "ready".to_owned(), cmd_seq: 0, ..state(0, &q) };
-    let mut entries = vec![entry(Logged::State(message(1, ready)))];
+    let mut entries = vec![entry(Logged::State(Box::new(message(1, ready))))];
     for seq in 1..=count {
         let wanted: Vec<f32> = (0..3).map(|joint| 0.9 * (seq as f32 * 0.37 + joint as f32).sin()).collect();
         let dt = if way == Way::LockStep { spec.period_secs } else { 0.03 + 0.01 * (seq % 5) as f32 };
@@ -52,7 +52,7 @@ fn log(count: u64, way: Way) -> Vec<Entry> {
             q_seq: told.then_some(seq),
             ..state(seq, &before)
         };
-        entries.push(entry(Logged::State(message(seq + 1, applied))));
+        entries.push(entry(Logged::State(Box::new(message(seq + 1, applied)))));
     }
     entries
 }
