@@ -21,9 +21,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const GOLDEN: &str = include_str!("../golden/messages.txt");
 /// Bytes set aside at once for one message, at most, in messages of the largest size.
-pub const LARGEST_SHARE: usize = 32;
+pub const LARGEST_SHARE: usize = 1;
 /// Bytes in use at one time for one message, at most, in messages of the largest size.
-pub const LIVE_SHARE: usize = 64;
+pub const LIVE_SHARE: usize = 4;
 
 /// Counts what is set aside.
 struct Counting;

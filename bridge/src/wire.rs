@@ -10,6 +10,9 @@ pub const VERSION: u64 = 1;
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Nor are those with maps and arrays nested deeper: no message of ours has more than five levels.
 const MAX_DEPTH: usize = 32;
+/// No array and no map of the protocol comes near so many values (keys of a map count, too): one value of a byte can
+/// become many bytes of memory.
+const MAX_VALUES: u64 = 1024;
 
 /// The keys every message starts from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -166,6 +169,9 @@ fn scan(bytes: &[u8]) -> Result<(), String> {
         }
         if values > rest.len() as u64 {
             return Err(format!("{values} values are announced where {} bytes are left", rest.len()));
+        }
+        if values > MAX_VALUES {
+            return Err(format!("{values} values in one array or map, at most {MAX_VALUES} are allowed"));
         }
         if open.len() == MAX_DEPTH {
             return Err(format!("nested deeper than {MAX_DEPTH} levels"));

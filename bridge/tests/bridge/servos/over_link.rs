@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+/// Bit of a servo's Hardware Error Status.
+const OVERLOAD: u8 = 1 << 5;
 /// Slower than a real hand, because this machine may be busy.
 const PERIOD_SECS: f32 = 0.1;
 
@@ -122,4 +124,28 @@ fn an_unplugged_hand_is_a_fault_that_names_the_port() {
     // Plugged in again, the servos have stopped by themselves meanwhile, or the driver finds them and takes torque off.
     bench.servos.plug().unwrap();
     await_that(|| !bench.servos.any_torque());
+}
+
+#[test]
+fn an_overloaded_servo_ends_all_motion_until_faults_are_cleared_and_it_has_restarted() {
+    let bench = slow_bench();
+    let served = Served::start(&bench);
+    let mut client = served.client(&bench);
+    let mut frame = SignalFrame::new(LAYOUT);
+    client.observe(&mut frame).unwrap();
+    client.arm().unwrap();
+    let targets = frame.read(Signal::JointTarget).unwrap().to_vec();
+    client.exchange(&targets, &mut frame).unwrap();
+    // The servo's own protection trips: it has let go by itself.
+    bench.servos.bus().servo(2).trip(OVERLOAD);
+    let told = stopped(&mut client, &targets);
+    assert!(told.contains("OVERLOAD") && told.contains("servo 2"), "{told}");
+    await_that(|| !bench.servos.any_torque());
+    let refused = client.arm().unwrap_err().to_string();
+    assert!(refused.contains("FAULT_LATCHED"), "{refused}");
+    client.clear_faults().unwrap();
+    client.observe(&mut frame).unwrap();
+    client.arm().unwrap();
+    client.exchange(&targets, &mut frame).unwrap();
+    await_that(|| bench.servos.has_torque(2));
 }
