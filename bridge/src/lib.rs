@@ -51,7 +51,7 @@ mod transport;
 mod watchdog;
 pub mod wire;
 
-pub use client::{BelievedPose, BridgeClient, ClientConfig, LinkReport, LinkTap, Observer, write_sensed};
+pub use client::{BridgeClient, ClientConfig, LinkReport, LinkTap, Observer, SensedPose, write_sensed};
 pub use clock::{Clock, MonotonicClock};
 pub use core::{
     CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, HomingSpec, Order, Request, ServerCore,

@@ -24,6 +24,10 @@ pub fn text(report: &LogReplayReport) -> String {
     let applied = &report.applied;
     counts(&mut text, "/applied", "what the envelope let through", applied.checked, applied.different);
     reasons(&mut text, &applied.unchecked);
+    if applied.never_applied > 0 {
+        let _ =
+            writeln!(text, "  {} sent but never applied: superseded, not followed yet, or lost", applied.never_applied);
+    }
     if let Some(first) = &applied.first {
         let place = first
             .joint

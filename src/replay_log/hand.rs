@@ -5,7 +5,7 @@ use crate::episode::{Pilot, StepObserver, WatchedHand};
 use anyhow::{Context, Result};
 use giraffe_bridge::log::{LoggedEpisode, LoggedStep};
 use giraffe_bridge::message::Welcome;
-use giraffe_bridge::{BelievedPose, write_sensed};
+use giraffe_bridge::{SensedPose, write_sensed};
 use giraffe_policy::Policy;
 use giraffe_robots::{Commanded, Hand, HandError, ObjectPose, RobotModel, SignalFrame};
 use std::cell::Cell;
@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 const NO_ACTION: &str = "the log does not hold what was said";
 const NO_COMMAND: &str = "the log does not hold what was sent";
+const LIMITED: &str = "the controller has no envelope, and the client's own stood between the policy and the link";
 const NO_STATE: &str = "the log does not hold what was sensed";
 
 /// For each joint of the policy, its place in the arrays of the wire.
@@ -36,10 +37,13 @@ pub(super) struct Checks {
     columns: Vec<String>,
     actuated: Vec<String>,
     joints: Vec<String>,
+    /// Whether targets were altered before they were sent.
+    limited: bool,
 }
 
 impl Checks {
-    pub(super) fn new(policy: &Policy) -> Self {
+    /// `limited`: the controller has no envelope, so that the client's own stood between the policy and the link.
+    pub(super) fn new(policy: &Policy, limited: bool) -> Self {
         let manifest = policy.manifest();
         let action = &manifest.context.action;
         let follows = |index: usize| action.couplings().iter().any(|coupling| coupling.follower == index);
@@ -52,13 +56,15 @@ impl Checks {
             columns: manifest.observation.column_names(),
             actuated: actuated.map(|(_, name)| name.clone()).collect(),
             joints,
+            limited,
         }
     }
 
     /// Runs `pilot` through one episode of a log and compares everything it does.
     pub(super) fn replay(&mut self, pilot: &mut Pilot, episode: &LoggedEpisode, robot: &RobotModel, places: &Places) {
-        let (at, Self { observations, actions, targets, columns, actuated, joints }) = (Cell::new(0), self);
-        let mut hand = LoggedHand { episode, robot, places: &places.0, at: &at, targets, joints, ended: None };
+        let (at, Self { observations, actions, targets, columns, actuated, joints, limited }) = (Cell::new(0), self);
+        let mut hand =
+            LoggedHand { episode, robot, places: &places.0, at: &at, targets, joints, limited: *limited, ended: None };
         let mut observer = Comparer { episode, at: &at, observations, actions, columns, actuated };
         let flown = pilot.fly_observed(&mut hand, &mut observer, &AtomicBool::new(false));
         let reason = match (flown, hand.ended) {
@@ -80,6 +86,7 @@ struct LoggedHand<'l> {
     at: &'l Cell<usize>,
     targets: &'l mut Check,
     joints: &'l [String],
+    limited: bool,
     /// Why it does not go on.
     ended: Option<&'static str>,
 }
@@ -91,8 +98,7 @@ impl LoggedHand<'_> {
             None => "the episode is over",
             Some(step) if step.gap_before || step.number != self.at.get() as u64 => DROPPED,
             Some(LoggedStep { state: Some(state), pose, .. }) if self.fits(&state.body) => {
-                let seen = pose.as_ref().and_then(|pose| BelievedPose::logged(pose, state));
-                write_sensed(state, seen, self.places, sensed);
+                write_sensed(&state.body, pose.as_ref().map(SensedPose::from).as_ref(), self.places, sensed);
                 return Ok(());
             }
             Some(_) => NO_STATE,
@@ -119,6 +125,7 @@ impl Hand for LoggedHand<'_> {
         let step = self.episode.steps.get(self.at.get());
         let sent = step.and_then(|step| step.command.as_ref()).map(|command| &command.body.q);
         match sent.filter(|q| q.len() == self.places.len()) {
+            Some(_) if self.limited => self.targets.leave_out(LIMITED, 1),
             Some(q) => {
                 let own: Vec<f32> = self.places.iter().map(|&place| q[place]).collect();
                 let at = (self.episode.number, self.at.get() as u64);

@@ -16,8 +16,8 @@ use crate::episode::Pilot;
 use crate::evaluate::TrainedPolicy;
 use anyhow::{Context, Result, bail};
 use giraffe_bridge::EnvelopeSpec;
-use giraffe_bridge::log::{EnvelopeCheck, EventKind, LoggedDeployment, check_envelope, read};
-use giraffe_bridge::message::{JointLimits, Welcome};
+use giraffe_bridge::log::{EnvelopeCheck, EventKind, Logged, LoggedDeployment, check_envelope, read};
+use giraffe_bridge::message::{JointLimits, NO_ENVELOPE, Welcome};
 use giraffe_policy::Policy;
 use giraffe_robots::load_robot_with_report;
 use giraffe_robots::tasks::find_task;
@@ -26,8 +26,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Controllers that pass targets on as they are say so in their terms.
-const NO_ENVELOPE: &str = "no-envelope";
 const DROPPED: &str = "records before it are missing in the log: the disk or the processor could not keep up";
 
 /// What is replayed, and with what.
@@ -148,13 +146,14 @@ pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
     let places = Places::of(policy, &welcome)?;
     let task = find_task(&policy.manifest().context.task)?;
     let mut pilot = Pilot::new(policy, task, memoryless);
-    let mut checks = hand::Checks::new(policy);
+    let limited = welcome.grants.iter().any(|grant| grant == NO_ENVELOPE);
+    let mut checks = hand::Checks::new(policy, limited);
     let episodes = log.episodes();
     let (robot, _) = load_robot_with_report(&trained.config.robot)?;
     for episode in &episodes {
         checks.replay(&mut pilot, episode, &robot, &places);
     }
-    let applied = check_applied(&log, &welcome, mode == "lock-step")?;
+    let applied = if limited { no_envelope(&log) } else { check_applied(&log, &welcome, mode == "lock-step")? };
     let hand::Checks { observations, actions, targets, .. } = checks;
     let different = observations.different + actions.different + targets.different + applied.different;
     let mut report = LogReplayReport {
@@ -214,12 +213,13 @@ fn terms(log: &LoggedDeployment) -> Result<Welcome> {
     serde_json::from_str(json).context("reading the controller's terms in the log")
 }
 
+fn no_envelope(log: &LoggedDeployment) -> EnvelopeCheck {
+    let commands = log.entries.iter().filter(|entry| matches!(entry.logged, Logged::Command { .. })).count() as u64;
+    let reason = "the controller has no envelope".to_owned();
+    EnvelopeCheck { unchecked: BTreeMap::from([(reason, commands)]), ..EnvelopeCheck::default() }
+}
+
 fn check_applied(log: &LoggedDeployment, welcome: &Welcome, lockstep: bool) -> Result<EnvelopeCheck> {
-    if welcome.grants.iter().any(|grant| grant == NO_ENVELOPE) {
-        let commands = log.events(EventKind::EpisodeEnd).map(|event| event.number).sum();
-        let reason = "the controller has no envelope".to_owned();
-        return Ok(EnvelopeCheck { unchecked: BTreeMap::from([(reason, commands)]), ..EnvelopeCheck::default() });
-    }
     let number = |key: &str| -> Result<f32> {
         let text = log.text("giraffe.robot", key).with_context(|| format!("the log does not say the hand's {key}"))?;
         Ok(text.parse::<f64>().with_context(|| format!("reading {key} in the log"))? as f32)

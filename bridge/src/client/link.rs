@@ -188,7 +188,8 @@ impl Link {
         self.tap = Some(tap);
     }
 
-    fn tell(&mut self, tell: impl FnOnce(&mut dyn LinkTap, Nanos)) {
+    /// Tells whoever listens.
+    pub(super) fn tell(&mut self, tell: impl FnOnce(&mut dyn LinkTap, Nanos)) {
         let now = self.clock.now();
         if let Some(tap) = &mut self.tap {
             tell(tap.as_mut(), now);

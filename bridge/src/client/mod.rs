@@ -14,8 +14,7 @@ mod tap;
 
 pub use link::LinkReport;
 pub use observer::Observer;
-pub use pose::BelievedPose;
-pub use tap::LinkTap;
+pub use tap::{LinkTap, SensedPose, write_sensed};
 
 use crate::clock::{Clock, after};
 use crate::envelope::EnvelopeSpec;
@@ -24,13 +23,13 @@ use crate::fault::Fault;
 use crate::handshake::{Objection, hello, judge_welcome};
 use crate::message::{
     Arm, Bye, ClearFault, Estop, Granted, HOMING, Hold, LOCKSTEP, OBJECT_POSE, Ping, PolicyIdentity, REHEARSAL, Reset,
-    Started, State, Stop, Welcome, WithHead,
+    Started, Stop, Welcome,
 };
 use crate::security::ClientSecurity;
 use crate::transport::{ClientSockets, Endpoints};
 use crate::wire::Body;
 use admission::Admission;
-use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame};
+use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, SignalFrame};
 use link::{CONNECT_MS, Link, Reply, SILENCE_SECS, WAIT_MS, refusal};
 use local::LocalEnvelope;
 use nalgebra::Vector3;
@@ -502,27 +501,19 @@ impl BridgeClient {
         Err(HandError::Stopped { reason: self.link.why() })
     }
 
-    fn write(&self, sensed: &mut SignalFrame) {
+    fn write(&mut self, sensed: &mut SignalFrame) {
         let Some(state) = &self.link.state else { return };
+        let hand_now = Nanos(state.body.t_meas);
         // The truth of a simulator is not for the policy.
-        write_sensed(state, self.believed_pose(), &self.places, sensed);
-    }
-}
-
-/// What a policy senses of a state and of the object as it may be believed. `places`: for each joint of its hand, the
-/// place in the arrays of the wire. The replay of a log calls it too, so that there is no second way.
-pub fn write_sensed(state: &WithHead<State>, seen: Option<BelievedPose>, places: &[usize], sensed: &mut SignalFrame) {
-    let own = |wire: &[f32]| -> Vec<f32> { places.iter().map(|&place| wire[place]).collect() };
-    let body = &state.body;
-    sensed.begin(Nanos(body.t_meas));
-    sensed.write(Signal::JointPosition, &own(&body.q));
-    sensed.write(Signal::JointVelocity, &own(&body.dq));
-    sensed.write(Signal::JointTarget, &own(&body.q_target));
-    if let Some(seen) = seen {
-        let stamp = Nanos(sensed.now().0.saturating_sub(Nanos::from_secs(seen.age_secs).0));
-        let rotation: [f32; 4] = seen.pose.palm_from_object.coords.into();
-        sensed.write_at(Signal::ObjectPosition, seen.pose.position_m.as_slice(), stamp);
-        sensed.write_at(Signal::ObjectRotation, &rotation, stamp);
+        let seen = self.believed_pose().map(|seen| SensedPose {
+            position_m: seen.pose.position_m.into(),
+            rotation_xyzw: seen.pose.palm_from_object.coords.into(),
+            stamp: Nanos(hand_now.0.saturating_sub(Nanos::from_secs(seen.age_secs).0)),
+        });
+        write_sensed(&state.body, seen.as_ref(), &self.places, sensed);
+        if let Some(seen) = seen {
+            self.link.tell(|tap, now| tap.sensed_pose(&seen, now));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a policy may believe of a tracker. Pure: poses and the time come in.
 
-use crate::message::{Pose, State, WithHead};
+use crate::message::{Pose, WithHead};
 use giraffe_robots::{Nanos, ObjectPose};
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 
@@ -51,23 +51,11 @@ pub(super) struct PoseGuard {
 
 /// A pose to act on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BelievedPose {
+pub(super) struct BelievedPose {
     /// Position and rotation in the palm frame.
     pub pose: ObjectPose,
     /// How old it is, s.
     pub age_secs: f64,
-}
-
-impl BelievedPose {
-    /// A single pose of a log as it is, without the judgement of those before it: next to a state of the same
-    /// controller as old as the two say, of a tracker with a clock of its own as if it were new.
-    pub fn logged(pose: &WithHead<Pose>, state: &WithHead<State>) -> Option<Self> {
-        let (body, same_clock) = (&pose.body, pose.head.sid == state.head.sid);
-        let rotation = rotation(body.q_xyzw).filter(|_| body.valid && !body.truth)?;
-        let age = if same_clock { Nanos(state.body.t_meas).secs_since(Nanos(body.t_meas)).max(0.0) } else { 0.0 };
-        let pose = ObjectPose { position_m: Vector3::from(body.p), palm_from_object: rotation };
-        Some(Self { pose, age_secs: age })
-    }
 }
 
 impl PoseGuard {

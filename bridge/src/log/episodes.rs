@@ -1,8 +1,8 @@
 //! A log as the policy lived through it: episodes and steps, each with what it was computed from.
 
 use super::reader::{Logged, LoggedDeployment};
-use super::record::EventKind;
-use crate::message::{Command, Pose, State, WithHead};
+use super::record::{EventKind, PoseUsed};
+use crate::message::{Command, State, WithHead};
 
 /// One episode.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +22,8 @@ pub struct LoggedStep {
     pub log_time_ns: u64,
     /// The newest state then.
     pub state: Option<WithHead<State>>,
-    /// The newest pose then.
-    pub pose: Option<WithHead<Pose>>,
+    /// Where the policy was told then that the object is.
+    pub pose: Option<PoseUsed>,
     /// Whether the recurrent state was emptied before it.
     pub reset_before: bool,
     /// Whether recurrent state and history were emptied after it.
@@ -53,7 +53,7 @@ impl LoggedDeployment {
 struct Walk {
     episodes: Vec<LoggedEpisode>,
     state: Option<WithHead<State>>,
-    pose: Option<WithHead<Pose>>,
+    pose: Option<PoseUsed>,
     reset: bool,
     gap: bool,
 }
@@ -66,10 +66,10 @@ impl Walk {
     fn take(&mut self, logged: &Logged, log_time_ns: u64) {
         match logged {
             Logged::State(state) => self.state = Some(WithHead::clone(state)),
-            Logged::Pose(pose) => self.pose = Some(pose.clone()),
+            Logged::Sensed(pose) => self.pose = Some(*pose),
             Logged::Event(event) => match event.kind {
                 EventKind::EpisodeStart => {
-                    (self.reset, self.gap) = (false, false);
+                    (self.reset, self.gap, self.pose) = (false, false, None);
                     self.episodes.push(LoggedEpisode { number: event.number, steps: Vec::new() });
                 }
                 EventKind::RecurrentReset => self.reset = true,
@@ -86,7 +86,7 @@ impl Walk {
                     number: numbers.step,
                     log_time_ns,
                     state: self.state.clone(),
-                    pose: self.pose.clone(),
+                    pose: self.pose.take(),
                     reset_before: std::mem::take(&mut self.reset),
                     rearmed_after: false,
                     gap_before: std::mem::take(&mut self.gap),
@@ -110,7 +110,7 @@ impl Walk {
                     step.command = Some(message.clone());
                 }
             }
-            Logged::Net(_) | Logged::Clock(_) => {}
+            Logged::Pose(_) | Logged::Net(_) | Logged::Clock(_) => {}
         }
     }
 }

@@ -27,11 +27,11 @@ pub use episodes::{LoggedEpisode, LoggedStep};
 pub use histogram::Histogram;
 pub use json::{exact, exact_pretty};
 pub use reader::{Entry, Logged, LoggedDeployment, is_log, read, read_bytes};
-pub use record::{ClockBounds, Event, EventKind, Net, Numbers, Record};
+pub use record::{ClockBounds, Event, EventKind, Net, Numbers, PoseUsed, Record};
 pub use schemas::topic;
 pub use twin::{EnvelopeCheck, EnvelopeDifference, check_envelope};
 
-use crate::client::LinkTap;
+use crate::client::{LinkTap, SensedPose};
 use crate::clock::Clock;
 use crate::handshake::Objection;
 use giraffe_robots::Nanos;
@@ -242,6 +242,10 @@ impl LinkTap for LogHandle {
 
     fn pose(&mut self, bytes: &[u8], now: Nanos) {
         self.record_at(Record::Pose(bytes.to_vec()), now);
+    }
+
+    fn sensed_pose(&mut self, pose: &SensedPose, now: Nanos) {
+        self.record_at(Record::Sensed(pose.into()), now);
     }
 
     fn command(&mut self, bytes: &[u8], sent: bool, now: Nanos) {

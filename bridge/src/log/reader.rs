@@ -1,6 +1,6 @@
 //! Reading a log back, also one whose writer was killed.
 
-use super::record::{ClockBounds, Event, EventKind, Net, Numbers};
+use super::record::{ClockBounds, Event, EventKind, Net, Numbers, PoseUsed};
 use super::schemas::topic;
 use super::{LogError, Sections};
 use crate::message::{Command, Pose, State, WithHead};
@@ -57,6 +57,8 @@ pub enum Logged {
     State(Box<WithHead<State>>),
     /// `/pose_raw`
     Pose(WithHead<Pose>),
+    /// `/pose_used`
+    Sensed(PoseUsed),
     /// `/event`
     Event(Event),
     /// `/net`
@@ -183,6 +185,7 @@ impl Reading {
             topic::CMD_RAW => wire(data).map(|message| Logged::Command { message, sent: self.sent }),
             topic::STATE_RAW => wire(data).map(|state| Logged::State(Box::new(state))),
             topic::POSE_RAW => wire(data).map(Logged::Pose),
+            topic::POSE_USED => json(data).map(Logged::Sensed),
             topic::EVENT => json(data).map(Logged::Event),
             topic::NET => json(data).map(Logged::Net),
             topic::CLOCK => json(data).map(Logged::Clock),

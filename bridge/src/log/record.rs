@@ -1,7 +1,8 @@
 //! What can be recorded, and how it is written down.
 
 use super::histogram::Histogram;
-use crate::client::LinkReport;
+use crate::client::{LinkReport, SensedPose};
+use giraffe_robots::Nanos;
 use serde::{Deserialize, Serialize};
 
 /// Something to record.
@@ -24,6 +25,8 @@ pub enum Record {
     Ignored(Vec<u8>),
     /// A pose, as received.
     Pose(Vec<u8>),
+    /// Where the policy was told that the object is.
+    Sensed(PoseUsed),
     /// Something happened.
     Event(Event),
     /// What the client counts.
@@ -40,7 +43,7 @@ impl Record {
                 bytes.len()
             }
             Record::Event(event) => event.text.len(),
-            Record::Link(_) => 0,
+            Record::Sensed(_) | Record::Link(_) => 0,
         }
     }
 }
@@ -64,6 +67,29 @@ pub struct Numbers {
 fn null_is_nan<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
     let values: Vec<Option<f32>> = Deserialize::deserialize(from)?;
     Ok(values.into_iter().map(|value| value.unwrap_or(f32::NAN)).collect())
+}
+
+/// Where the policy was told that the object is: of what a tracker says, what the client believed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PoseUsed {
+    /// Position, m, palm frame.
+    pub p: [f32; 3],
+    /// Rotation, x y z w.
+    pub q_xyzw: [f32; 4],
+    /// When it was so, in the time of the hand, ns.
+    pub t_meas: i64,
+}
+
+impl From<&SensedPose> for PoseUsed {
+    fn from(pose: &SensedPose) -> Self {
+        Self { p: pose.position_m, q_xyzw: pose.rotation_xyzw, t_meas: pose.stamp.0 }
+    }
+}
+
+impl From<&PoseUsed> for SensedPose {
+    fn from(pose: &PoseUsed) -> Self {
+        Self { position_m: pose.p, rotation_xyzw: pose.q_xyzw, stamp: Nanos(pose.t_meas) }
+    }
 }
 
 /// What kind of thing happened.
@@ -142,6 +168,20 @@ pub struct Net {
     pub stale: u64,
     /// Control periods that passed without a command.
     pub missed_ticks: u64,
+    /// Commands given to the motors, as the controller says.
+    pub applied: u64,
+    /// Accepted and not applied.
+    pub superseded: u64,
+    /// Came and were not accepted.
+    pub rejected: u64,
+    /// Never came.
+    pub commands_lost: u64,
+    /// Poses that were not believed.
+    pub poses_rejected: u64,
+    /// Shortest round trip of the last pings, ns.
+    pub ping_ns: Option<i64>,
+    /// The controller's clock minus ours in that round trip, ns.
+    pub clock_offset_ns: Option<i64>,
     /// From a state to the moment a command computed from it was applied, by the controller's own clock, us.
     pub observed_to_applied_us: Histogram,
     /// From sending a command to receiving the first state that says it was applied, by our clock, us: a round trip

@@ -20,6 +20,8 @@ pub mod topic {
     pub const POSE: &str = "/pose";
     /// The same, as the bytes that came.
     pub const POSE_RAW: &str = "/pose_raw";
+    /// Where the policy was told that the object is.
+    pub const POSE_USED: &str = "/pose_used";
     /// States that were dropped, as the bytes that came.
     pub const IGNORED_RAW: &str = "/ignored_raw";
     /// What happened.
@@ -46,7 +48,13 @@ pub(super) struct JsonChannel {
 }
 
 /// Channels in JSON.
-pub(super) const JSON_CHANNELS: [JsonChannel; 9] = [
+pub(super) const JSON_CHANNELS: [JsonChannel; 10] = [
+    JsonChannel {
+        topic: topic::POSE_USED,
+        schema: "giraffe.PoseUsed",
+        doc: "where the policy was told that the object is: of what a tracker says, what the client believed",
+        keys: &[("p", "f*"), ("q_xyzw", "f*"), ("t_meas", "i")],
+    },
     JsonChannel {
         topic: topic::OBS,
         schema: "giraffe.Observation",
@@ -150,6 +158,13 @@ pub(super) const JSON_CHANNELS: [JsonChannel; 9] = [
             ("ignored", "i"),
             ("stale", "i"),
             ("missed_ticks", "i"),
+            ("applied", "i"),
+            ("superseded", "i"),
+            ("rejected", "i"),
+            ("commands_lost", "i"),
+            ("poses_rejected", "i"),
+            ("ping_ns", "i"),
+            ("clock_offset_ns", "i"),
             ("observed_to_applied_us", "o"),
             ("round_trip_us", "o"),
         ],

@@ -32,7 +32,9 @@ pub struct EnvelopeCheck {
     pub checked: u64,
     /// Of these, how many differed.
     pub different: u64,
-    /// Commands that could not be checked, by reason.
+    /// Commands that were never applied: a newer one came first, the hand did not follow yet, or they were lost.
+    pub never_applied: u64,
+    /// Commands that were applied but could not be checked, by reason.
     pub unchecked: BTreeMap<String, u64>,
     /// The first difference.
     pub first: Option<EnvelopeDifference>,
@@ -169,6 +171,8 @@ impl<'l> Twin<'l> {
         };
         // Commands before it are of no more use.
         let command = self.commands.get(&body.cmd_seq).cloned();
+        let passed = self.commands.keys().filter(|seq| **seq < body.cmd_seq && **seq != last.body.cmd_seq).count();
+        self.check.never_applied += passed as u64;
         self.commands.retain(|seq, _| *seq >= body.cmd_seq);
         let problem = match (elapsed_secs, measured, &command) {
             _ if !follows => Some(LOST),

@@ -150,6 +150,7 @@ impl Writer {
                 self.net.ignored += 1;
                 self.put(topic::IGNORED_RAW, &bytes, at)?;
             }
+            Record::Sensed(pose) => self.put_json(topic::POSE_USED, &pose, at)?,
             Record::Event(event) => self.event(&event, at)?,
             Record::Link(report) => {
                 self.take_report(report);
@@ -264,6 +265,13 @@ impl Writer {
         self.net.lost = report.states_lost;
         self.net.stale = report.dropped_as_stale;
         self.net.missed_ticks = report.missed_ticks;
+        self.net.applied = report.commands_applied;
+        self.net.superseded = report.commands_superseded;
+        self.net.rejected = report.commands_rejected;
+        self.net.commands_lost = report.commands_lost;
+        self.net.poses_rejected = report.poses_rejected;
+        self.net.ping_ns = report.round_trip_ns;
+        self.net.clock_offset_ns = report.clock_offset_ns;
     }
 
     fn link(&mut self, at: Nanos) -> McapResult<()> {

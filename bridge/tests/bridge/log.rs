@@ -6,7 +6,7 @@ use giraffe_bridge::log::{
 };
 use giraffe_bridge::message::{Command, Pose, State};
 use giraffe_bridge::wire::{Body, encode};
-use giraffe_bridge::{Clock, LinkReport, LinkTap, MonotonicClock};
+use giraffe_bridge::{Clock, LinkReport, LinkTap, MonotonicClock, SensedPose};
 use giraffe_robots::Nanos;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -15,6 +15,9 @@ use std::process::Command as Program;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Where a policy may be told that the object is.
+const BELIEVED: SensedPose =
+    SensedPose { position_m: [0.1, -0.0, 1e-42], rotation_xyzw: [0.0, 0.0, 0.6, 0.8], stamp: Nanos(-5) };
 const WALL_NS: u64 = 1_800_000_000_000_000_000;
 
 pub fn state(cmd_seq: u64, q: &[f32]) -> State {
@@ -99,13 +102,16 @@ fn written(folder: &Path, steps: u64) -> Vec<u8> {
         handle.state(&bytes(5 + step, &state(step, &q)), clock.now());
         handle.ignored(&bytes(4, &state(0, &q)), clock.now());
         handle.pose(&bytes(step + 1, &pose()), clock.now());
+        if step == 1 {
+            handle.sensed_pose(&BELIEVED, clock.now());
+        }
         handle.record(Record::Observation(numbers(step, &[0.1, f32::MIN_POSITIVE, step as f32])));
         handle.record(Record::Action(numbers(step, &[0.3, f32::NAN])));
         handle.command(&bytes(step + 1, &command(&q)), step != 1, clock.now());
     }
     handle.record(Record::Link(LinkReport { commands_sent: 4, states_lost: 2, ..LinkReport::default() }));
     let summary = log.finish().unwrap();
-    assert_eq!((summary.dropped, summary.written), (0, 3 + 6 * steps));
+    assert_eq!((summary.dropped, summary.written), (0, 3 + 6 * steps + u64::from(steps > 1)));
     std::fs::read(folder.join("logs").join("one.mcap")).unwrap()
 }
 
@@ -155,6 +161,11 @@ fn steps_are_put_together_with_what_they_were_computed_from() {
     let log = read_bytes(&written(folder.path(), 3));
     let episodes = log.episodes();
     assert_eq!((episodes.len(), episodes[0].number, episodes[0].steps.len()), (1, 3, 3));
+    // A step goes with the pose that the policy was told for it; without one, the last it was told gets older.
+    let told: Vec<Option<SensedPose>> =
+        episodes[0].steps.iter().map(|step| step.pose.as_ref().map(SensedPose::from)).collect();
+    assert_eq!(told, [None, Some(BELIEVED), None]);
+    assert!(told[1].is_some_and(|pose| pose.position_m[1].is_sign_negative()));
     let step = &episodes[0].steps[2];
     assert_eq!(step.state.as_ref().unwrap().head.seq, 7);
     assert_eq!(step.command.as_ref().unwrap().head.seq, 3);

@@ -90,6 +90,25 @@ fn without_times_nothing_is_claimed() {
 }
 
 #[test]
+fn commands_that_were_never_applied_are_counted_apart() {
+    let mut entries = log(20, Way::Free);
+    // Two more than were applied: superseded by the one after them.
+    let more = |seq: u64| Command { episode: 1, tick: 0, state_seq: seq, t_state: 0, q: vec![0.0; 3] };
+    for entry in &mut entries {
+        match &mut entry.logged {
+            Logged::Command { message, .. } => message.head.seq += 2,
+            Logged::State(state) if state.body.cmd_seq > 0 => state.body.cmd_seq += 2,
+            _ => {}
+        }
+    }
+    for seq in [1, 2] {
+        entries.insert(1, entry(Logged::Command { message: message(seq, more(seq)), sent: true }));
+    }
+    let check = check(&entries, Way::Free);
+    assert_eq!((check.checked, check.different, check.never_applied), (20, 0, 2));
+}
+
+#[test]
 fn after_a_lost_state_it_is_known_again_soon_and_never_wrong() {
     let mut entries = log(100, Way::Free);
     // States are numbered from 1; the one that says that command 40 was applied is lost.
