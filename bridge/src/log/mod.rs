@@ -4,7 +4,7 @@
 //!  policy's loop ── record() ──► bounded queue ──► writer's thread ──► file.mcap ──► read() ── replay, check_envelope()
 //! ```
 //!
-//! [`DeploymentLog::handle`] gives a [`LogHandle`], which is a [`LinkTap`](crate::LinkTap). Recording copies a few
+//! [`DeploymentLog::handle`] gives a [`LogHandle`], which is a [`LinkTap`]. Recording copies a few
 //! hundred bytes and never waits; when the queue is full the record is dropped, counted, and the gap written into the
 //! log at its place. A chunk is closed every [`FLUSH_SECS`], so that a process that is killed leaves a file that can be
 //! read up to there.
