@@ -1,7 +1,9 @@
 //! The smoothest way from one pose to another. Pure.
 
-/// Peak speed of a minimum-jerk motion over its mean speed.
-const PEAK_OVER_MEAN: f32 = 1.875;
+/// Largest speed of a minimum-jerk motion, in lengths per duration: 15/8, halfway.
+pub(crate) const PEAK_SPEED: f32 = 1.875;
+/// Largest acceleration of one, in lengths per squared duration: 10/sqrt(3).
+pub(crate) const PEAK_ACCELERATION: f32 = 5.774;
 
 /// A motion from rest to rest, all joints together: no acceleration at either end.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,11 +22,21 @@ pub fn minimum_jerk(start_rad: &[f32], goal_rad: &[f32], peak_rad_per_sec: f32) 
     assert_eq!(start_rad.len(), goal_rad.len(), "one goal per joint");
     let ways = start_rad.iter().zip(goal_rad).map(|(start, goal)| (goal - start).abs());
     let longest_rad = ways.fold(0.0, f32::max);
-    let duration_secs = PEAK_OVER_MEAN * longest_rad / peak_rad_per_sec;
-    MinimumJerk { start_rad: start_rad.to_vec(), goal_rad: goal_rad.to_vec(), duration_secs }
+    let duration_secs = PEAK_SPEED * longest_rad / peak_rad_per_sec;
+    MinimumJerk::lasting(start_rad.to_vec(), goal_rad.to_vec(), duration_secs)
 }
 
 impl MinimumJerk {
+    /// From `start_rad` to `goal_rad`, one angle per joint in both, in so many seconds.
+    pub fn lasting(start_rad: Vec<f32>, goal_rad: Vec<f32>, duration_secs: f32) -> Self {
+        Self { start_rad, goal_rad, duration_secs }
+    }
+
+    /// Where it leads, rad.
+    pub fn goal_rad(&self) -> &[f32] {
+        &self.goal_rad
+    }
+
     /// How long it takes, s.
     pub fn duration_secs(&self) -> f32 {
         self.duration_secs
@@ -35,8 +47,10 @@ impl MinimumJerk {
         if secs >= self.duration_secs {
             return self.goal_rad.clone();
         }
-        let s = (secs / self.duration_secs).clamp(0.0, 1.0);
+        // Doubles: the steps of a slow motion are small against the angles.
+        let s = f64::from((secs / self.duration_secs).clamp(0.0, 1.0));
         let share = s * s * s * (10.0 + s * (6.0 * s - 15.0));
-        self.start_rad.iter().zip(&self.goal_rad).map(|(start, goal)| start + share * (goal - start)).collect()
+        let ways = self.start_rad.iter().zip(&self.goal_rad);
+        ways.map(|(&from, &to)| (f64::from(from) + share * f64::from(to - from)) as f32).collect()
     }
 }

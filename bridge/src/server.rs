@@ -144,7 +144,7 @@ impl BridgeServer {
     /// One turn of the free-running loop.
     fn turn(&mut self) {
         let start = self.clock.now();
-        let order = self.core.on_tick(self.clock.now());
+        let order = self.core.on_tick(start);
         self.execute(&order);
         if !self.core.world_stands() {
             self.advance(self.core.spec().loop_period_secs as f32);

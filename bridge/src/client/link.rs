@@ -190,9 +190,8 @@ impl Link {
 
     /// Tells whoever listens.
     pub(super) fn tell(&mut self, tell: impl FnOnce(&mut dyn LinkTap, Nanos)) {
-        let now = self.clock.now();
         if let Some(tap) = &mut self.tap {
-            tell(tap.as_mut(), now);
+            tell(tap.as_mut(), self.clock.now());
         }
     }
 

@@ -4,6 +4,7 @@ use super::{HOLD_EFFORT, Order, ServerCore};
 use crate::envelope::Pace;
 use crate::fault::Fault;
 use crate::handshake::Objection;
+use crate::minimum_jerk::{MinimumJerk, PEAK_ACCELERATION, PEAK_SPEED};
 use crate::watchdog::Mode;
 use giraffe_robots::{Limits, Nanos};
 
@@ -13,32 +14,19 @@ const HOMING_EFFORT: f32 = 0.6;
 /// this many times the speed of homing: the rest is for rounding.
 const SPEED_SLACK: f32 = 1.02;
 /// The shortest way takes so long, s.
-const SHORTEST_SECS: f64 = 0.5;
-/// Largest speed of a minimum-jerk motion, in lengths per duration.
-const PEAK_SPEED: f64 = 1.875;
-/// Largest acceleration of a minimum-jerk motion, in lengths per squared duration.
-const PEAK_ACCELERATION: f64 = 5.774;
-
+const SHORTEST_SECS: f32 = 0.5;
 /// A way home.
 #[derive(Debug, Clone)]
 pub(super) struct Homing {
-    start_rad: Vec<f32>,
-    goal_rad: Vec<f32>,
-    duration_secs: f64,
+    motion: MinimumJerk,
     /// How far along in time. A loop that came late does not make the hand hurry.
     progress_secs: f64,
     last: Nanos,
 }
 
 impl Homing {
-    fn wanted_rad(&self) -> Vec<f32> {
-        let done = (self.progress_secs / self.duration_secs).min(1.0);
-        if done >= 1.0 {
-            return self.goal_rad.clone();
-        }
-        let share = done.powi(3) * (10.0 + done * (6.0 * done - 15.0));
-        let ways = self.start_rad.iter().zip(&self.goal_rad);
-        ways.map(|(&from, &to)| (f64::from(from) + share * f64::from(to - from)) as f32).collect()
+    fn duration_secs(&self) -> f64 {
+        f64::from(self.motion.duration_secs())
     }
 }
 
@@ -60,7 +48,7 @@ impl ServerCore {
             self.envelope.start_at(&measured.q);
         }
         let homing = self.way_home(now);
-        tracing::info!(secs = homing.duration_secs, "going home");
+        tracing::info!(secs = homing.duration_secs(), "going home");
         self.homing = Some(homing);
         self.applied = super::Applied::default();
         self.last_filter = None;
@@ -80,12 +68,12 @@ impl ServerCore {
         let mut duration_secs = SHORTEST_SECS;
         for (joint, limits) in limits.iter().enumerate() {
             goal_rad[joint] = Limits { lower: limits.lower, upper: limits.upper }.clamp(goal_rad[joint]);
-            let way = f64::from((goal_rad[joint] - start_rad[joint]).abs());
-            let speed = f64::from(self.spec.homing.speed_rad_per_sec.min(limits.velocity));
-            let by_acceleration = (PEAK_ACCELERATION * way / f64::from(limits.acceleration)).sqrt();
+            let way = (goal_rad[joint] - start_rad[joint]).abs();
+            let speed = self.spec.homing.speed_rad_per_sec.min(limits.velocity);
+            let by_acceleration = (PEAK_ACCELERATION * way / limits.acceleration).sqrt();
             duration_secs = duration_secs.max(PEAK_SPEED * way / speed).max(by_acceleration);
         }
-        Homing { start_rad, goal_rad, duration_secs, progress_secs: 0.0, last: now }
+        Homing { motion: MinimumJerk::lasting(start_rad, goal_rad, duration_secs), progress_secs: 0.0, last: now }
     }
 
     /// One turn of the loop on the way.
@@ -98,13 +86,13 @@ impl ServerCore {
         let elapsed_secs = now.secs_since(homing.last).clamp(0.0, period_secs);
         homing.last = now;
         homing.progress_secs += elapsed_secs;
-        let wanted_rad = homing.wanted_rad();
+        let wanted_rad = homing.motion.at(homing.progress_secs as f32);
         let most_rad_per_sec = SPEED_SLACK * self.spec.homing.speed_rad_per_sec;
         let pace = Pace { most_rad_per_sec, effort_scale: HOMING_EFFORT };
         match self.envelope.filter_with(&wanted_rad, &measured.q, elapsed_secs as f32, pace) {
             Ok(targets) => {
                 self.tracking.banded_joints = targets.banded_joints();
-                if homing.progress_secs >= homing.duration_secs {
+                if homing.progress_secs >= homing.duration_secs() {
                     self.arrive(now);
                 }
                 match self.mode() {
@@ -115,9 +103,8 @@ impl ServerCore {
             }
             Err(unusable) => {
                 // Measurements are checked when they come in, so this is a mistake of ours.
-                self.faults.raise(Fault::Internal);
-                self.hold_for(format!("INTERNAL: {unusable}"), now);
-                Order::Hold(self.envelope.hold(HOLD_EFFORT))
+                self.hardware_fault(Fault::Internal, &unusable.to_string(), now);
+                Order::Off
             }
         }
     }
@@ -125,7 +112,7 @@ impl ServerCore {
     /// The way is over: is the hand there?
     fn arrive(&mut self, now: Nanos) {
         let (Some(homing), Some(measured)) = (&self.homing, &self.measured) else { return };
-        let away = |joint: usize| (measured.q[joint] - homing.goal_rad[joint]).abs();
+        let away = |joint: usize| (measured.q[joint] - homing.motion.goal_rad()[joint]).abs();
         let far = (0..measured.q.len()).filter(|&joint| away(joint) > self.spec.start_tol_rad);
         let furthest = far.max_by(|&a, &b| away(a).total_cmp(&away(b)));
         let Some(joint) = furthest else {
@@ -135,7 +122,7 @@ impl ServerCore {
             tracing::info!("home");
             return;
         };
-        if homing.progress_secs > homing.duration_secs + self.spec.homing.patience_secs {
+        if homing.progress_secs > homing.duration_secs() + self.spec.homing.patience_secs {
             let name = &self.spec.robot.joints[joint].name;
             let detail = format!("joint `{name}` did not come home: {:.2} rad are left", away(joint));
             self.homing = None;

@@ -349,9 +349,8 @@ impl ServerCore {
             Err(unusable) => {
                 // Commands and measurements are checked when they come in, so this is a mistake of ours.
                 self.counters.unfollowed += 1;
-                self.faults.raise(Fault::Internal);
-                self.hold_for(format!("INTERNAL: {unusable}"), now);
-                Order::Hold(self.envelope.hold(HOLD_EFFORT))
+                self.hardware_fault(Fault::Internal, &unusable.to_string(), now);
+                Order::Off
             }
         }
     }
