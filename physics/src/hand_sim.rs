@@ -109,6 +109,11 @@ impl HandSim {
         &self.truth
     }
 
+    /// The same, for a task to write its goal into.
+    pub(crate) fn truth_mut(&mut self) -> &mut SignalFrame {
+        &mut self.truth
+    }
+
     /// Where the object truly is.
     pub fn object_pose(&self) -> ObjectPose {
         self.world.object().pose

@@ -5,8 +5,9 @@ use crate::plan::EpisodePlan;
 use crate::sampler::EpisodeSampler;
 use crate::scene::SceneModel;
 use giraffe_robots::{
-    ActionDecoder, ActionSchema, EpisodeEnd, EpisodeReport, Hand, ObservationEncoder, ObservationError,
-    ObservationSchema, Outcome, Progress, RewardTerms, Signal, SignalFrame, SignalLayout, StepBatch, Task, WorldBatch,
+    ActionDecoder, ActionSchema, EpisodeEnd, EpisodeReport, Hand, LOST_TERM, ObservationEncoder, ObservationError,
+    ObservationSchema, Outcome, Referee, RewardTerms, Seen, Signal, SignalFrame, SignalLayout, StepBatch, Task,
+    TrialScene, WorldBatch, write_fingertips,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -105,7 +106,7 @@ impl RewardSums {
     /// Means per step. What a lost engine costs comes last and is always there, so that the names never change.
     fn take(&mut self) -> Vec<(&'static str, f32)> {
         let Self { mut sums, step_count } = std::mem::take(self);
-        let lost = sums.iter().position(|(name, _)| *name == DIVERGED).map_or((DIVERGED, 0.0), |at| sums.remove(at));
+        let lost = sums.iter().position(|(name, _)| *name == LOST_TERM).map_or((LOST_TERM, 0.0), |at| sums.remove(at));
         sums.push(lost);
         sums.into_iter().map(|(name, sum)| (name, (sum / step_count.max(1) as f64) as f32)).collect()
     }
@@ -127,7 +128,7 @@ struct World {
     sim: HandSim,
     encoder: ObservationEncoder,
     sensed: SignalFrame,
-    progress: Progress,
+    referee: Referee,
     reward: f32,
     /// What the latest reward was made of.
     reward_terms: RewardTerms,
@@ -251,7 +252,7 @@ impl WorldBatch for HandWorlds {
         pool.install(|| {
             worlds.par_iter_mut().zip(out.observations.par_chunks_mut(width)).for_each(|(world, observation)| {
                 *world = World::new(shared, world.index, 0, sampler.plan(world.index, 0));
-                world.observe(observation);
+                world.observe(shared, observation);
             });
         });
         out.ends.fill(EpisodeEnd::Running);
@@ -278,12 +279,12 @@ impl WorldBatch for HandWorlds {
                         return None;
                     }
                     last.copy_from_slice(observation);
-                    let report = world.report(shared);
+                    let report = world.report();
                     let episode = world.episode + 1;
                     let reward_terms = std::mem::take(&mut world.reward_terms);
                     *world = World::new(shared, world.index, episode, sampler.plan(world.index, episode));
                     world.reward_terms = reward_terms;
-                    world.observe(observation);
+                    world.observe(shared, observation);
                     Some(report)
                 })
                 .collect()
@@ -341,13 +342,18 @@ impl World {
     fn new(shared: &Shared, index: u64, episode: u64, plan: EpisodePlan) -> Self {
         let robot = shared.scene.robot();
         let layout = SignalLayout::of(robot, plan.sampled.len());
+        let scene = TrialScene::of_episode(robot, shared.scene.object(), plan.noise_seed);
         let sim = HandSim::new(Arc::clone(&shared.scene), plan);
+        let start = Seen::Pose(sim.object_pose());
+        let step_limit = step_limit(shared, index, episode);
+        let mut referee = Referee::begin(shared.task, &scene, &start, step_limit);
+        referee.note_start(sim.truth());
         Self {
             index,
             episode,
             encoder: ObservationEncoder::new(&shared.schema),
             sensed: SignalFrame::new(layout),
-            progress: Progress::new(sim.object_pose()),
+            referee,
             reward: 0.0,
             reward_terms: RewardTerms::default(),
             actions: Vec::new(),
@@ -357,15 +363,23 @@ impl World {
     }
 
     /// The first observation of an episode.
-    fn observe(&mut self, observation: &mut [f32]) {
+    fn observe(&mut self, shared: &Shared, observation: &mut [f32]) {
         self.sim.observe(&mut self.sensed).expect("a simulated hand can always be read");
-        self.progress.previous_targets_rad = self.sensed.read(Signal::JointTarget).unwrap_or(&[]).to_vec();
-        self.encode(observation);
+        if self.encode(shared, observation).is_err() {
+            // Nothing can be read before the first step, which will find the same and end the episode.
+            observation.fill(0.0);
+        }
     }
 
-    fn encode(&mut self, observation: &mut [f32]) {
-        let written = self.encoder.encode(&self.sensed, self.sim.truth(), observation);
-        debug_assert!(written.is_ok(), "{written:?}");
+    /// Writes what is read now, with the goal that is pursued from now on.
+    fn encode(&mut self, shared: &Shared, observation: &mut [f32]) -> Result<(), ObservationError> {
+        for frame in [&mut self.sensed, self.sim.truth_mut()] {
+            if shared.schema.reads_fingertips() {
+                write_fingertips(shared.scene.robot(), frame);
+            }
+            self.referee.write_goal(frame);
+        }
+        self.encoder.encode(&self.sensed, self.sim.truth(), observation)
     }
 
     fn step(&mut self, shared: &Shared, action: &[f32], observation: &mut [f32]) -> (f32, EpisodeEnd) {
@@ -373,47 +387,38 @@ impl World {
         let read = |signal| self.sensed.read(signal).unwrap_or(&[]);
         shared.decoder.decode(action, read(Signal::JointTarget), read(Signal::JointPosition), &mut self.targets);
         if self.sim.exchange(&self.targets, &mut self.sensed).is_err() {
-            // The engine lost its numbers. As bad as a drop; the observation stays the last good one.
-            self.progress.dropped = true;
-            self.progress.step_count += 1;
+            // The engine lost its numbers: there is nothing to judge, and nothing to read.
             observation.fill(0.0);
-            self.reward_terms = RewardTerms(vec![(DIVERGED, DIVERGED_REWARD)]);
-            return (DIVERGED_REWARD, EpisodeEnd::Terminated);
+            return self.lose(Outcome::Diverged, true);
         }
-        let outcome = shared.task.advance(&mut self.progress, &self.sim.object_pose());
-        let truth = self.sim.truth();
-        self.reward_terms = shared.task.rewards(shared.scene.robot(), &self.progress, outcome, truth);
+        let (rewards, outcome) = self.referee.judge_and_pay(&self.sim.object_pose(), self.sim.truth());
+        self.reward_terms = rewards;
         let reward = self.reward_terms.total();
-        self.progress.previous_targets_rad.copy_from_slice(&self.targets);
         self.reward += reward;
-        self.encode(observation);
-        let end = match outcome {
-            Outcome::Dropped => EpisodeEnd::Terminated,
-            Outcome::Running if self.progress.step_count >= self.step_limit(shared) => EpisodeEnd::TimedOut,
-            Outcome::Running => EpisodeEnd::Running,
-        };
-        (reward, end)
-    }
-
-    fn step_limit(&self, shared: &Shared) -> u32 {
-        let full = shared.task.episode_step_count();
-        if shared.staggered && self.episode == 0 {
-            // Spread evenly by a multiplicative hash of the world's index (Knuth 6.4, golden ratio).
-            let spread = self.index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-            return 1 + ((spread * u64::from(full)) >> 32) as u32;
+        if self.encode(shared, observation).is_err() && outcome.is_none() {
+            observation.fill(0.0);
+            return self.lose(Outcome::Unreadable, false);
         }
-        full
+        (reward, outcome.map_or(EpisodeEnd::Running, end_of))
     }
 
-    fn report(&self, shared: &Shared) -> EpisodeReport {
+    fn lose(&mut self, outcome: Outcome, in_a_new_step: bool) -> (f32, EpisodeEnd) {
+        self.reward_terms = self.referee.lose(outcome, in_a_new_step);
+        let reward = self.reward_terms.total();
+        self.reward += reward;
+        (reward, end_of(outcome))
+    }
+
+    fn report(&self) -> EpisodeReport {
+        let result = self.referee.result();
         EpisodeReport {
             world: self.index,
             episode: self.episode,
-            step_count: self.progress.step_count,
+            step_count: result.step_count,
             reward: self.reward,
-            progress: self.progress.rotation_rad as f32,
-            dropped: self.progress.dropped,
-            duration_secs: self.step_limit(shared) as f32 * shared.scene.robot().control.period_secs,
+            outcome: result.outcome,
+            measures: result.measures,
+            intended_secs: self.referee.intended_secs(),
         }
     }
 
@@ -424,14 +429,29 @@ impl World {
     /// Lives through a saved episode again, up to where it was. The same plan and actions give the same bits.
     fn relive(&mut self, shared: &Shared, saved: SavedWorld, observation: &mut [f32]) {
         *self = World::new(shared, self.index, saved.episode, saved.plan);
-        self.observe(observation);
+        self.observe(shared, observation);
         for action in saved.actions.chunks(shared.scene.robot().actuated_joints().len()) {
             self.step(shared, action, observation);
         }
     }
 }
 
-/// Reward of a step in which the engine lost its numbers: that of a drop.
-const DIVERGED_REWARD: f32 = -0.5;
-/// Its name among the terms of rewards.
-const DIVERGED: &str = "diverged";
+/// Control steps of an episode. Each world's first one is cut, so that episodes do not all end together.
+fn step_limit(shared: &Shared, world: u64, episode: u64) -> u32 {
+    let full = shared.task.episode_step_count();
+    if shared.staggered && episode == 0 {
+        // Spread evenly by a multiplicative hash of the world's index (Knuth 6.4, golden ratio).
+        let spread = world.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        return 1 + ((spread * u64::from(full)) >> 32) as u32;
+    }
+    full
+}
+
+/// What the end of an episode means to the learner: whose time is up, or who did all that was asked for, could have gone
+/// on.
+fn end_of(outcome: Outcome) -> EpisodeEnd {
+    match outcome {
+        Outcome::TimeUp | Outcome::Done => EpisodeEnd::TimedOut,
+        Outcome::Failed | Outcome::Unseen | Outcome::Diverged | Outcome::Unreadable => EpisodeEnd::Terminated,
+    }
+}

@@ -4,7 +4,7 @@ use giraffe_physics::{EpisodePlan, EpisodeSampler, PhysicsSettings, SceneModel, 
 use giraffe_randomization::{
     AdrConfig, AdrRanges, AdrReport, Distribution, FixedRanges, PARAMETERS, Preset, RangeConfig, Side, find_parameter,
 };
-use giraffe_robots::{EpisodeReport, OBJECTS, SeedTree, Task, load_robot};
+use giraffe_robots::{EpisodeReport, OBJECTS, Outcome, SeedTree, Task, load_robot};
 use std::sync::{Arc, LazyLock};
 
 static SCENE: LazyLock<Arc<SceneModel>> = LazyLock::new(|| {
@@ -16,8 +16,8 @@ fn task() -> &'static dyn Task {
     giraffe_robots::tasks::TASKS[0]
 }
 
-fn whole_secs() -> f32 {
-    task().episode_step_count() as f32 * SCENE.robot().control.period_secs
+fn whole_secs() -> f64 {
+    f64::from(task().episode_step_count()) * f64::from(SCENE.robot().control.period_secs)
 }
 
 fn adr_of(seed: u64, ranges: &RangeConfig, config: &AdrConfig) -> AdrRanges {
@@ -47,9 +47,9 @@ fn report(world: u64, episode: u64, rate_rad_per_sec: f32) -> EpisodeReport {
         episode,
         step_count: task().episode_step_count(),
         reward: 0.0,
-        progress: rate_rad_per_sec * whole_secs(),
-        dropped: false,
-        duration_secs: whole_secs(),
+        outcome: Outcome::TimeUp,
+        measures: vec![Some(rate_rad_per_sec.into()), Some(1.0)],
+        intended_secs: whole_secs(),
     }
 }
 
@@ -172,7 +172,7 @@ fn a_drop_ends_what_counts_but_what_was_turned_before_counts() {
         EpisodeReport { step_count: task().episode_step_count() / 10, dropped: true, ..report(0, episode, 0.05) };
     adr.learn(&[dropped]);
     let upper = &adr.monitor().report().sides[1];
-    assert!((upper.latest_mean_rad_per_sec.unwrap() - 0.05).abs() < 1e-6 && upper.grown == 0);
+    assert!((upper.latest_mean.unwrap() - 0.05).abs() < 1e-6 && upper.grown == 0);
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn results_that_end_together_are_judged_by_when_they_were_planned() {
 fn an_episode_cut_short_on_purpose_tests_nothing() {
     let mut adr = adr_of(1, &only("object.mass"), &AdrConfig { buffer_length: 1, ..alone() });
     let episode = episodes_testing(&adr, "object.mass", Side::Upper).next().unwrap();
-    let short = EpisodeReport { duration_secs: 0.5 * whole_secs(), ..report(0, episode, 1.0) };
+    let short = EpisodeReport { intended_secs: 0.5 * whole_secs(), ..report(0, episode, 1.0) };
     adr.learn(&[short]);
     let report = adr.monitor().report();
     assert_eq!((report.cut_short_episodes, report.boundary_episodes, report.sides[1].grown), (1, 1, 0));

@@ -3,6 +3,7 @@
 use crate::frame::SignalFrame;
 use crate::model::RobotModel;
 use crate::observation::ObservationSchema;
+use crate::trial::Outcome;
 use thiserror::Error;
 
 /// One hand, simulated or real. One call of [`Hand::exchange`] per control period.
@@ -158,10 +159,10 @@ pub struct EpisodeReport {
     pub step_count: u32,
     /// Sum of rewards.
     pub reward: f32,
-    /// The task's own measure of success (for `rotate-z`: net rotation in rad before any drop).
-    pub progress: f32,
-    /// Whether the object was dropped.
-    pub dropped: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// In the order of the task's measures.
+    pub measures: Vec<Option<f64>>,
     /// Seconds the episode was meant to last.
-    pub duration_secs: f32,
+    pub intended_secs: f64,
 }

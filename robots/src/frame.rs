@@ -26,7 +26,8 @@ impl Nanos {
 }
 
 /// How many elements each signal has for one hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SignalLayout {
     /// Number of joints.
     pub joint_count: usize,
@@ -34,12 +35,22 @@ pub struct SignalLayout {
     pub action_count: usize,
     /// Number of sampled world parameters (0 where nobody samples).
     pub parameter_count: usize,
+    /// Number of fingertips (0 where nobody asks where they are).
+    pub fingertip_count: usize,
+    /// Number of joints of the object: 0 for a rigid one.
+    pub object_joint_count: usize,
 }
 
 impl SignalLayout {
-    /// The widths for one hand, with so many sampled world parameters.
+    /// The widths for one hand and a rigid object, with so many sampled world parameters.
     pub fn of(robot: &RobotModel, parameter_count: usize) -> Self {
-        Self { joint_count: robot.joint_count(), action_count: robot.actuated_joints().len(), parameter_count }
+        Self {
+            joint_count: robot.joint_count(),
+            action_count: robot.actuated_joints().len(),
+            parameter_count,
+            fingertip_count: robot.fingertips.len(),
+            object_joint_count: 0,
+        }
     }
 
     /// Number of elements of `signal`.
@@ -50,6 +61,8 @@ impl SignalLayout {
             Shape::Xyz => 3,
             Shape::QuaternionXyzw => 4,
             Shape::PerParameter => self.parameter_count,
+            Shape::PerFingertipXyz => 3 * self.fingertip_count,
+            Shape::PerObjectJoint => self.object_joint_count,
         }
     }
 }
@@ -124,4 +137,14 @@ impl SignalFrame {
     pub fn stamp(&self, signal: Signal) -> Option<Nanos> {
         self.stamps[signal as usize]
     }
+}
+
+/// Works out where the fingertips are from the joint angles in a frame, and writes them beside these, as old as they are.
+pub fn write_fingertips(robot: &RobotModel, frame: &mut SignalFrame) {
+    let (Some(angles_rad), Some(stamp)) = (frame.read(Signal::JointPosition), frame.stamp(Signal::JointPosition)) else {
+        return;
+    };
+    let points = robot.fingertip_positions(angles_rad);
+    let positions_m: Vec<f32> = points.iter().flat_map(|point| point.coords.data.0[0]).collect();
+    frame.write_at(Signal::FingertipPosition, &positions_m, stamp);
 }

@@ -9,7 +9,8 @@
 //! | what a number means | [`Signal`], and [`SignalFrame`] for one instant of them |
 //! | what a network reads and says | [`ObservationSchema`], [`ActionSchema`] |
 //! | who moves a hand | [`Hand`], [`WorldBatch`] |
-//! | a task | [`Task`] and [`tasks::TASKS`] |
+//! | a task | [`Task`] and [`tasks::TASKS`]; [`Trial`], one episode of it, run by a [`Referee`] |
+//! | what is seen of the object | [`Seen`], [`PoseGuard`] |
 //!
 //! Invariants: the vector a network reads is written by [`ObservationEncoder`] and nowhere else; joint targets
 //! come from [`ActionDecoder`] and nowhere else; actor columns come from what is sensed, never from truth.
@@ -19,14 +20,20 @@ mod contract;
 pub mod description;
 mod encoder;
 mod frame;
+mod measure;
 mod model;
 mod names;
 mod object;
 mod observation;
+mod referee;
 mod seed;
 mod signal;
+mod symmetry;
 mod task;
 pub mod tasks;
+mod term;
+mod trial;
+mod watch;
 
 pub use action::{ActionDecoder, ActionSchema};
 pub use contract::{Commanded, EpisodeEnd, EpisodeReport, Hand, HandError, StepBatch, WorldBatch};
@@ -35,15 +42,21 @@ pub use description::{
     load_robot_with_report, read_robot_file,
 };
 pub use encoder::ObservationEncoder;
-pub use frame::{Nanos, SignalFrame, SignalLayout};
+pub use frame::{Nanos, SignalFrame, SignalLayout, write_fingertips};
 pub use model::{
     BodyModel, ControlSpec, DeviceMapping, FingertipModel, GeomModel, GeomShape, HoldAt, JointCoupling, JointModel,
     Limits, Region, RobotModel, SafetySpec, ServoLimits,
 };
 pub use names::{UnknownName, nearest_name};
+pub use measure::{Better, Measure, MeasureKind};
 pub use object::{OBJECTS, ObjectModel, ObjectPose, find_object};
-pub use observation::{Audience, Encoding, NamedLimits, ObservationError, ObservationSchema, ObservationTerm};
-pub use seed::{SeedTree, Stream, StreamRng};
+pub use observation::{NamedLimits, ObservationSchema};
+pub use referee::{LOST_TERM, Referee, UNSEEN_AFTER_SECS};
+pub use seed::{Purpose, SeedTree, Stream, StreamRng};
 pub use signal::{ReferenceFrame, Shape, Signal, SignalDefinition, Source, Unit};
-pub use task::{EpisodeStart, Outcome, Progress, RewardTerms, Task, object_pose};
-pub use tasks::{TASKS, find_task};
+pub use symmetry::{Folding, Symmetry};
+pub use task::{Aims, EpisodeStart, Task};
+pub use tasks::{TASKS, add_task, all_tasks, find_task};
+pub use term::{Audience, Encoding, ObservationError, ObservationTerm, WhenStale};
+pub use trial::{Ending, Outcome, RewardTerms, Trial, TrialResult, TrialScene, Verdict};
+pub use watch::{Believed, POSE_HOLD_SECS, PoseGuard, Seen, rotation_from_xyzw};

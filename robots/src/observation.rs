@@ -6,51 +6,10 @@
 use crate::frame::SignalLayout;
 use crate::model::{Limits, RobotModel};
 use crate::signal::{Shape, Signal, Source};
+use crate::term::{Audience, Encoding, ObservationError, ObservationTerm};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use thiserror::Error;
-
-/// One entry of what a network reads.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ObservationTerm {
-    /// What is read.
-    pub signal: Signal,
-    /// How it is written down.
-    pub encoding: Encoding,
-    /// How many instants: 1 is now only; newest first.
-    pub history: u8,
-    /// Oldest a value may be. Zero for what is measured every step.
-    pub max_age_secs: f32,
-    /// Who reads it.
-    pub audience: Audience,
-}
-
-/// How a signal's numbers are written into the vector.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Encoding {
-    /// As they are.
-    Raw,
-    /// Divided by a constant.
-    Divide(f32),
-    /// Joint limits mapped to [-1, 1].
-    JointRange,
-    /// Parameter bounds mapped to [-1, 1].
-    ByBounds,
-    /// The first two columns of the rotation matrix (Zhou et al. 2019, section 3).
-    Rotation6,
-}
-
-/// Who reads a term.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Audience {
-    /// From the sensed frame; the actor's columns, which the critic sees too.
-    ActorAndCritic,
-    /// From the true frame; never available at deployment.
-    CriticOnly,
-}
 
 /// A name with its range: a joint with its limits, or a parameter with its bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +33,12 @@ pub struct ObservationSchema {
     /// Joints that follow others and so have no action, as indices into `joints`, ascending.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     followers: Vec<usize>,
+    /// Names of the fingertips, where a term reads them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fingertips: Vec<String>,
+    /// Names of the object's joints, where a term reads them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    object_joints: Vec<String>,
 }
 
 /// A schema as stored, before it is checked.
@@ -85,83 +50,18 @@ struct SchemaFields {
     /// None in what was stored before there were any.
     #[serde(default)]
     followers: Vec<usize>,
+    #[serde(default)]
+    fingertips: Vec<String>,
+    #[serde(default)]
+    object_joints: Vec<String>,
 }
 
 impl TryFrom<SchemaFields> for ObservationSchema {
     type Error = ObservationError;
 
     fn try_from(fields: SchemaFields) -> Result<Self, ObservationError> {
-        Self::checked(fields.terms, fields.joints, fields.parameters, fields.followers)
-    }
-}
-
-/// Why a schema or an observation cannot be.
-#[derive(Debug, Clone, PartialEq, Error)]
-pub enum ObservationError {
-    /// A term for the actor that only a simulator knows.
-    #[error("the actor cannot read {signal}: only a simulator knows it; make the term critic-only")]
-    NotObservable {
-        /// Its name.
-        signal: &'static str,
-    },
-    /// A term whose encoding does not fit its signal.
-    #[error("{signal} cannot be encoded so: {problem}")]
-    NotEncodable {
-        /// Its name.
-        signal: &'static str,
-        /// What does not fit.
-        problem: &'static str,
-    },
-    /// A stored schema in which joints follow that it does not have.
-    #[error("joints {followers:?} of {joint_count} follow others: each must be one of them, in ascending order")]
-    NoSuchFollower {
-        /// How many joints there are.
-        joint_count: usize,
-        /// Those that should follow others.
-        followers: Vec<usize>,
-    },
-    /// Nothing was measured yet.
-    #[error("{signal} was not measured yet, so there is no observation to act on")]
-    Missing {
-        /// Its name.
-        signal: &'static str,
-    },
-    /// What was measured is too old.
-    #[error("{signal} is {age_secs:.3} s old; the policy reads it up to {max_age_secs:.3} s old")]
-    Stale {
-        /// Its name.
-        signal: &'static str,
-        /// Its age.
-        age_secs: f64,
-        /// The oldest it may be.
-        max_age_secs: f32,
-    },
-    /// A number that is none.
-    #[error("{signal} element {element} is not a finite number")]
-    NotFinite {
-        /// Its name.
-        signal: &'static str,
-        /// Which element.
-        element: usize,
-    },
-}
-
-impl ObservationTerm {
-    fn check(&self) -> Result<(), ObservationError> {
-        let signal = self.signal.name();
-        let definition = self.signal.definition();
-        if self.audience == Audience::ActorAndCritic && definition.source == Source::SimulatorOnly {
-            return Err(ObservationError::NotObservable { signal });
-        }
-        let problem = match (self.encoding, definition.shape) {
-            _ if self.history == 0 => "a history of 0 instants holds nothing; 1 is now only",
-            (Encoding::Divide(by), _) if !by.is_normal() => "the divisor must be a finite number other than zero",
-            (Encoding::JointRange, shape) if shape != Shape::PerJoint => "only joints have a joint range",
-            (Encoding::ByBounds, shape) if shape != Shape::PerParameter => "only parameters have bounds",
-            (Encoding::Rotation6, shape) if shape != Shape::QuaternionXyzw => "only a rotation has six numbers",
-            _ => return Ok(()),
-        };
-        Err(ObservationError::NotEncodable { signal, problem })
+        let SchemaFields { terms, joints, parameters, followers, fingertips, object_joints } = fields;
+        Self { terms, joints, parameters, followers, fingertips, object_joints }.checked()
     }
 }
 
@@ -182,26 +82,24 @@ impl ObservationSchema {
             .collect();
         let actuated = robot.actuated_joints();
         let followers = (0..robot.joint_count()).filter(|joint| !actuated.contains(joint)).collect();
-        Self::checked(terms, joints, parameters, followers)
+        let reads = |shape| terms.iter().any(|term: &ObservationTerm| term.signal.definition().shape == shape);
+        let tips = robot.fingertips.iter().filter(|_| reads(Shape::PerFingertipXyz)).map(|tip| tip.name.clone());
+        let fingertips = tips.collect();
+        Self { terms, joints, parameters, followers, fingertips, object_joints: Vec::new() }.checked()
     }
 
-    fn checked(
-        terms: Vec<ObservationTerm>,
-        joints: Vec<NamedLimits>,
-        parameters: Vec<NamedLimits>,
-        followers: Vec<usize>,
-    ) -> Result<Self, ObservationError> {
-        for term in &terms {
-            term.check()?;
-        }
+    fn checked(self) -> Result<Self, ObservationError> {
+        let Self { terms, joints, followers, .. } = &self;
+        terms.iter().try_for_each(ObservationTerm::check)?;
         let ascending = followers.windows(2).all(|pair| pair[0] < pair[1]);
         if !ascending || followers.last().is_some_and(|last| *last >= joints.len()) {
-            return Err(ObservationError::NoSuchFollower { joint_count: joints.len(), followers });
+            let (joint_count, followers) = (joints.len(), followers.clone());
+            return Err(ObservationError::NoSuchFollower { joint_count, followers });
         }
         let (mut ordered, critic): (Vec<_>, Vec<_>) =
-            terms.into_iter().partition(|term| term.audience == Audience::ActorAndCritic);
+            self.terms.into_iter().partition(|term| term.audience == Audience::ActorAndCritic);
         ordered.extend(critic);
-        Ok(Self { terms: ordered, joints, parameters, followers })
+        Ok(Self { terms: ordered, ..self })
     }
 
     /// The schema of an environment without a hand: plain numbers, `actor_width` of them for the actor and
@@ -211,13 +109,7 @@ impl ObservationSchema {
         let named = |prefix: &str, count: usize| -> Vec<NamedLimits> {
             (0..count).map(|i| NamedLimits { name: format!("{prefix}_{i}"), limits }).collect()
         };
-        let term = |signal, audience| ObservationTerm {
-            signal,
-            encoding: Encoding::Raw,
-            history: 1,
-            max_age_secs: 0.0,
-            audience,
-        };
+        let term = |signal, audience| ObservationTerm::fresh(signal, Encoding::Raw, 1, audience);
         Self {
             terms: vec![
                 term(Signal::JointPosition, Audience::ActorAndCritic),
@@ -226,6 +118,8 @@ impl ObservationSchema {
             joints: named("value", actor_width),
             parameters: named("hidden", critic_only_width),
             followers: Vec::new(),
+            fingertips: Vec::new(),
+            object_joints: Vec::new(),
         }
     }
 
@@ -255,7 +149,20 @@ impl ObservationSchema {
             joint_count: self.joints.len(),
             action_count: self.action_count(),
             parameter_count: self.parameters.len(),
+            fingertip_count: self.fingertips.len(),
+            object_joint_count: self.object_joints.len(),
         }
+    }
+
+    /// Whether anybody reads where the fingertips are, so that it is worth working out.
+    pub fn reads_fingertips(&self) -> bool {
+        !self.fingertips.is_empty()
+    }
+
+    /// Whether the actor reads anything that a tracker says of the object.
+    pub fn actor_reads_object(&self) -> bool {
+        let actor = self.terms.iter().filter(|term| term.audience == Audience::ActorAndCritic);
+        actor.into_iter().any(|term| term.signal.definition().source == Source::Tracker || term.signal.is_goal_error())
     }
 
     /// Number of joints that follow no other.
@@ -282,16 +189,14 @@ impl ObservationSchema {
         usize::from(term.history) * self.encoded_width(term)
     }
 
-    /// Number of columns of one instant of a term.
+    /// Number of columns of one instant of a term, with the one that says whether it is sound.
     pub(crate) fn encoded_width(&self, term: &ObservationTerm) -> usize {
-        match (term.encoding, term.signal.definition().shape) {
-            (Encoding::Rotation6, _) => 6,
-            (_, Shape::PerJoint) => self.joints.len(),
-            (_, Shape::PerAction) => self.action_count(),
-            (_, Shape::Xyz) => 3,
-            (_, Shape::QuaternionXyzw) => 4,
-            (_, Shape::PerParameter) => self.parameters.len(),
-        }
+        let values = match (term.encoding, term.signal.definition().shape) {
+            (Encoding::Rotation6 | Encoding::FoldedRotation6(_), _) => 6,
+            (Encoding::Rate { .. }, Shape::QuaternionXyzw) => 3,
+            _ => self.layout().width(term.signal),
+        };
+        values + term.when_stale.validity_columns()
     }
 
     /// A name for every column, such as `joint_position/index_mcp_side/t-1`.
@@ -310,9 +215,20 @@ impl ObservationSchema {
     }
 
     fn element_names(&self, term: &ObservationTerm) -> Vec<String> {
+        let mut names = self.value_names(term);
+        if term.when_stale.validity_columns() > 0 {
+            names.push("sound".to_owned());
+        }
+        names
+    }
+
+    fn value_names(&self, term: &ObservationTerm) -> Vec<String> {
         let plain = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         match (term.encoding, term.signal.definition().shape) {
-            (Encoding::Rotation6, _) => plain(&["r00", "r10", "r20", "r01", "r11", "r21"]),
+            (Encoding::Rotation6 | Encoding::FoldedRotation6(_), _) => {
+                plain(&["r00", "r10", "r20", "r01", "r11", "r21"])
+            }
+            (Encoding::Rate { .. }, Shape::QuaternionXyzw) => plain(&["x", "y", "z"]),
             (_, Shape::PerJoint) => self.joints.iter().map(|joint| joint.name.clone()).collect(),
             (_, Shape::PerAction) => {
                 let joints = self.joints.iter().enumerate().filter(|(index, _)| !self.followers.contains(index));
@@ -321,6 +237,11 @@ impl ObservationSchema {
             (_, Shape::Xyz) => plain(&["x", "y", "z"]),
             (_, Shape::QuaternionXyzw) => plain(&["x", "y", "z", "w"]),
             (_, Shape::PerParameter) => self.parameters.iter().map(|p| p.name.clone()).collect(),
+            (_, Shape::PerObjectJoint) => self.object_joints.clone(),
+            (_, Shape::PerFingertipXyz) => {
+                let tips = self.fingertips.iter();
+                tips.flat_map(|tip| ["x", "y", "z"].map(|axis| format!("{tip}/{axis}"))).collect()
+            }
         }
     }
 
@@ -328,13 +249,16 @@ impl ObservationSchema {
     pub fn actor_fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         for term in self.terms.iter().filter(|term| term.audience == Audience::ActorAndCritic) {
-            hash.update(format!("{term:?}"));
+            hash.update(term.identity());
         }
         for joint in &self.joints {
             hash.update(format!("{joint:?}"));
         }
         if !self.followers.is_empty() {
             hash.update(format!("{:?}", self.followers));
+        }
+        for names in [&self.fingertips, &self.object_joints].into_iter().filter(|names| !names.is_empty()) {
+            hash.update(format!("{names:?}"));
         }
         hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
@@ -367,6 +291,8 @@ impl fmt::Display for ObservationSchema {
                 Encoding::JointRange => "joint range".to_owned(),
                 Encoding::ByBounds => "by bounds".to_owned(),
                 Encoding::Rotation6 => "6 numbers".to_owned(),
+                Encoding::FoldedRotation6(_) => "6, folded".to_owned(),
+                Encoding::Rate { divide, .. } => format!("rate / {divide}"),
             };
             let audience = if term.audience == Audience::CriticOnly { "critic" } else { "both" };
             let elements = self.element_names(term);

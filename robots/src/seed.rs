@@ -38,16 +38,41 @@ pub enum Stream {
     Toy = 11,
 }
 
+/// What a user's seed is used for. Trees of different purposes have no generator in common, whatever their seeds. The
+/// discriminant is part of the seed: never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[repr(u64)]
+pub enum Purpose {
+    /// Worlds, exploration and weights of a training run; and what follows from a plan's own seed.
+    #[default]
+    Training = 0,
+    /// Worlds in which policies are measured.
+    Evaluation = 1,
+    /// Parameters of a simulated controller that nobody is told.
+    Hidden = 2,
+    /// Resampling in reports.
+    Bootstrap = 3,
+    /// Goals given to a hand that is not simulated here.
+    Deployment = 4,
+}
+
 /// The root of all randomness of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeedTree {
     root: u64,
+    #[serde(default)]
+    purpose: Purpose,
 }
 
 impl SeedTree {
-    /// A tree grown from `root`, the seed a user gives.
+    /// The tree of training grown from `root`, the seed a user gives.
     pub fn new(root: u64) -> Self {
-        Self { root }
+        Self::for_purpose(Purpose::Training, root)
+    }
+
+    /// The tree of one purpose, grown from the seed a user gives.
+    pub fn for_purpose(purpose: Purpose, root: u64) -> Self {
+        Self { root, purpose }
     }
 
     /// The seed this tree was grown from.
@@ -61,16 +86,19 @@ impl SeedTree {
     pub fn branch(&self, name: &str) -> SeedTree {
         let state = mix(self.root ^ 0x6272_616e_6368_6573);
         let root = name.bytes().fold(state, |state, byte| mix(state.wrapping_add(u64::from(byte) + 1)));
-        SeedTree { root }
+        SeedTree { root, purpose: self.purpose }
     }
 
-    /// An independent generator for one purpose, world and episode.
+    /// An independent generator for one kind of draw, world and episode.
     pub fn stream(&self, stream: Stream, world: u64, episode: u64) -> StreamRng {
         let mut state = self.root ^ 0x6769_7261_6666_6521;
         for word in [stream as u64, world, episode] {
             state = mix(state.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ mix(word.wrapping_add(0xd1b5_4a32_d192_ed03)));
         }
-        let high = mix(state ^ 0xa076_1d64_78bd_642f);
+        // Two seeds with the same low half come from the same state, since `mix` is one to one: their high halves then
+        // differ wherever their purposes do. That of training is zero.
+        let lane = (self.purpose as u64).wrapping_mul(0x9e6c_63d0_876a_68e9);
+        let high = mix(state ^ 0xa076_1d64_78bd_642f ^ lane);
         let mut seed = [0; 16];
         seed[..8].copy_from_slice(&mix(state).to_le_bytes());
         seed[8..].copy_from_slice(&high.to_le_bytes());
@@ -103,6 +131,44 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    const PURPOSES: [Purpose; 5] =
+        [Purpose::Training, Purpose::Evaluation, Purpose::Hidden, Purpose::Bootstrap, Purpose::Deployment];
+
+    #[test]
+    fn training_draws_what_it_always_drew() {
+        let mut rng = SeedTree::new(7).stream(Stream::Start, 3, 5);
+        assert_eq!(rng.random::<u64>(), EXPECTED_START);
+        let mut rng = SeedTree::new(7).branch("object.mass").stream(Stream::Parameters, 3, 5);
+        assert_eq!(rng.random::<u64>(), EXPECTED_MASS);
+    }
+
+    #[test]
+    fn trees_of_different_purposes_never_meet_whatever_their_seeds() {
+        // Small seeds, huge ones, those that were once added to keep evaluation apart, and roots of branches.
+        let seeds = [0, 1, 2, 7, 1_000_000_007, 1_000_000_008, u64::MAX - 1, u64::MAX, 1 << 63];
+        let branch_roots = seeds.map(|seed| SeedTree::new(seed).branch("evaluation").root());
+        let mut seen = std::collections::BTreeMap::new();
+        for purpose in PURPOSES {
+            for seed in seeds.into_iter().chain(branch_roots) {
+                let tree = SeedTree::for_purpose(purpose, seed);
+                for (tree, world) in [(tree, 0), (tree, 1), (tree.branch("evaluation"), 0)] {
+                    let drawn: u128 = tree.stream(Stream::Parameters, world, 0).random();
+                    if let Some(other) = seen.insert(drawn, purpose) {
+                        assert_eq!(other, purpose, "seed {seed}");
+                    }
+                }
+            }
+        }
+        assert!(seen.len() > 200, "{}", seen.len());
+    }
+
+    #[test]
+    fn the_same_root_gives_other_generators_for_every_purpose() {
+        let first = |purpose| -> u64 { SeedTree::for_purpose(purpose, 3).stream(Stream::Start, 0, 0).random() };
+        let drawn: std::collections::BTreeSet<u64> = PURPOSES.into_iter().map(first).collect();
+        assert_eq!(drawn.len(), PURPOSES.len());
     }
 
     #[test]

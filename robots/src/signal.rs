@@ -30,6 +30,26 @@ pub enum Signal {
     Gravity,
     /// The sampled physics parameters of this world.
     WorldParameters,
+    /// Position of each fingertip.
+    FingertipPosition,
+    /// Positions of the object's own joints: a lid's hinge, a cube's faces.
+    ObjectJointPosition,
+    /// Their velocities.
+    ObjectJointVelocity,
+    /// Where the object shall be.
+    GoalPosition,
+    /// Which orientation the object shall have.
+    GoalRotation,
+    /// The axis the object shall be turned about, a unit vector.
+    GoalAxis,
+    /// Where the object's own joints shall be.
+    GoalJointPosition,
+    /// From where the object is to where it shall be.
+    GoalPositionError,
+    /// The turn from the object's orientation to the goal's, as a rotation vector.
+    GoalRotationError,
+    /// From where the object's own joints are to where they shall be.
+    GoalJointError,
 }
 
 /// The unit of every element of a signal.
@@ -93,6 +113,10 @@ pub enum Shape {
     QuaternionXyzw,
     /// One per randomized parameter, named by whoever samples them.
     PerParameter,
+    /// x, y, z of each fingertip, in the order of the description.
+    PerFingertipXyz,
+    /// One per joint of the object; none for a rigid one.
+    PerObjectJoint,
 }
 
 /// Who can know a signal.
@@ -105,6 +129,8 @@ pub enum Source {
     Tracker,
     /// The control loop itself.
     Controller,
+    /// The task, from what a tracker sees where it says how far the goal is.
+    Task,
     /// Only a simulator. Never for what is deployed.
     SimulatorOnly,
 }
@@ -128,7 +154,7 @@ pub struct SignalDefinition {
 
 impl Signal {
     /// Every signal, in the order of the enum.
-    pub const ALL: [Signal; 10] = [
+    pub const ALL: [Signal; 20] = [
         Signal::JointPosition,
         Signal::JointVelocity,
         Signal::JointTarget,
@@ -139,63 +165,148 @@ impl Signal {
         Signal::ObjectAngularVelocity,
         Signal::Gravity,
         Signal::WorldParameters,
+        Signal::FingertipPosition,
+        Signal::ObjectJointPosition,
+        Signal::ObjectJointVelocity,
+        Signal::GoalPosition,
+        Signal::GoalRotation,
+        Signal::GoalAxis,
+        Signal::GoalJointPosition,
+        Signal::GoalPositionError,
+        Signal::GoalRotationError,
+        Signal::GoalJointError,
     ];
+
+    /// Whether it says how far the object is from a goal, and so needs somebody who sees the object.
+    pub fn is_goal_error(self) -> bool {
+        matches!(self, Signal::GoalPositionError | Signal::GoalRotationError | Signal::GoalJointError)
+    }
+
+    /// Those that tell a goal, in the order of the enum.
+    pub fn goals() -> impl Iterator<Item = Signal> {
+        Self::ALL.into_iter().filter(|signal| signal.definition().source == Source::Task)
+    }
 
     /// The one definition of this signal.
     pub fn definition(self) -> SignalDefinition {
-        use ReferenceFrame::{Joint, None, Palm};
-        use Shape::{PerAction, PerJoint, PerParameter, QuaternionXyzw, Xyz};
-        use Source::{Controller, Hand, SimulatorOnly, Tracker};
-        let of = |name, unit, frame, shape, source, doc| SignalDefinition { name, unit, frame, shape, source, doc };
         match self {
-            Signal::JointPosition => of("joint_position", Unit::Radian, Joint, PerJoint, Hand, "angle of each joint"),
-            Signal::JointVelocity => {
-                of("joint_velocity", Unit::RadianPerSecond, Joint, PerJoint, Hand, "angular velocity of each joint")
-            }
-            Signal::JointTarget => {
-                of("joint_target", Unit::Radian, Joint, PerJoint, Controller, "target last given to each servo")
-            }
-            Signal::PreviousAction => {
-                of("previous_action", Unit::One, Joint, PerAction, Controller, "what the policy put out one step ago")
-            }
-            Signal::ObjectPosition => {
-                of("object_position", Unit::Meter, Palm, Xyz, Tracker, "position of the object's frame")
-            }
-            Signal::ObjectRotation => {
-                of("object_rotation", Unit::One, Palm, QuaternionXyzw, Tracker, "orientation of the object's frame")
-            }
-            Signal::ObjectLinearVelocity => of(
-                "object_linear_velocity",
-                Unit::MeterPerSecond,
-                Palm,
-                Xyz,
-                SimulatorOnly,
-                "velocity of the object's centre of mass",
-            ),
-            Signal::ObjectAngularVelocity => of(
-                "object_angular_velocity",
-                Unit::RadianPerSecond,
-                Palm,
-                Xyz,
-                SimulatorOnly,
-                "angular velocity of the object",
-            ),
-            Signal::Gravity => {
-                of("gravity", Unit::MeterPerSecondSquared, Palm, Xyz, SimulatorOnly, "gravity as the palm feels it")
-            }
-            Signal::WorldParameters => of(
-                "world_parameters",
-                Unit::Mixed,
-                None,
-                PerParameter,
-                SimulatorOnly,
-                "the sampled physics parameters of this world",
-            ),
+            Signal::JointPosition
+            | Signal::JointVelocity
+            | Signal::JointTarget
+            | Signal::PreviousAction
+            | Signal::FingertipPosition => self.of_hand(),
+            Signal::ObjectPosition
+            | Signal::ObjectRotation
+            | Signal::ObjectLinearVelocity
+            | Signal::ObjectAngularVelocity
+            | Signal::ObjectJointPosition
+            | Signal::ObjectJointVelocity
+            | Signal::Gravity
+            | Signal::WorldParameters => self.of_world(),
+            Signal::GoalPosition
+            | Signal::GoalRotation
+            | Signal::GoalAxis
+            | Signal::GoalJointPosition
+            | Signal::GoalPositionError
+            | Signal::GoalRotationError
+            | Signal::GoalJointError => self.of_goal(),
         }
     }
-
     /// Lower-case name.
     pub fn name(self) -> &'static str {
         self.definition().name
+    }
+
+    fn of_hand(self) -> SignalDefinition {
+        use ReferenceFrame::{Joint, Palm};
+        use Shape::{PerAction, PerFingertipXyz, PerJoint};
+        use Source::{Controller, Hand};
+        use Unit::{Meter, One, Radian, RadianPerSecond};
+        let (name, unit, frame, shape, source, doc) = match self {
+            Signal::JointPosition => ("joint_position", Radian, Joint, PerJoint, Hand, "angle of each joint"),
+            Signal::JointVelocity => {
+                ("joint_velocity", RadianPerSecond, Joint, PerJoint, Hand, "angular velocity of each joint")
+            }
+            Signal::JointTarget => {
+                ("joint_target", Radian, Joint, PerJoint, Controller, "target last given to each servo")
+            }
+            Signal::PreviousAction => {
+                ("previous_action", One, Joint, PerAction, Controller, "what the policy put out one step ago")
+            }
+            _ => {
+                let doc = "position of each fingertip, from the joint angles beside it";
+                ("fingertip_position", Meter, Palm, PerFingertipXyz, Hand, doc)
+            }
+        };
+        SignalDefinition { name, unit, frame, shape, source, doc }
+    }
+
+    fn of_world(self) -> SignalDefinition {
+        use ReferenceFrame::{Joint, None, Palm};
+        use Shape::{PerObjectJoint, PerParameter, QuaternionXyzw, Xyz};
+        use Source::{SimulatorOnly, Tracker};
+        use Unit::{Meter, MeterPerSecond, MeterPerSecondSquared, Mixed, One, Radian, RadianPerSecond};
+        let (name, unit, frame, shape, source, doc) = match self {
+            Signal::ObjectPosition => {
+                ("object_position", Meter, Palm, Xyz, Tracker, "position of the object's frame")
+            }
+            Signal::ObjectRotation => {
+                ("object_rotation", One, Palm, QuaternionXyzw, Tracker, "orientation of the object's frame")
+            }
+            Signal::ObjectLinearVelocity => {
+                let doc = "velocity of the object's centre of mass";
+                ("object_linear_velocity", MeterPerSecond, Palm, Xyz, SimulatorOnly, doc)
+            }
+            Signal::ObjectAngularVelocity => {
+                let doc = "angular velocity of the object";
+                ("object_angular_velocity", RadianPerSecond, Palm, Xyz, SimulatorOnly, doc)
+            }
+            Signal::ObjectJointPosition => {
+                let doc = "positions of the object's own joints";
+                ("object_joint_position", Radian, Joint, PerObjectJoint, Tracker, doc)
+            }
+            Signal::ObjectJointVelocity => {
+                let doc = "velocities of the object's own joints";
+                ("object_joint_velocity", RadianPerSecond, Joint, PerObjectJoint, SimulatorOnly, doc)
+            }
+            Signal::Gravity => {
+                ("gravity", MeterPerSecondSquared, Palm, Xyz, SimulatorOnly, "gravity as the palm feels it")
+            }
+            _ => {
+                let doc = "the sampled physics parameters of this world";
+                ("world_parameters", Mixed, None, PerParameter, SimulatorOnly, doc)
+            }
+        };
+        SignalDefinition { name, unit, frame, shape, source, doc }
+    }
+
+    fn of_goal(self) -> SignalDefinition {
+        use ReferenceFrame::{Joint, Palm};
+        use Shape::{PerObjectJoint, QuaternionXyzw, Xyz};
+        use Unit::{Meter, One, Radian};
+        let (name, unit, frame, shape, doc) = match self {
+            Signal::GoalPosition => ("goal_position", Meter, Palm, Xyz, "where the object shall be"),
+            Signal::GoalRotation => {
+                ("goal_rotation", One, Palm, QuaternionXyzw, "which orientation the object shall have")
+            }
+            Signal::GoalAxis => {
+                ("goal_axis", One, Palm, Xyz, "the axis the object shall be turned about, a unit vector")
+            }
+            Signal::GoalJointPosition => {
+                ("goal_joint_position", Radian, Joint, PerObjectJoint, "where the object's own joints shall be")
+            }
+            Signal::GoalPositionError => {
+                ("goal_position_error", Meter, Palm, Xyz, "from where the object is to where it shall be")
+            }
+            Signal::GoalRotationError => {
+                let doc = "the turn from the object's orientation to the goal's, as a rotation vector";
+                ("goal_rotation_error", Radian, Palm, Xyz, doc)
+            }
+            _ => {
+                let doc = "from where the object's own joints are to where they shall be";
+                ("goal_joint_error", Radian, Joint, PerObjectJoint, doc)
+            }
+        };
+        SignalDefinition { name, unit, frame, shape, source: Source::Task, doc }
     }
 }

@@ -181,7 +181,7 @@ fn what_was_stored_before_there_were_couplings_is_still_read() {
     assert!(!serde_json::to_string(&schema).unwrap().contains("couplings"), "and it is written as it was");
     let stored = r#"{"terms":[],"joints":[{"name":"a","limits":{"lower":-1.0,"upper":1.0}}],"parameters":[]}"#;
     let schema: ObservationSchema = serde_json::from_str(stored).unwrap();
-    assert_eq!(schema.layout(), SignalLayout { joint_count: 1, action_count: 1, parameter_count: 0 });
+    assert_eq!(schema.layout(), SignalLayout { joint_count: 1, action_count: 1, ..SignalLayout::default() });
     assert!(!serde_json::to_string(&schema).unwrap().contains("followers"));
 }
 
@@ -206,17 +206,10 @@ fn a_stored_schema_comes_back_as_it_was_or_is_refused() {
 #[test]
 fn the_previous_action_has_one_element_per_servo() {
     let robot = toy();
-    let term = |signal| ObservationTerm {
-        signal,
-        encoding: Encoding::Raw,
-        history: 2,
-        max_age_secs: 0.0,
-        audience: Audience::ActorAndCritic,
-    };
+    let term = |signal| ObservationTerm::fresh(signal, Encoding::Raw, 2, Audience::ActorAndCritic);
     let terms = vec![term(Signal::PreviousAction), term(Signal::JointPosition)];
     let schema = ObservationSchema::new(terms, &robot, Vec::new()).unwrap();
-    assert_eq!(schema.layout(), SignalLayout::of(&robot, 0));
-    assert_eq!(schema.layout(), SignalLayout { joint_count: 3, action_count: 2, parameter_count: 0 });
+    assert_eq!(schema.layout(), SignalLayout { joint_count: 3, action_count: 2, ..SignalLayout::default() });
     assert_eq!(schema.actor_width(), 2 * 2 + 2 * 3);
     let names = schema.column_names();
     assert_eq!(names[..3], ["previous_action/swing", "previous_action/bend", "previous_action/swing/t-1"]);

@@ -3,7 +3,8 @@
 
 use giraffe_robots::{
     Audience, Encoding, Limits, NamedLimits, Nanos, ObservationEncoder, ObservationError, ObservationSchema,
-    ObservationTerm, RobotModel, Signal, SignalFrame, SignalLayout, load_robot,
+    ObservationTerm, RobotModel, Signal, SignalFrame, SignalLayout, Symmetry, WhenStale, load_robot,
+    write_fingertips,
 };
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use proptest::prelude::*;
@@ -13,7 +14,7 @@ fn leap() -> RobotModel {
 }
 
 fn term(signal: Signal, encoding: Encoding, history: u8, audience: Audience) -> ObservationTerm {
-    ObservationTerm { signal, encoding, history, max_age_secs: 0.0, audience }
+    ObservationTerm::fresh(signal, encoding, history, audience)
 }
 
 fn actor(signal: Signal, encoding: Encoding, history: u8) -> ObservationTerm {
@@ -33,8 +34,16 @@ fn schema(terms: Vec<ObservationTerm>) -> ObservationSchema {
     ObservationSchema::new(terms, &leap(), parameters()).unwrap()
 }
 
+const LAYOUT: SignalLayout = SignalLayout {
+    joint_count: 16,
+    action_count: 16,
+    parameter_count: 2,
+    fingertip_count: 4,
+    object_joint_count: 0,
+};
+
 fn empty_frame() -> SignalFrame {
-    SignalFrame::new(SignalLayout { joint_count: 16, action_count: 16, parameter_count: 2 })
+    SignalFrame::new(LAYOUT)
 }
 
 /// A frame in which every element of every signal is `value`.
@@ -273,7 +282,7 @@ fn a_frame_takes_no_signal_of_the_wrong_width() {
 #[test]
 #[should_panic(expected = "this frame is of another hand")]
 fn a_frame_of_another_hand_is_not_read() {
-    let mut frame = SignalFrame::new(SignalLayout { joint_count: 15, action_count: 15, parameter_count: 0 });
+    let mut frame = SignalFrame::new(SignalLayout { joint_count: 15, action_count: 15, ..SignalLayout::default() });
     frame.write(Signal::JointPosition, &[0.0; 15]);
     let schema = schema(vec![actor(Signal::JointPosition, Encoding::JointRange, 1)]);
     let _ = encode_actor(&mut ObservationEncoder::new(&schema), &frame);
@@ -303,5 +312,145 @@ proptest! {
         for (column, expected) in out.iter().zip(matrix.matrix().as_slice()) {
             prop_assert!((column - expected).abs() < 1e-5, "{out:?} {matrix}");
         }
+    }
+}
+
+fn at(secs: f64) -> Nanos {
+    Nanos::from_secs(secs)
+}
+
+fn pose_term(encoding: Encoding, history: u8, when_stale: WhenStale) -> ObservationTerm {
+    actor(Signal::ObjectPosition, encoding, history).up_to_secs_old(0.1).when_stale(when_stale)
+}
+
+/// A frame at `now_secs` with a position measured at `measured_secs`.
+fn seen_at(now_secs: f64, measured_secs: f64, x_m: f32) -> SignalFrame {
+    let mut frame = empty_frame();
+    frame.begin(at(now_secs));
+    frame.write_at(Signal::ObjectPosition, &[x_m, 0.0, 0.0], at(measured_secs));
+    frame
+}
+
+#[test]
+fn what_is_too_old_is_held_or_zero_with_a_column_that_says_so_or_ends_the_episode() {
+    for (when_stale, old) in [(WhenStale::Hold, [0.3, 0.0, 0.0, 0.0]), (WhenStale::Zero, [0.0; 4])] {
+        let schema = schema(vec![pose_term(Encoding::Raw, 1, when_stale)]);
+        assert_eq!(schema.column_names().last().map(String::as_str), Some("object_position/sound"));
+        let mut encoder = ObservationEncoder::new(&schema);
+        assert_eq!(encode_actor(&mut encoder, &empty_frame()).unwrap(), [0.0; 4], "never measured");
+        assert_eq!(encode_actor(&mut encoder, &seen_at(1.0, 0.95, 0.3)).unwrap(), [0.3, 0.0, 0.0, 1.0]);
+        assert_eq!(encode_actor(&mut encoder, &seen_at(1.2, 1.05, 0.4)).unwrap(), old);
+        assert_eq!(encode_actor(&mut encoder, &seen_at(1.3, 1.3, f32::NAN)).unwrap(), old);
+        assert_eq!(encode_actor(&mut encoder, &seen_at(1.4, 1.4, 0.5)).unwrap(), [0.5, 0.0, 0.0, 1.0]);
+    }
+    let mut encoder = ObservationEncoder::new(&schema(vec![pose_term(Encoding::Raw, 1, WhenStale::End)]));
+    assert!(matches!(encode_actor(&mut encoder, &seen_at(1.2, 1.05, 0.4)), Err(ObservationError::Stale { .. })));
+}
+
+#[test]
+fn a_held_term_keeps_its_history_in_step() {
+    let mut encoder = ObservationEncoder::new(&schema(vec![pose_term(Encoding::Raw, 3, WhenStale::Hold)]));
+    let mut newest = |frame: &SignalFrame| {
+        let out = encode_actor(&mut encoder, frame).unwrap();
+        [[out[0], out[3]], [out[4], out[7]], [out[8], out[11]]]
+    };
+    assert_eq!(newest(&seen_at(0.0, 0.0, 1.0)), [[1.0, 1.0]; 3]);
+    assert_eq!(newest(&seen_at(0.1, 0.1, 2.0)), [[2.0, 1.0], [1.0, 1.0], [1.0, 1.0]]);
+    assert_eq!(newest(&seen_at(0.3, 0.1, 2.0)), [[2.0, 0.0], [2.0, 1.0], [1.0, 1.0]]);
+    assert_eq!(newest(&seen_at(0.4, 0.4, 3.0)), [[3.0, 1.0], [2.0, 0.0], [2.0, 1.0]]);
+}
+
+#[test]
+fn terms_that_end_the_episode_have_the_fingerprints_they_always_had() {
+    let term = actor(Signal::JointPosition, Encoding::JointRange, 3);
+    let text = serde_json::to_string(&term).unwrap();
+    assert!(!text.contains("stale"), "{text}");
+    let shipped = schema(vec![term.up_to_secs_old(0.1)]);
+    assert_eq!(shipped.actor_fingerprint(), FINGERPRINT_OF_OLD);
+    let held = schema(vec![pose_term(Encoding::Raw, 1, WhenStale::Hold)]);
+    let zero = schema(vec![pose_term(Encoding::Raw, 1, WhenStale::Zero)]);
+    assert_ne!(held.actor_fingerprint(), zero.actor_fingerprint());
+}
+
+fn turned(signal: Signal, secs: f64, about: Vector3<f32>, angle_rad: f32) -> SignalFrame {
+    let mut frame = empty_frame();
+    frame.begin(at(secs));
+    frame.write(signal, UnitQuaternion::from_scaled_axis(about * angle_rad).coords.as_slice());
+    frame
+}
+
+#[test]
+fn a_spin_is_taken_from_orientations_and_their_own_times() {
+    let rate = Encoding::Rate { over_secs: 0.1, divide: 2.0 };
+    let mut encoder = ObservationEncoder::new(&schema(vec![actor(Signal::ObjectRotation, rate, 1)]));
+    let spin = |encoder: &mut ObservationEncoder, step: u32| {
+        let secs = 0.05 * f64::from(step);
+        encode_actor(encoder, &turned(Signal::ObjectRotation, secs, Vector3::y(), 0.9 * secs as f32)).unwrap()
+    };
+    assert_eq!(spin(&mut encoder, 0), [0.0; 3], "one orientation alone says nothing");
+    for step in 1..200 {
+        let found = Vector3::from_column_slice(&spin(&mut encoder, step));
+        assert!((found - Vector3::new(0.0, 0.45, 0.0)).norm() < 1e-3, "step {step}: {found}");
+    }
+    encoder.reset();
+    assert_eq!(spin(&mut encoder, 500), [0.0; 3]);
+}
+
+#[test]
+fn a_rate_over_a_time_spans_that_time_and_the_same_measurement_twice_changes_nothing() {
+    let rate = Encoding::Rate { over_secs: 0.1, divide: 1.0 };
+    let held = actor(Signal::ObjectPosition, rate, 1).up_to_secs_old(1.0);
+    let mut encoder = ObservationEncoder::new(&schema(vec![held]));
+    let mut speed = |now, measured, x_m| encode_actor(&mut encoder, &seen_at(now, measured, x_m)).unwrap()[0];
+    assert_eq!(speed(0.0, 0.0, 0.0), 0.0);
+    assert!((speed(0.05, 0.05, 0.05) - 1.0).abs() < 1e-5, "the oldest there is");
+    assert!((speed(0.1, 0.1, 0.3) - 3.0).abs() < 1e-5);
+    assert!((speed(0.15, 0.1, 0.3) - 3.0).abs() < 1e-5, "nothing new was seen");
+    assert!((speed(0.2, 0.2, 0.3) - 0.0).abs() < 1e-5, "since 0.1 s");
+}
+
+#[test]
+fn alike_sides_of_a_cube_are_one_and_the_same_to_the_network() {
+    let encoding = Encoding::FoldedRotation6(Symmetry::Cube);
+    let schema = schema(vec![actor(Signal::ObjectRotation, encoding, 1)]);
+    let read = |angle_rad: f32| {
+        let frame = turned(Signal::ObjectRotation, 0.0, Vector3::y(), angle_rad);
+        encode_actor(&mut ObservationEncoder::new(&schema), &frame).unwrap()
+    };
+    let (flat, tipped) = (read(0.2), read(0.2 + std::f32::consts::FRAC_PI_2));
+    assert!(flat.iter().zip(&tipped).all(|(a, b)| (a - b).abs() < 1e-5), "{flat:?} {tipped:?}");
+    let text = serde_json::to_string(&schema).unwrap();
+    assert_eq!(serde_json::from_str::<ObservationSchema>(&text).unwrap(), schema, "{text}");
+}
+
+#[test]
+fn fingertips_are_where_the_joint_angles_put_them() {
+    let robot = leap();
+    let schema = schema(vec![actor(Signal::FingertipPosition, Encoding::Divide(0.1), 1)]);
+    assert!(schema.reads_fingertips());
+    assert_eq!(schema.actor_width(), 12);
+    let (angles_rad, tips_m) = robot.test_vector();
+    let mut frame = empty_frame();
+    write_fingertips(&robot, &mut frame);
+    assert!(frame.read(Signal::FingertipPosition).is_none(), "no angles, no fingertips");
+    frame.write(Signal::JointPosition, &angles_rad);
+    write_fingertips(&robot, &mut frame);
+    let out = encode_actor(&mut ObservationEncoder::new(&schema), &frame).unwrap();
+    for (found, tip) in out.chunks(3).zip(&tips_m) {
+        assert!((Vector3::from_column_slice(found) * 0.1 - tip.coords).norm() < 1e-6);
+    }
+}
+
+#[test]
+fn rates_and_folded_orientations_that_cannot_be_are_refused() {
+    let rate = |over_secs, divide| Encoding::Rate { over_secs, divide };
+    for (signal, encoding) in [
+        (Signal::ObjectRotation, rate(0.0, 1.0)),
+        (Signal::ObjectRotation, rate(f32::NAN, 1.0)),
+        (Signal::ObjectRotation, rate(0.1, 0.0)),
+        (Signal::ObjectPosition, Encoding::FoldedRotation6(Symmetry::Cube)),
+    ] {
+        let error = ObservationSchema::new(vec![actor(signal, encoding, 1)], &leap(), Vec::new()).unwrap_err();
+        assert!(matches!(error, ObservationError::NotEncodable { .. }), "{error}");
     }
 }

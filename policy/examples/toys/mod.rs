@@ -17,7 +17,7 @@ pub mod pendulum;
 
 use giraffe_policy::PpoConfig;
 use giraffe_robots::{
-    EpisodeEnd, EpisodeReport, ObservationSchema, SeedTree, StepBatch, Stream, StreamRng, WorldBatch,
+    EpisodeEnd, EpisodeReport, ObservationSchema, Outcome, SeedTree, StepBatch, Stream, StreamRng, WorldBatch,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -95,9 +95,9 @@ impl<T: Toy> ToyWorlds<T> {
             episode: world.episodes_begun.saturating_sub(1),
             step_count: world.step,
             reward: world.reward,
-            progress: world.reward,
-            dropped: end == EpisodeEnd::Terminated,
-            duration_secs: (f64::from(T::STEP_LIMIT) * T::CONTROL_PERIOD_SECS) as f32,
+            outcome: if end == EpisodeEnd::Terminated { Outcome::Failed } else { Outcome::TimeUp },
+            measures: vec![Some(world.reward.into())],
+            intended_secs: f64::from(T::STEP_LIMIT) * T::CONTROL_PERIOD_SECS,
         }
     }
 }

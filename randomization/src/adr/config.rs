@@ -2,15 +2,15 @@
 
 use crate::error::{RandomizationError, suggestion};
 use crate::parameters::PARAMETERS;
+use giraffe_robots::{Aims, Task};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The `[randomization.adr]` section of a configuration.
 ///
 /// The defaults are chosen for a quarter of an hour on one core: 4,500 control steps a second are 4 million, or 10,000
-/// episodes of 400 steps, of which half test a boundary. Policies need a third to a half of that to pass
-/// `grow_above_rad_per_sec` (0.2 rad/s was passed after 1.2 to 2 million steps in five runs with fixed wide ranges); what is
-/// left is 60 to 80 tests for each of about 40 sides: with buffers of 8 some six to nine decisions, and with steps of 0.2
+/// episodes of 400 steps, of which half test a boundary. Policies need a third to a half of that to become as good as
+/// `grow_above` asks (five runs of `rotate-z` with fixed wide ranges did after 1.2 to 2 million steps); what is left is 60 to 80 tests for each of about 40 sides: with buffers of 8 some six to nine decisions, and with steps of 0.2
 /// boundaries that are never refused travel to the edge of the `wide` preset and a little beyond. With more worlds buffers
 /// grow and steps shrink, up to 240 results and 0.037 (the paper has 240 and 0.02).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,11 +20,13 @@ pub struct AdrConfig {
     pub enabled: bool,
     /// Share of episodes that test a boundary. The paper has 0.5.
     pub boundary_probability: f32,
-    /// A boundary moves out when the mean over its buffer is at least this, rad/s: task success per second of the
-    /// episode's intended length. A policy that turns the cube steadily reaches it; one that rocks it does not.
-    pub grow_above_rad_per_sec: f32,
-    /// A boundary moves back when the mean over its buffer is at most this, rad/s.
-    pub shrink_below_rad_per_sec: f32,
+    /// A boundary moves out when the mean of the task's headline over its buffer is at least this good, in the headline's
+    /// unit; where not given, what the task itself calls good.
+    #[serde(alias = "grow_above_rad_per_sec", skip_serializing_if = "Option::is_none")]
+    pub grow_above: Option<f64>,
+    /// A boundary moves back when that mean is at most this good; where not given, what the task itself calls poor.
+    #[serde(alias = "shrink_below_rad_per_sec", skip_serializing_if = "Option::is_none")]
+    pub shrink_below: Option<f64>,
     /// Results that a side waits for before it decides; 0 for what suits the number of worlds: as many as there are
     /// worlds per side, since those in flight are lost when a boundary moves, but 8 to 240.
     pub buffer_length: usize,
@@ -45,8 +47,8 @@ impl Default for AdrConfig {
         Self {
             enabled: false,
             boundary_probability: 0.5,
-            grow_above_rad_per_sec: 0.2,
-            shrink_below_rad_per_sec: 0.1,
+            grow_above: None,
+            shrink_below: None,
             buffer_length: 0,
             step: 0.0,
             start_reach: 0.0,
@@ -73,6 +75,21 @@ const MAX_BUFFER_LENGTH: usize = 240;
 const MAX_STEP: f64 = 0.2;
 
 impl AdrConfig {
+    /// Between which values of the headline a boundary stays where it is, for one task.
+    ///
+    /// # Errors
+    /// When what was given and what the task says do not go together.
+    pub fn aims(&self, task: &dyn Task) -> Result<Aims, RandomizationError> {
+        let own = task.aims();
+        let aims = Aims { poor: self.shrink_below.unwrap_or(own.poor), good: self.grow_above.unwrap_or(own.good) };
+        let headline = &task.measures()[0];
+        if headline.better.oriented(aims.good) > headline.better.oriented(aims.poor) {
+            return Ok(aims);
+        }
+        let expected = format!("better than shrink_below, {}, in {} of {}", aims.poor, headline.unit, task.name());
+        Err(RandomizationError::InvalidAdr { setting: "grow_above", found: aims.good.to_string(), expected })
+    }
+
     /// Results that a side waits for, with `world_count` worlds and `side_count` sides.
     pub fn buffer_length(&self, world_count: usize, side_count: usize) -> usize {
         match self.buffer_length {
@@ -100,12 +117,10 @@ impl AdrConfig {
         if !(0.0..=1.0).contains(&self.boundary_probability) {
             return refuse("boundary_probability", self.boundary_probability, "0 to 1".to_owned());
         }
-        if !self.shrink_below_rad_per_sec.is_finite() {
-            return refuse("shrink_below_rad_per_sec", self.shrink_below_rad_per_sec, "a finite number".to_owned());
-        }
-        let (low, high) = (self.shrink_below_rad_per_sec, self.grow_above_rad_per_sec);
-        if !(high.is_finite() && high > low) {
-            return refuse("grow_above_rad_per_sec", high, format!("more than shrink_below_rad_per_sec, {low}"));
+        for (setting, given) in [("grow_above", self.grow_above), ("shrink_below", self.shrink_below)] {
+            if let Some(value) = given.filter(|value| !value.is_finite()) {
+                return refuse(setting, value as f32, "a finite number".to_owned());
+            }
         }
         if !(self.max_reach.is_finite() && self.max_reach > 0.0) {
             return refuse("max_reach", self.max_reach, "a number above 0".to_owned());
@@ -160,6 +175,7 @@ fn fits(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use giraffe_robots::find_task;
 
     fn message(change: impl FnOnce(&mut AdrConfig)) -> String {
         let mut config = AdrConfig::default();
@@ -189,8 +205,8 @@ mod tests {
     fn what_cannot_be_is_refused_by_name() {
         for (message, parts) in [
             (message(|c| c.boundary_probability = 1.5), ["boundary_probability", "1.5", "0 to 1"]),
-            (message(|c| c.grow_above_rad_per_sec = 0.1), ["grow_above_rad_per_sec", "0.1", "more than"]),
-            (message(|c| c.shrink_below_rad_per_sec = f32::NAN), ["shrink_below_rad_per_sec", "NaN", "finite"]),
+            (message(|c| c.grow_above = Some(f64::INFINITY)), ["grow_above", "inf", "finite"]),
+            (message(|c| c.shrink_below = Some(f64::NAN)), ["shrink_below", "NaN", "finite"]),
             (message(|c| c.max_reach = 0.0), ["max_reach", "found 0", "above 0"]),
             (message(|c| c.start_reach = -0.1), ["start_reach", "-0.1", "0 to max_reach"]),
             (message(|c| c.step = f32::INFINITY), ["step", "inf", "0 to max_reach"]),
@@ -202,6 +218,26 @@ mod tests {
         ] {
             assert!(parts.iter().all(|part| message.contains(part)), "{parts:?} are not in: {message}");
         }
+    }
+
+    #[test]
+    fn what_is_not_given_is_the_tasks_own_and_both_must_go_together() {
+        let task = find_task("rotate-z").expect("a task");
+        let own = AdrConfig::default().aims(task).unwrap();
+        assert_eq!(own, task.aims());
+        let given = AdrConfig { grow_above: Some(0.7), ..AdrConfig::default() }.aims(task).unwrap();
+        assert_eq!((given.good, given.poor), (0.7, own.poor));
+        let wrong = AdrConfig { grow_above: Some(0.05), ..AdrConfig::default() }.aims(task).unwrap_err().to_string();
+        for part in ["grow_above", "0.05", "better than shrink_below, 0.1", "rad/s", "rotate-z"] {
+            assert!(wrong.contains(part), "{part} is not in: {wrong}");
+        }
+    }
+
+    #[test]
+    fn configurations_of_old_runs_still_say_what_they_said() {
+        let old: AdrConfig =
+            serde_json::from_str(r#"{"grow_above_rad_per_sec": 0.25, "shrink_below_rad_per_sec": 0.125}"#).unwrap();
+        assert_eq!((old.grow_above, old.shrink_below), (Some(0.25), Some(0.125)));
     }
 
     #[test]

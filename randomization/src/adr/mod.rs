@@ -20,8 +20,8 @@
 //! | a result that was obtained at a boundary which has moved since is not counted | counted at whatever boundary holds when it arrives | it says nothing of the new boundary |
 //! | an episode cut short on purpose (the first of each world, when starts are staggered) is not counted | none is | its rate is mostly noise |
 //!
-//! *Success* is the task's own measure, [`giraffe_robots::EpisodeReport::progress`], over the time the episode was meant
-//! to last: for `rotate-z` the net rotation before any drop, in rad/s. Survival alone earns nothing.
+//! *Success* is the task's headline, the first of [`giraffe_robots::EpisodeReport::measures`], turned so that more is better.
+//! Survival alone should earn nothing there.
 //!
 //! | file | what it holds |
 //! | --- | --- |

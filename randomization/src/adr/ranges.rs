@@ -75,9 +75,11 @@ impl AdrRanges {
     ) -> Result<Self, RandomizationError> {
         let space = Space::new(ranges, config)?;
         let buffer_length = config.buffer_length(world_count, space.sides.len());
+        let (aims, better) = (config.aims(task)?, task.measures()[0].better);
         let rules = Rules {
-            grow_above: config.grow_above_rad_per_sec.into(),
-            shrink_below: config.shrink_below_rad_per_sec.into(),
+            grow_above: better.oriented(aims.good),
+            shrink_below: better.oriented(aims.poor),
+            better,
             buffer_length,
             step: config.step(buffer_length),
         };
@@ -132,13 +134,13 @@ impl AdrRanges {
         (rng.random::<f64>() < self.boundary_probability).then(|| rng.random_range(0..self.space.sides.len()))
     }
 
-    /// Success per second of the time the episode was meant to last; nothing when that was less than a whole episode.
-    fn rate(&self, report: &EpisodeReport) -> Option<f64> {
+    /// The headline, turned so that more is better; nothing when less than a whole episode was meant. An episode that
+    /// says nothing, or nonsense, counts as a poor one.
+    fn success(&self, report: &EpisodeReport) -> Option<f64> {
         let full_secs = f64::from(self.task.episode_step_count()) * f64::from(self.scene.robot().control.period_secs);
-        let duration_secs = f64::from(report.duration_secs);
-        let whole = duration_secs >= 0.999 * full_secs;
-        let success = Some(f64::from(report.progress)).filter(|success| success.is_finite()).unwrap_or(0.0);
-        whole.then(|| success / duration_secs)
+        let whole = report.intended_secs >= 0.999 * full_secs;
+        let headline = report.measures.first().copied().flatten().filter(|value| value.is_finite());
+        whole.then(|| headline.map_or(self.rules.shrink_below, |value| self.rules.better.oriented(value)))
     }
 }
 
@@ -185,7 +187,7 @@ impl EpisodeSampler for AdrRanges {
             world: report.world,
             episode: report.episode,
             tested: self.tested_side(report.world, report.episode),
-            rate: self.rate(report),
+            success: self.success(report),
         });
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.learn(&self.space, &self.rules, finished);

@@ -67,8 +67,9 @@ pub struct AdrSideReport {
     pub shrunk: u64,
     /// How often a full buffer left it where it was.
     pub kept: u64,
-    /// Mean of the latest full buffer, rad/s.
-    pub latest_mean_rad_per_sec: Option<f64>,
+    /// Mean of the task's headline over the latest full buffer, in its unit.
+    #[serde(alias = "latest_mean_rad_per_sec")]
+    pub latest_mean: Option<f64>,
     /// Results in the buffer that is being filled.
     pub waiting: usize,
 }
@@ -94,7 +95,7 @@ impl AdrReport {
             grown: side.grown,
             shrunk: side.shrunk,
             kept: side.kept,
-            latest_mean_rad_per_sec: side.latest_mean,
+            latest_mean: side.latest_mean,
             waiting: side.buffer.len(),
         });
         Self {

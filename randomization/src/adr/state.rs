@@ -3,14 +3,18 @@
 use super::history::{AdrHistory, AdrMove, AdrPlanned};
 use super::space::Space;
 use crate::error::RandomizationError;
+use giraffe_robots::Better;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// When sides move.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
+    /// Of the headline, turned so that more is better; and so is the other.
     pub grow_above: f64,
     pub shrink_below: f64,
+    /// Which way the headline itself is better.
+    pub better: Better,
     pub buffer_length: usize,
     pub step: f64,
 }
@@ -49,14 +53,14 @@ pub(super) struct Counts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct SideState {
     pub reach: f64,
-    /// Results at this very boundary, rad/s.
+    /// Results at this very boundary, turned so that more is better.
     pub buffer: Vec<f64>,
     /// `move_count` when it moved last.
     moved_at: u64,
     pub grown: u64,
     pub shrunk: u64,
     pub kept: u64,
-    /// Mean of the latest full buffer, rad/s.
+    /// Mean of the headline over the latest full buffer, in its unit.
     pub latest_mean: Option<f64>,
 }
 
@@ -67,8 +71,8 @@ pub(super) struct Finished {
     pub episode: u64,
     /// The side that it tested, if it tested one.
     pub tested: Option<usize>,
-    /// Rate of success, rad/s; nothing for an episode that was cut short on purpose.
-    pub rate: Option<f64>,
+    /// The task's headline, turned so that more is better; nothing for an episode that was cut short on purpose.
+    pub success: Option<f64>,
 }
 
 impl State {
@@ -115,11 +119,11 @@ impl State {
         let planned_at = flight.map_or(0, |flight| flight.planned_at);
         let max_reach = space.sides[index].max_reach;
         let side = &mut self.sides[index];
-        match finished.rate {
+        match finished.success {
             None => self.counts.cut_short += 1,
             Some(_) if planned_at < side.moved_at => self.counts.stale += 1,
-            Some(rate) => {
-                side.buffer.push(rate);
+            Some(success) => {
+                side.buffer.push(success);
                 if side.decide(max_reach, rules) {
                     self.move_count += 1;
                     side.moved_at = self.move_count;
@@ -140,7 +144,7 @@ impl SideState {
         }
         let mean = self.buffer.iter().sum::<f64>() / self.buffer.len() as f64;
         self.buffer.clear();
-        self.latest_mean = Some(mean);
+        self.latest_mean = Some(rules.better.oriented(mean));
         if mean >= rules.grow_above && self.reach < max_reach {
             self.reach = (self.reach + rules.step).min(max_reach);
             self.grown += 1;
