@@ -1,14 +1,14 @@
 //! The main job, from nothing to a table: train, evaluate, deploy over ZeroMQ.
 
-use crate::config::RunConfig;
-use crate::deploy::{DeployOptions, Deployment, deploy};
-use crate::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::fly::deploy::{DeployOptions, Deployment, deploy};
 use crate::keys::PolicyKeys;
-use crate::processes::Processes;
-use crate::progress::Display;
-use crate::report::score_table;
-use crate::run_folder::RunFolder;
-use crate::train::{Budget, TrainReport, Training};
+use crate::learn::display::Display;
+use crate::learn::processes::Processes;
+use crate::learn::train::{Budget, TrainReport, Training};
+use crate::run::config::RunConfig;
+use crate::run::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::run::folder::RunFolder;
+use crate::run::table::score_table;
 use anyhow::{Context, Result, bail};
 use giraffe_policy::DeviceChoice;
 use giraffe_randomization::{NONE, Preset, RandomizationConfig};

@@ -1,9 +1,9 @@
 //! Arguments of everything that simulates, learns, or runs a policy.
 
 use super::SceneArguments;
-use crate::config::RunConfig;
 use crate::keys::PolicyKeys;
-use crate::named_run::NamedRun;
+use crate::run::config::RunConfig;
+use crate::study::named_run::NamedRun;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use giraffe_robots::ROBOTS;

@@ -1,0 +1,9 @@
+//! Training: the loop, what a person sees of it, and what it leaves in the folder of its run.
+
+pub(crate) mod adr_log;
+mod curve;
+pub mod display;
+pub(crate) mod episode_log;
+pub mod metrics;
+pub mod processes;
+pub mod train;
