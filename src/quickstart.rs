@@ -2,9 +2,10 @@
 
 use crate::fly::deploy::{DeployOptions, Deployment, deploy};
 use crate::keys::PolicyKeys;
+use crate::learn::budget::Budget;
 use crate::learn::display::Display;
 use crate::learn::processes::Processes;
-use crate::learn::train::{Budget, TrainReport, Training};
+use crate::learn::train::{TrainReport, Training};
 use crate::run::config::RunConfig;
 use crate::run::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
 use crate::run::folder::RunFolder;

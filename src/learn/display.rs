@@ -1,52 +1,12 @@
 //! What a person sees while training runs.
 
-use crate::learn::metrics::timing::Split;
-use crate::learn::train::Budget;
-use crate::run::episode::EpisodeResult;
-use crate::run::evaluate::Score;
+use super::show::{Show, Standing};
 use crate::run::folder::RunProgress;
-use giraffe_robots::EpisodeReport;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 use std::io::IsTerminal as _;
 
-/// How many of the latest episodes are summarised.
-const WINDOW: usize = 256;
 /// Seconds between lines where there is no terminal to redraw.
 const LINE_SECS: f64 = 10.0;
-
-/// The latest finished training episodes of full length.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Window {
-    latest: VecDeque<EpisodeReport>,
-}
-
-impl Window {
-    /// Adds finished episodes. Each world's first one, cut short on purpose, is left out.
-    pub fn extend(&mut self, reports: Vec<EpisodeReport>) {
-        self.latest.extend(reports.into_iter().filter(|report| report.episode > 0));
-        let surplus = self.latest.len().saturating_sub(WINDOW);
-        self.latest.drain(..surplus);
-    }
-
-    /// The score of these episodes, exploration included.
-    pub fn score(&self) -> Score {
-        let duration_secs = self.latest.front().map_or(1.0, |report| f64::from(report.duration_secs));
-        let results: Vec<EpisodeResult> = self
-            .latest
-            .iter()
-            .map(|report| EpisodeResult {
-                rotation_rad: f64::from(report.progress),
-                dropped: report.dropped,
-                step_count: report.step_count,
-                watched: true,
-                ..EpisodeResult::default()
-            })
-            .collect();
-        Score::of(&results, duration_secs)
-    }
-}
 
 /// A progress line: redrawn on a terminal, a line now and then elsewhere, nothing at all when quiet.
 pub struct Display {
@@ -66,18 +26,29 @@ impl Display {
         Self { bar, quiet, last_line_secs: f64::NEG_INFINITY, first: None }
     }
 
-    /// Shows how things stand; `entropy_nats` is that of ranges that grow by themselves, `split` where time went.
-    pub fn show(
-        &mut self,
-        budget: Budget,
-        progress: &RunProgress,
-        window: &Window,
-        entropy_nats: Option<f64>,
-        split: Split,
-    ) {
+    /// Says something between progress lines.
+    pub fn say(&self, text: &str) {
+        match &self.bar {
+            _ if self.quiet => {}
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Ends the line.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish();
+        }
+    }
+}
+
+impl Show for Display {
+    fn show(&mut self, standing: &Standing<'_>) {
         if self.quiet {
             return;
         }
+        let Standing { budget, progress, window, entropy_nats, split } = *standing;
         let first = *self.first.get_or_insert(*progress);
         if self.bar.is_none() && progress.train_seconds - self.last_line_secs < LINE_SECS {
             return;
@@ -85,15 +56,7 @@ impl Display {
         self.last_line_secs = progress.train_seconds;
         let secs = progress.train_seconds - first.train_seconds;
         let rate = if secs > 0.0 { (progress.control_steps - first.control_steps) as f64 / secs } else { 0.0 };
-        let (share, left_secs) = match budget {
-            Budget::Minutes(minutes) => {
-                (progress.train_seconds / (minutes * 60.0), minutes * 60.0 - progress.train_seconds)
-            }
-            Budget::Steps(steps) => (
-                progress.control_steps as f64 / steps as f64,
-                steps.saturating_sub(progress.control_steps) as f64 / rate,
-            ),
-        };
+        let (share, left_secs) = budget.spent_share(progress, rate);
         let score = window.score();
         let seen = if score.episodes == 0 {
             "no episode finished yet".to_owned()
@@ -121,27 +84,11 @@ impl Display {
         }
     }
 
-    /// Says something between progress lines.
-    pub fn say(&self, text: &str) {
-        match &self.bar {
-            _ if self.quiet => {}
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
-        }
-    }
-
-    /// Warns, between progress lines.
-    pub fn warn(&self, text: &str) {
+    /// Between progress lines.
+    fn warn(&mut self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| tracing::warn!("{text}")),
             None => tracing::warn!("{text}"),
-        }
-    }
-
-    /// Ends the line.
-    pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish();
         }
     }
 }

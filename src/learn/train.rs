@@ -1,13 +1,15 @@
 //! Training: build the parts, then collect, learn, log and save until the budget is spent or somebody says stop.
 
+use super::adr_log::AdrLog;
+use super::budget::Budget;
 use super::curve::learning_curve;
-use crate::learn::adr_log::AdrLog;
-use crate::learn::display::{Display, Window};
-use crate::learn::metrics::health::{Findings, Health};
-use crate::learn::metrics::row::{MetricsRow, RewardColumns};
-use crate::learn::metrics::timing::{SpeedReport, Split, timed_iteration};
-use crate::learn::metrics::{METRICS_FILE, MetricsLog, crash};
-use crate::learn::processes::Processes;
+use super::metrics::health::{Findings, Health};
+use super::metrics::row::{MetricsRow, RewardColumns};
+use super::metrics::timing::{SpeedReport, Split, timed_iteration};
+use super::metrics::{METRICS_FILE, MetricsLog, crash};
+use super::processes::Processes;
+use super::show::{Show, Standing};
+use super::window::Window;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::folder::{RunFolder, RunProgress};
 use anyhow::{Context, Result, ensure};
@@ -19,15 +21,6 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-/// When to stop.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Budget {
-    /// After this much training, in wall-clock time, earlier sessions of the same run included.
-    Minutes(f64),
-    /// After this many control steps, in all worlds together. Exactly repeatable.
-    Steps(u64),
-}
 
 /// What a training run amounted to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -188,13 +181,13 @@ impl Training {
     /// When learning breaks down or the disk refuses. The last checkpoint stays, and what learning broke on is written
     /// down beside it.
     #[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
-    pub fn run(&mut self, budget: Budget, display: &mut Display, stop: &AtomicBool) -> Result<TrainReport> {
+    pub fn run(&mut self, budget: Budget, display: &mut dyn Show, stop: &AtomicBool) -> Result<TrainReport> {
         let begun = Instant::now();
         let before = self.progress.train_seconds;
         let mut session =
             Session { begun_at_steps: self.progress.control_steps, begun_at_secs: before, ..Session::default() };
         let mut saved_at = Instant::now();
-        while !self.spent(budget) && !self.processes.any(stop.load(Ordering::Relaxed)) {
+        while !budget.is_spent(&self.progress) && !self.processes.any(stop.load(Ordering::Relaxed)) {
             let (report, split) = self.iterate()?;
             session.split += split;
             self.progress = RunProgress {
@@ -209,7 +202,8 @@ impl Training {
                 display.warn(&warning);
             }
             let entropy_nats = self.entropy_nats();
-            display.show(budget, &self.progress, &self.window, entropy_nats, session.split);
+            let (progress, window, split) = (&self.progress, &self.window, session.split);
+            display.show(&Standing { budget, progress, window, entropy_nats, split });
             let due = saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0));
             if self.processes.any(due && self.processes.is_first()) {
                 self.save()?;
@@ -220,7 +214,7 @@ impl Training {
         if self.processes.is_first() {
             learning_curve(&self.folder.file(METRICS_FILE), &self.folder.file("curve.svg"))?;
         }
-        Ok(self.report(!self.spent(budget), session))
+        Ok(self.report(!budget.is_spent(&self.progress), session))
     }
 
     fn iterate(&mut self) -> Result<(IterationReport, Split)> {
@@ -236,13 +230,6 @@ impl Training {
             }
             other => other.into(),
         })
-    }
-
-    fn spent(&self, budget: Budget) -> bool {
-        match budget {
-            Budget::Minutes(minutes) => self.progress.train_seconds >= minutes * 60.0,
-            Budget::Steps(steps) => self.progress.control_steps >= steps,
-        }
     }
 
     /// Reports of the episodes that ended in this iteration, in all processes.

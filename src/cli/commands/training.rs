@@ -9,9 +9,10 @@ use crate::cli::{
 };
 use crate::fly::deploy::{DeployOptions, deploy};
 use crate::fly::log::{LogOptions, default_path};
+use crate::learn::budget::Budget;
 use crate::learn::display::Display;
 use crate::learn::processes::Processes;
-use crate::learn::train::{Budget, Training};
+use crate::learn::train::Training;
 use crate::quickstart::{QuickstartOptions, quickstart};
 use crate::run::config::RunConfig;
 use crate::run::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
