@@ -8,7 +8,7 @@ use crate::learn::processes::Processes;
 use crate::learn::train::{TrainReport, Training};
 use crate::run::config::RunConfig;
 use crate::run::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
-use crate::run::folder::RunFolder;
+use crate::run::folder::{CONFIG_FILE, RunFolder};
 use crate::run::table::score_table;
 use anyhow::{Context, Result, bail};
 use giraffe_policy::DeviceChoice;
@@ -132,7 +132,7 @@ fn assess(
     let evaluated = run_episodes(&policy, &parts, &randomized, options.episodes, false, stop)?;
     let evaluated_nominal = run_episodes(&policy, &parts, &nominal, options.episodes, false, stop)?;
     display.say(&format!("deploying over ZeroMQ, {} episodes", options.deployed_episodes));
-    let controller = Controller::start(&options.out.join("config.toml"), config.seed)?;
+    let controller = Controller::start(&options.out.join(CONFIG_FILE), config.seed)?;
     let deployed = deploy(
         &policy,
         &parts,

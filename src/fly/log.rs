@@ -1,7 +1,9 @@
 //! What `giraffe deploy` writes down: which policy, which hand, which terms, and every step.
 
 use crate::fly::deploy::{DeployOptions, mode_name};
+use crate::run::COMMIT;
 use crate::run::episode::{EpisodeResult, StepObserver};
+use crate::run::folder::CONFIG_FILE;
 use anyhow::{Context, Result};
 use giraffe_bridge::Clock;
 use giraffe_bridge::log::{
@@ -82,7 +84,7 @@ pub fn begin_log(
 ) -> Result<Option<DeploymentLog>> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let config = wanted.config.as_ref().and_then(|path| std::fs::read(path).ok());
-    let attachments = config.map(|bytes| ("config.toml".to_owned(), "application/toml".to_owned(), bytes));
+    let attachments = config.map(|bytes| (CONFIG_FILE.to_owned(), "application/toml".to_owned(), bytes));
     let created = DeploymentLog::create(LogStart {
         path: wanted.path.clone(),
         clock: Arc::clone(clock),
@@ -115,7 +117,7 @@ fn sections(wanted: &LogOptions, logged: &LoggedPolicy<'_>, terms: &Welcome) -> 
             "giraffe.software".to_owned(),
             section(&[
                 ("version", env!("CARGO_PKG_VERSION").to_owned()),
-                ("commit", option_env!("GIRAFFE_COMMIT").unwrap_or("unknown").to_owned()),
+                ("commit", COMMIT.to_owned()),
                 ("controller", terms.software.clone()),
             ]),
         ),

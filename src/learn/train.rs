@@ -10,8 +10,9 @@ use super::metrics::{METRICS_FILE, MetricsLog, crash};
 use super::processes::Processes;
 use super::show::{Show, Standing};
 use super::window::Window;
+use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
-use crate::run::folder::{RunFolder, RunProgress};
+use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder, RunProgress};
 use anyhow::{Context, Result, ensure};
 use giraffe_physics::HandWorlds;
 use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PolicyError, PpoLearner};
@@ -89,7 +90,7 @@ impl Training {
         let built = build(&config, device, &processes)?;
         if processes.is_first() {
             let folder = RunFolder::create(out)?;
-            folder.write("config.toml", config.to_toml()?.as_bytes())?;
+            folder.write(CONFIG_FILE, config.to_toml()?.as_bytes())?;
             folder.write("schema.txt", format!("{}\n", built.1.schema()).as_bytes())?;
         }
         // Nobody looks into the folder before it is there.
@@ -119,7 +120,7 @@ impl Training {
     /// When there is none.
     pub fn resume(path: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
         let folder = RunFolder::open(path)?;
-        let config = RunConfig::read(Some(&folder.file("config.toml")), &[])?;
+        let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
         if folder.is_fresh()? {
             return Self::begin_in(config, folder, device, processes);
         }
@@ -268,7 +269,7 @@ impl Training {
             dynamics_fingerprint: robot.dynamics_fingerprint.clone(),
             task: self.parts.task.name().to_owned(),
             object: self.parts.scene.object().name.to_owned(),
-            commit: option_env!("GIRAFFE_COMMIT").unwrap_or("unknown").to_owned(),
+            commit: COMMIT.to_owned(),
         });
         self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))
     }
@@ -367,8 +368,6 @@ impl Training {
 const WORLDS_FILE: &str = "worlds.msgpack";
 const WINDOW_FILE: &str = "window.json";
 const HEALTH_FILE: &str = "health.json";
-/// The policy in a run's folder.
-pub const POLICY_FILE: &str = "policy.bin";
 
 type Built = (Parts, HandWorlds, PpoLearner, Option<AdrMonitor>);
 

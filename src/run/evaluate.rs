@@ -1,8 +1,9 @@
 //! How well a policy does, over many episodes in simulated worlds it never saw.
 
-use crate::run::config::{Parts, RunConfig};
-use crate::run::episode::{EpisodeResult, Pilot};
-use crate::run::statistics::{fraction, mean};
+use super::config::{Parts, RunConfig};
+use super::episode::{EpisodeResult, Pilot};
+use super::folder::{CONFIG_FILE, POLICY_FILE};
+use super::statistics::{fraction, mean};
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
@@ -63,7 +64,7 @@ impl TrainedPolicy {
     /// When there is no policy, or it is damaged.
     pub fn load(path: &Path, settings: &[String]) -> Result<Self> {
         let (file, config_file) = if path.is_dir() {
-            (path.join("policy.bin"), Some(path.join("config.toml")).filter(|config| config.is_file()))
+            (path.join(POLICY_FILE), Some(path.join(CONFIG_FILE)).filter(|config| config.is_file()))
         } else {
             (path.to_owned(), None)
         };

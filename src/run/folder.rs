@@ -10,6 +10,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+/// What a run is, in its folder: see [`super::config::RunConfig`].
+pub const CONFIG_FILE: &str = "config.toml";
+/// The policy, in the folder of its run.
+pub const POLICY_FILE: &str = "policy.bin";
+
 /// How many checkpoints are kept.
 const KEPT_CHECKPOINTS: usize = 2;
 const SUMS: &str = "sums.json";
@@ -65,8 +70,8 @@ impl RunFolder {
     /// # Errors
     /// When it is none.
     pub fn open(path: &Path) -> Result<Self> {
-        if !path.join("config.toml").is_file() {
-            bail!("{} is not the folder of a run: it holds no config.toml", path.display());
+        if !path.join(CONFIG_FILE).is_file() {
+            bail!("{} is not the folder of a run: it holds no {CONFIG_FILE}", path.display());
         }
         Ok(Self { path: path.to_owned() })
     }

@@ -6,3 +6,9 @@ pub mod evaluate;
 pub mod folder;
 pub mod statistics;
 pub mod table;
+
+/// The commit this program was built from, where whoever built it said so.
+pub const COMMIT: &str = match option_env!("GIRAFFE_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};

@@ -1,6 +1,6 @@
 //! Tables of scores.
 
-use crate::run::evaluate::Score;
+use super::evaluate::Score;
 use std::fmt::Write as _;
 
 /// One line per score, with 95 % intervals.

@@ -16,6 +16,7 @@ use crate::learn::train::Training;
 use crate::quickstart::{QuickstartOptions, quickstart};
 use crate::run::config::RunConfig;
 use crate::run::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::run::folder::CONFIG_FILE;
 use crate::run::table::score_table;
 use crate::study::bench::learner::{LearnerBench, LearnerBenchOptions, Shape, bench_learner, peak_memory_mib};
 use crate::study::bench::link::{BridgeBench, BridgeBenchOptions, bench_bridge};
@@ -204,7 +205,7 @@ pub fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result
 }
 
 fn log_options(arguments: &DeployArguments) -> LogOptions {
-    let config = arguments.policy.join("config.toml");
+    let config = arguments.policy.join(CONFIG_FILE);
     LogOptions {
         path: arguments.log.clone().unwrap_or_else(|| default_path(&arguments.policy, arguments.real_time)),
         asked_for: arguments.log.is_some(),

@@ -14,6 +14,7 @@ mod opponent;
 mod ours;
 
 use super::{Spread, go_on};
+use crate::run::COMMIT;
 use anyhow::Result;
 use giraffe_policy::DeviceChoice;
 pub use opponent::TorchVersions;
@@ -225,7 +226,7 @@ pub fn bench_learner(options: &LearnerBenchOptions, stop: &AtomicBool) -> Result
         gemm_peak_gflops: 1e-9 * peak,
         peak_memory_mib,
         versions: LearnerVersions {
-            giraffe: option_env!("GIRAFFE_COMMIT").unwrap_or("unknown").to_owned(),
+            giraffe: COMMIT.to_owned(),
             pytorch: opponents.map(|opponents| opponents.versions),
         },
         cores,

@@ -10,6 +10,7 @@ mod test_set;
 pub use document::{markdown, table};
 pub use test_set::TestSet;
 
+use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::episode::EpisodeResult;
 use crate::run::evaluate::{Score, TrainedPolicy, check_fit, episode_secs, run_episodes, unseen_seeds};
@@ -148,7 +149,7 @@ pub fn compare_policies(options: &PoliciesOptions, stop: &AtomicBool) -> Result<
         episode_secs: episode_secs(parts.task, parts.scene.robot()),
         memoryless: options.memoryless,
         settings: options.settings.clone(),
-        commit: option_env!("GIRAFFE_COMMIT").unwrap_or("unknown").to_owned(),
+        commit: COMMIT.to_owned(),
         test_sets,
     };
     write(&report, options)?;

@@ -10,11 +10,11 @@ mod picture;
 pub use document::text;
 
 use crate::learn::episode_log;
-use crate::learn::train::POLICY_FILE;
+use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::episode::{EpisodeResult, Pilot};
 use crate::run::evaluate::{TrainedPolicy, episode_secs, unseen_seeds};
-use crate::run::folder::RunFolder;
+use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder};
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
@@ -208,7 +208,7 @@ fn find(options: &ReplayOptions) -> Result<Found> {
         return Ok(Found { columns: columns(&sampler), plan, policy: Some(trained.policy), ranges: None, parts });
     }
     let folder = RunFolder::open(&options.run)?;
-    let config = RunConfig::read(Some(&folder.file("config.toml")), &[])?;
+    let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
     let count = config.worlds.world_count;
     if world >= count as u64 {
         bail!("world {world}: this run was trained in {count} worlds, 0 to {}", count - 1);
@@ -252,7 +252,7 @@ fn ranges_then(
 }
 
 fn warn_of_another_program(policy: &Policy) {
-    let (then, now) = (&policy.manifest().context.commit, option_env!("GIRAFFE_COMMIT").unwrap_or("unknown"));
+    let (then, now) = (&policy.manifest().context.commit, COMMIT);
     if then != now {
         tracing::warn!(
             "this run was trained by commit {then}, this program is {now}; only where the table of parameters is the same \

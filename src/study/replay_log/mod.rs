@@ -14,6 +14,7 @@ pub use document::text;
 
 use crate::run::episode::Pilot;
 use crate::run::evaluate::TrainedPolicy;
+use crate::run::folder::POLICY_FILE;
 use anyhow::{Context, Result, bail};
 use giraffe_bridge::EnvelopeSpec;
 use giraffe_bridge::log::{EnvelopeCheck, EventKind, Logged, LoggedDeployment, check_envelope, read};
@@ -183,7 +184,7 @@ fn policy_of(options: &LogReplayOptions) -> Result<PathBuf> {
         return Ok(policy.clone());
     }
     let full = std::path::absolute(&options.log).context("finding the folder of the log")?;
-    let run = full.parent().and_then(Path::parent).filter(|run| run.join(crate::learn::train::POLICY_FILE).is_file());
+    let run = full.parent().and_then(Path::parent).filter(|run| run.join(POLICY_FILE).is_file());
     match run {
         Some(run) => Ok(run.to_owned()),
         None => bail!(
