@@ -20,6 +20,7 @@
 //! | [`learn`], [`fly`], [`hand`] | training; a policy on a hand behind ZeroMQ; the computer next to the motors |
 //! | [`run`], [`keys`] | what builds and judges a run; keys on the command line |
 
+pub mod calendar;
 pub mod cli;
 #[cfg(feature = "train")]
 pub mod fly;

@@ -1,8 +1,8 @@
 //! A policy on a hand behind ZeroMQ, simulated or real.
 
-use crate::fly::log::{LogOptions, LoggedPolicy, Recorder, begin_log};
-use crate::fly::sim_driver::EpisodeRequest;
-use crate::keys::PolicyKeys;
+use super::log::{LoggedPolicy, Recorder, begin_log};
+use super::options::{DeployOptions, mode_name};
+use super::sim_driver::EpisodeRequest;
 use crate::run::config::Parts;
 use crate::run::episode::{EpisodeResult, Nobody, Pilot, StepObserver, WatchedHand};
 use crate::run::evaluate::{Score, episode_secs};
@@ -19,29 +19,6 @@ use giraffe_robots::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// How a policy is run on a hand behind the bridge.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeployOptions {
-    /// Base endpoint of the controller.
-    pub endpoint: String,
-    /// Keys, ours and the controller's.
-    pub security: PolicyKeys,
-    /// How many episodes.
-    pub episodes: usize,
-    /// In real time, as on a real hand, instead of in lock-step.
-    pub real_time: bool,
-    /// Give the controller each episode's parameters, run the same episode in this process too, and compare bits.
-    pub paired: bool,
-    /// Reset the recurrent state before every step.
-    pub memoryless: bool,
-    /// Have the controller bring the hand to its home pose, slowly, before each episode. Real hands, in real time.
-    pub home: bool,
-    /// Seed of the first episode.
-    pub seed: u64,
-    /// Where everything is written down, if anywhere.
-    pub log: Option<LogOptions>,
-}
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -287,9 +264,4 @@ fn summary(results: &[EpisodeResult], paired: Option<Paired>, duration_secs: f64
         mode: mode_name(real_time).to_owned(),
         log: None,
     }
-}
-
-/// How a deployment is called.
-pub(crate) fn mode_name(real_time: bool) -> &'static str {
-    if real_time { "real time" } else { "lock-step" }
 }

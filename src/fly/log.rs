@@ -1,6 +1,7 @@
 //! What `giraffe deploy` writes down: which policy, which hand, which terms, and every step.
 
-use crate::fly::deploy::{DeployOptions, mode_name};
+use super::options::{DeployOptions, LogOptions, mode_name};
+use crate::calendar::UtcTime;
 use crate::run::COMMIT;
 use crate::run::episode::{EpisodeResult, StepObserver};
 use crate::run::folder::CONFIG_FILE;
@@ -20,45 +21,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The folder of logs in the folder of a run, or here.
 pub const LOGS_FOLDER: &str = "deployments";
 
-/// Where a log goes, and what the caller knows that belongs into it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogOptions {
-    /// The file.
-    pub path: PathBuf,
-    /// Whether somebody asked for this file: then it must be written. Otherwise a warning will do.
-    pub asked_for: bool,
-    /// Settings as they were typed.
-    pub settings: Vec<String>,
-    /// `config.toml` of the run, if there is one.
-    pub config: Option<PathBuf>,
-}
-
 /// The name of a log that nobody gave a name: `deployments/` in the folder of the run, or here if `policy` is none; then
 /// the time in UTC, and how the hand is moved.
-#[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
 pub fn default_path(policy: &Path, real_time: bool) -> PathBuf {
     let folder = if policy.is_dir() { policy.join(LOGS_FOLDER) } else { PathBuf::from(LOGS_FOLDER) };
-    let secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let name = format!("{}-{}", utc(secs), mode_name(real_time).replace(' ', "-"));
+    let name = format!("{}-{}", UtcTime::now().in_file_names(), mode_name(real_time).replace(' ', "-"));
     let first = folder.join(format!("{name}.mcap"));
     let mut others = (2..).map(|n| folder.join(format!("{name}-{n}.mcap")));
     if first.exists() { others.find(|path| !path.exists()).unwrap_or(first) } else { first }
-}
-
-/// Date and time, such as `2026-11-24T08-15-00Z`, that sort by name and are allowed in names everywhere.
-fn utc(secs_since_1970: u64) -> String {
-    let (days, secs) = (secs_since_1970 / 86_400, secs_since_1970 % 86_400);
-    // Hinnant, "chrono-compatible low-level date algorithms": years begin in March, eras have 400 years.
-    let z = days + 719_468;
-    let (era, day_of_era) = (z / 146_097, z % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (secs / 3600, secs / 60 % 60, secs % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}-{minute:02}-{second:02}Z")
 }
 
 /// Who moves which hand.
@@ -207,25 +177,5 @@ impl StepObserver for Recorder {
     fn ended(&mut self, result: &EpisodeResult) {
         self.event(EventKind::EpisodeEnd, u64::from(result.step_count));
         self.episode += 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        // As `date -u -d @N` says.
-        for (secs, date) in [
-            (0, "1970-01-01T00-00-00Z"),
-            (951_782_399, "2000-02-28T23-59-59Z"),
-            (951_782_400, "2000-02-29T00-00-00Z"),
-            (951_868_800, "2000-03-01T00-00-00Z"),
-            (1_798_761_599, "2026-12-31T23-59-59Z"),
-            (4_107_542_400, "2100-03-01T00-00-00Z"),
-        ] {
-            assert_eq!(utc(secs), date);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! A hand's first day, at a terminal: which servo moves which joint, which way; written to a calibration file.
 
-use crate::hand::serve::open_driver;
+use super::serve::open_driver;
+use crate::calendar::UtcTime;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use giraffe_bridge::calibration::{BusIdentity, Calibration, wiring};
@@ -111,7 +112,8 @@ pub fn run(arguments: &WiggleArguments, stop: &AtomicBool) -> Result<ExitCode> {
 }
 
 fn calibration(findings: &Findings, robot: &RobotModel, driver: &dyn HandDriver, witness: &dyn Witness) -> Calibration {
-    let described = |bus: BusIdentity| findings.calibration(robot, bus, witness.seen_by(), &today(), TOOL);
+    let today = UtcTime::now().date().to_string();
+    let described = |bus: BusIdentity| findings.calibration(robot, bus, witness.seen_by(), &today, TOOL);
     described(driver.identity().unwrap_or_default())
 }
 
@@ -130,37 +132,4 @@ fn report(arguments: &WiggleArguments, findings: &Findings, calibration: &Calibr
     corrections.iter().for_each(|correction| println!("{correction}"));
     println!("wrote {out} (calibration {})", calibration.id());
     Ok(())
-}
-
-/// Today's date, UTC, as year-month-day.
-#[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
-fn today() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    date_of_day((since.as_secs() / 86_400) as i64)
-}
-
-/// The date of a day, counted from 1970-01-01. Years begin in March here, so that the leap day comes last.
-fn date_of_day(days: i64) -> String {
-    const ERA_DAYS: i64 = 146_097;
-    let shifted = days + 719_468;
-    let (era, day) = (shifted.div_euclid(ERA_DAYS), shifted.rem_euclid(ERA_DAYS));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year + year / 4 - year / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year + 400 * era + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::date_of_day;
-
-    #[test]
-    fn days_have_the_dates_of_the_calendar() {
-        for (day, date) in [(0, "1970-01-01"), (59, "1970-03-01"), (11_016, "2000-02-29"), (20_789, "2026-12-02")] {
-            assert_eq!(date_of_day(day), date);
-        }
-    }
 }

@@ -7,8 +7,9 @@ use crate::cli::{
     ComparePoliciesArguments, DeployArguments, DescribeArguments, EvaluateArguments, PlotArguments,
     QuickstartArguments, ReplayArguments, TrainArguments,
 };
-use crate::fly::deploy::{DeployOptions, deploy};
-use crate::fly::log::{LogOptions, default_path};
+use crate::fly::deploy::deploy;
+use crate::fly::log::default_path;
+use crate::fly::options::{DeployOptions, LogOptions};
 use crate::learn::budget::Budget;
 use crate::learn::display::Display;
 use crate::learn::processes::Processes;

@@ -3,6 +3,7 @@
 
 mod hand;
 
+use crate::fly::controller::free_ports;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::episode::{Nobody, Pilot, StepObserver};
 use anyhow::{Context, Result, bail};
@@ -277,7 +278,7 @@ impl Link {
         let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
         let turns = Turns::default();
         let loop_period_secs = robot.control.period_secs / TURNS_PER_COMMAND as f32;
-        let endpoint = format!("tcp://127.0.0.1:{}", crate::quickstart::free_ports(4)?);
+        let endpoint = format!("tcp://127.0.0.1:{}", free_ports(4)?);
         let hand = SteadyHand::new(robot, loop_period_secs, Arc::clone(&clock), Arc::clone(&turns));
         let spec = ControllerSpec::of(robot);
         let driver = Box::new(hand);
