@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         told(panic);
         end_all(EXIT_PANIC);
     }));
-    match cli::run(cli.command) {
+    match cli::run(&cli.command) {
         Ok(code) => {
             leave();
             code

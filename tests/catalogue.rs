@@ -1,6 +1,6 @@
 //! Everything in the tables works with everything else in them.
 
-use giraffe::hand::serve::drivers;
+use giraffe::cli::serve::drivers;
 use giraffe::run::config::RunConfig;
 use giraffe_physics::{HandWorlds, WorldsSettings};
 use giraffe_randomization::{NONE, PARAMETERS, Preset, RandomizationConfig, SCENARIOS};

@@ -1,7 +1,8 @@
 //! What there is: robots, tasks, objects, parameters, presets, scenarios, drivers.
 
-use crate::hand::serve::drivers;
-use clap::ValueEnum;
+use super::serve::drivers;
+use anyhow::Result;
+use clap::{Args, ValueEnum};
 #[cfg(feature = "train")]
 use giraffe_randomization::{
     SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows,
@@ -9,6 +10,7 @@ use giraffe_randomization::{
 use giraffe_robots::{OBJECTS, ROBOTS, tasks::TASKS};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::process::ExitCode;
 
 /// A kind of thing there are several of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,6 +34,19 @@ pub enum Kind {
     Drivers,
 }
 
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Which kind; all without it.
+    pub kind: Option<Kind>,
+    /// Print one JSON object.
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Print Markdown.
+    #[arg(long)]
+    pub markdown: bool,
+}
+
 /// How a list is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -41,6 +56,20 @@ pub enum Style {
     Markdown,
     /// For programs.
     Json,
+}
+
+/// Prints the list.
+///
+/// # Errors
+/// Never, as tables are.
+pub fn run(arguments: &ListArguments) -> Result<ExitCode> {
+    let style = match (arguments.json, arguments.markdown) {
+        (true, _) => Style::Json,
+        (_, true) => Style::Markdown,
+        _ => Style::Text,
+    };
+    print!("{}", list(arguments.kind, style));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The list of one kind, or of all.

@@ -4,13 +4,12 @@
 //! episode can be asked for, either by its seed (hidden parameters are drawn here) or with a complete plan (to be
 //! compared, bit by bit, with the same plan in the policy's own process).
 
-use crate::run::config::{Parts, RunConfig};
+use crate::run::config::Parts;
 use crate::run::evaluate::unseen_seeds;
-use anyhow::Result;
 use giraffe_bridge::{DriverError, HandDriver, Rehearsal, SafeTargets, TrackedObject};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
-use giraffe_randomization::{FixedRanges, NONE};
-use giraffe_robots::{Hand, RobotModel, Signal, SignalFrame, SignalLayout};
+use giraffe_randomization::{FixedRanges, NONE, RandomizationConfig};
+use giraffe_robots::{Hand, Signal, SignalFrame, SignalLayout};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -20,12 +19,14 @@ pub const SIM_DRIVER: (&str, &str) = ("sim", "a simulated hand and object, with 
 /// The hand of a configuration, simulated, with hidden parameters drawn from `seed`.
 ///
 /// # Errors
-/// When the configuration names a hand, object or task that does not exist.
-pub fn open_sim(config: &RunConfig, seed: u64) -> Result<(Arc<RobotModel>, Box<dyn HandDriver>)> {
-    let parts = config.parts()?;
-    let robot = Arc::clone(parts.scene.robot());
-    let hidden = parts.sampler(&config.randomization, &NONE, unseen_seeds(seed));
-    Ok((robot, Box::new(SimDriver::new(parts, hidden)?)))
+/// When the simulated hand cannot be read.
+pub fn open_sim(
+    parts: Parts,
+    randomization: &RandomizationConfig,
+    seed: u64,
+) -> Result<Box<dyn HandDriver>, DriverError> {
+    let hidden = parts.sampler(randomization, &NONE, unseen_seeds(seed));
+    Ok(Box::new(SimDriver::new(parts, hidden)?))
 }
 
 /// What `reset` carries: one msgpack map. Unknown keys are ignored by whoever does not know them.

@@ -1,29 +1,90 @@
 //! The controller's side: a driver behind the bridge, until somebody says stop.
 
-use crate::cli::ServeArguments;
-#[cfg(feature = "train")]
-use crate::fly::sim_driver::{SIM_DRIVER, open_sim};
 use crate::keys::ControllerKeys;
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use giraffe_bridge::drivers::{DRIVERS, DriverOptions};
-use giraffe_bridge::{BridgeServer, ControllerSpec, ExitAction, HandDriver, MonotonicClock};
-#[cfg(not(feature = "train"))]
-use giraffe_robots::load_robot;
+use giraffe_bridge::{
+    BridgeServer, ControllerSpec, DEFAULT_ENDPOINT, DriverError, ExitAction, HandDriver, MonotonicClock,
+};
 use giraffe_robots::{RobotModel, nearest_name};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// The hand of a controller that is not asked for another one.
-#[cfg(not(feature = "train"))]
-const DEFAULT_ROBOT: &str = "leap-right";
+/// Where servos are.
+#[derive(Debug, Default, Args)]
+pub struct ServoArguments {
+    /// Serial port of the servos; best one of /dev/serial/by-id.
+    #[arg(long, value_name = "PATH")]
+    pub port: Option<PathBuf>,
+    /// Calibration of this very hand, as `giraffe wiggle` wrote it.
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
+    /// Bits per second on the port [default: what the driver's servos usually have].
+    #[arg(long)]
+    pub baud: Option<u32>,
+    /// Go on with a USB adapter that holds answers back (latency timer above 1 ms), slowly.
+    #[arg(long)]
+    pub allow_usb_latency: bool,
+}
 
-/// Names of all drivers with one sentence each.
-pub fn drivers() -> Vec<(&'static str, &'static str)> {
-    #[cfg(feature = "train")]
-    let simulated = [SIM_DRIVER];
-    #[cfg(not(feature = "train"))]
-    let simulated: [(&str, &str); 0] = [];
-    simulated.into_iter().chain(DRIVERS.iter().map(|driver| (driver.name, driver.doc))).collect()
+impl ServoArguments {
+    /// For the driver.
+    pub fn options(&self) -> DriverOptions {
+        DriverOptions {
+            port: self.port.clone(),
+            calibration: self.calibration.clone(),
+            baud: self.baud,
+            allow_usb_latency: self.allow_usb_latency,
+        }
+    }
+}
+
+/// What a controller is set up with.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ServeOptions {
+    /// Base endpoint: this port and the three after it.
+    #[arg(long = "bind", value_name = "BIND", default_value = DEFAULT_ENDPOINT)]
+    pub endpoint: String,
+    /// Needed for policies on other machines.
+    #[command(flatten)]
+    pub security: ControllerKeys,
+}
+
+/// Opens a driver for a hand. Touches no motor.
+pub type Open = Box<dyn FnOnce(&RobotModel, &DriverOptions) -> Result<Box<dyn HandDriver>, DriverError>>;
+
+/// A driver that may be asked for by its name.
+pub struct OfferedDriver {
+    /// Its name.
+    pub name: &'static str,
+    /// What opens it.
+    pub open: Open,
+}
+
+/// The drivers of the bridge, which move motors or play a hand of arithmetic.
+pub fn bridge_drivers() -> Vec<OfferedDriver> {
+    DRIVERS.iter().map(|row| OfferedDriver { name: row.name, open: Box::new(row.open) }).collect()
+}
+
+/// Opens one of some drivers by its name. Touches no motor.
+///
+/// # Errors
+/// When there is no such driver, or it cannot be opened.
+pub fn open_driver(
+    mut offered: Vec<OfferedDriver>,
+    name: &str,
+    robot: &RobotModel,
+    options: &DriverOptions,
+) -> Result<Box<dyn HandDriver>> {
+    let Some(place) = offered.iter().position(|driver| driver.name == name) else {
+        let names: Vec<&str> = offered.iter().map(|driver| driver.name).collect();
+        let near = nearest_name(name, names.iter().copied())
+            .map_or_else(String::new, |near| format!(", did you mean {near}?"));
+        bail!("there is no driver {name}{near} (there are: {})", names.join(", "));
+    };
+    Ok((offered.swap_remove(place).open)(robot, options)?)
 }
 
 /// A hand and what moves it.
@@ -34,37 +95,6 @@ pub struct Served {
     pub driver_name: String,
     /// The driver.
     pub driver: Box<dyn HandDriver>,
-}
-
-/// Opens the driver that is asked for. Touches no motor.
-///
-/// # Errors
-/// When there is no such driver or hand, or it cannot be opened.
-pub fn open(arguments: &ServeArguments) -> Result<Served> {
-    let driver_name = arguments.driver.clone();
-    let options = arguments.servos.options();
-    #[cfg(feature = "train")]
-    let robot = {
-        let config = arguments.config.read()?;
-        if driver_name == SIM_DRIVER.0 {
-            let (robot, driver) = open_sim(&config, arguments.seed)?;
-            return Ok(Served { robot, driver_name, driver });
-        }
-        config.parts()?.scene.robot().clone()
-    };
-    #[cfg(not(feature = "train"))]
-    let robot = Arc::new(load_robot(arguments.scene.robot.as_deref().unwrap_or(DEFAULT_ROBOT))?);
-    let driver = open_driver(&driver_name, &robot, &options)?;
-    Ok(Served { robot, driver_name, driver })
-}
-
-/// What a controller is set up with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ServeOptions {
-    /// Base endpoint.
-    pub endpoint: String,
-    /// Keys, and who may connect.
-    pub security: ControllerKeys,
 }
 
 /// Serves until `stop` is set. Says `listening on ...` on standard output once the sockets are bound.
@@ -89,18 +119,4 @@ pub fn serve(served: Served, options: &ServeOptions, stop: &AtomicBool) -> Resul
     println!("listening on {} ({}, driver {driver_name}{encrypted})", options.endpoint, robot.name);
     server.run(stop)?;
     Ok(())
-}
-
-/// Opens a driver by its name. Touches no motor.
-///
-/// # Errors
-/// When there is no such driver, or it cannot be opened.
-pub fn open_driver(name: &str, robot: &RobotModel, options: &DriverOptions) -> Result<Box<dyn HandDriver>> {
-    let Some(row) = DRIVERS.iter().find(|row| row.name == name) else {
-        let names: Vec<&str> = drivers().into_iter().map(|(name, _)| name).collect();
-        let near = nearest_name(name, names.iter().copied())
-            .map_or_else(String::new, |near| format!(", did you mean {near}?"));
-        bail!("there is no driver {name}{near} (there are: {})", names.join(", "));
-    };
-    Ok((row.open)(robot, options)?)
 }

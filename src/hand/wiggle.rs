@@ -1,12 +1,11 @@
 //! A hand's first day, at a terminal: which servo moves which joint, which way; written to a calibration file.
 
-use super::serve::open_driver;
+use super::serve::{ServoArguments, bridge_drivers, open_driver};
 use crate::calendar::UtcTime;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use giraffe_bridge::calibration::{BusIdentity, Calibration, wiring};
 use giraffe_bridge::commissioning::{AssumeYes, Findings, TerminalWitness, WiggleSpec, Witness, wiggle};
-use giraffe_bridge::drivers::DriverOptions;
 use giraffe_bridge::{HandDriver, MonotonicClock};
 use giraffe_robots::{RobotModel, load_robot};
 use serde_json::json;
@@ -16,35 +15,6 @@ use std::sync::atomic::AtomicBool;
 
 /// What `--tool` would be: who wrote a calibration.
 const TOOL: &str = concat!("giraffe ", env!("CARGO_PKG_VERSION"));
-
-/// Where servos are.
-#[derive(Debug, Default, Args)]
-pub struct ServoArguments {
-    /// Serial port of the servos; best one of /dev/serial/by-id.
-    #[arg(long, value_name = "PATH")]
-    pub port: Option<PathBuf>,
-    /// Calibration of this very hand, as `giraffe wiggle` wrote it.
-    #[arg(long, value_name = "FILE")]
-    pub calibration: Option<PathBuf>,
-    /// Bits per second on the port [default: what the driver's servos usually have].
-    #[arg(long)]
-    pub baud: Option<u32>,
-    /// Go on with a USB adapter that holds answers back (latency timer above 1 ms), slowly.
-    #[arg(long)]
-    pub allow_usb_latency: bool,
-}
-
-impl ServoArguments {
-    /// For the driver.
-    pub fn options(&self) -> DriverOptions {
-        DriverOptions {
-            port: self.port.clone(),
-            calibration: self.calibration.clone(),
-            baud: self.baud,
-            allow_usb_latency: self.allow_usb_latency,
-        }
-    }
-}
 
 /// Arguments of `wiggle`.
 #[derive(Debug, Args)]
@@ -87,7 +57,7 @@ pub fn run(arguments: &WiggleArguments, stop: &AtomicBool) -> Result<ExitCode> {
     let robot = load_robot(&arguments.robot)?;
     let before = arguments.servos.calibration.as_ref().map(|path| Calibration::load(path, &robot)).transpose()?;
     let wires = wiring(&robot, before.as_ref())?;
-    let mut driver = open_driver(&arguments.driver, &robot, &arguments.servos.options())?;
+    let mut driver = open_driver(bridge_drivers(), &arguments.driver, &robot, &arguments.servos.options())?;
     eprintln!(
         "Each of {} joints moves by {} rad and back. Keep a hand on the supply switch; Ctrl-C takes torque off.",
         robot.joint_count(),
