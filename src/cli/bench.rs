@@ -1,9 +1,9 @@
 //! Measurements of speed: what can be typed, and what is done.
 
+use super::config::ComparedArguments;
 use super::outcome::{done, print_json};
-use crate::run::config::RunConfig;
-use crate::study::bench::learner::{LearnerBench, LearnerBenchOptions, Shape, bench_learner, peak_memory_mib};
-use crate::study::bench::link::{BridgeBench, BridgeBenchOptions, bench_bridge};
+use crate::study::bench::learner::{LearnerBench, LearnerBenchOptions, bench_learner, peak_memory_mib};
+use crate::study::bench::link::{LinkBench, LinkBenchOptions, bench_link};
 use crate::study::bench::{PhysicsBench, PhysicsBenchOptions, bench_physics};
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
@@ -40,30 +40,12 @@ pub enum BenchWhat {
 /// Arguments of `bench physics`.
 #[derive(Debug, Args)]
 pub struct BenchPhysicsArguments {
-    /// A hand: a name from `giraffe list robots`, or the path of a folder or MJCF file.
-    #[arg(long, default_value = "leap-right")]
-    pub robot: String,
-    /// An object: a name from `giraffe list objects`.
-    #[arg(long, default_value = "cube-70mm")]
-    pub object: String,
-    /// How often every measurement is repeated; medians are reported.
-    #[arg(long, default_value_t = 5)]
-    pub repeats: usize,
-    /// Seconds of one measurement.
-    #[arg(long, default_value_t = 2.0)]
-    pub secs: f64,
-    /// Do not build 4,096 worlds to see how much memory one takes.
-    #[arg(long)]
-    pub skip_memory: bool,
-    /// Do not measure the other hands.
-    #[arg(long)]
-    pub skip_robots: bool,
-    /// Another setting, such as `physics.substep_count=4`; may be given many times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub settings: Vec<String>,
-    /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
-    #[arg(long, value_name = "PATH")]
-    pub python: Option<String>,
+    /// What is measured.
+    #[command(flatten)]
+    pub compared: ComparedArguments,
+    /// How.
+    #[command(flatten)]
+    pub options: PhysicsBenchOptions,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -72,40 +54,13 @@ pub struct BenchPhysicsArguments {
 /// Arguments of `bench learner`.
 #[derive(Debug, Args)]
 pub struct BenchLearnerArguments {
-    /// Widths of the LSTM, and of the encoder before it [default: 128,256,512; with --quick 128].
-    #[arg(long, value_name = "N", value_delimiter = ',')]
-    pub widths: Vec<usize>,
-    /// Steps of a sequence [default: 16,32; with --quick 16].
-    #[arg(long, value_name = "N", value_delimiter = ',')]
-    pub horizons: Vec<usize>,
-    /// Sequences of a gradient step, one per world [default: 64,256,1024; with --quick 64,256].
-    #[arg(long, value_name = "N", value_delimiter = ',')]
-    pub sequences: Vec<usize>,
-    /// How often every measurement is repeated; medians are reported [default: 5; with --quick 3].
-    #[arg(long)]
-    pub repeats: Option<usize>,
-    /// Least seconds of one measurement [default: 1; with --quick 0.3].
-    #[arg(long)]
-    pub secs: Option<f64>,
-    /// Few shapes for a short time, to see that it works: nothing to be quoted.
-    #[arg(long)]
-    pub quick: bool,
-    /// Threads; 0 for one per core.
-    #[arg(long, default_value_t = 0)]
-    pub threads: usize,
-    /// Do not measure memory.
-    #[arg(long)]
-    pub skip_memory: bool,
+    /// What is measured, and how.
+    #[command(flatten)]
+    pub options: LearnerBenchOptions,
     /// Only train a little with the first of each of --widths, --horizons and --sequences, and print the peak memory
     /// of that, MiB.
     #[arg(long)]
     pub only_memory: bool,
-    /// What learns: `cpu`, `cuda` or `cuda:N`. PyTorch is measured on the same.
-    #[arg(long, default_value = "cpu")]
-    pub device: String,
-    /// The Python that has PyTorch [default: $GIRAFFE_PYTHON, or python3].
-    #[arg(long, value_name = "PATH")]
-    pub python: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -114,32 +69,18 @@ pub struct BenchLearnerArguments {
 /// Arguments of `bench bridge`.
 #[derive(Debug, Args)]
 pub struct BenchBridgeArguments {
-    /// A hand: a name from `giraffe list robots`, or the path of a folder or MJCF file.
-    #[arg(long, default_value = "leap-right")]
-    pub robot: String,
-    /// Width of the LSTM, and of the encoder before it.
-    #[arg(long, default_value_t = 256)]
-    pub width: usize,
-    /// Seconds of each measurement.
-    #[arg(long, default_value_t = 20.0)]
-    pub secs: f64,
+    /// What is measured, and how.
+    #[command(flatten)]
+    pub options: LinkBenchOptions,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
 }
-/// The Python that has MuJoCo or PyTorch.
-fn python(given: Option<&String>) -> String {
-    #[allow(clippy::disallowed_methods, reason = "the program, not a library, reads its environment")]
-    let from_environment = || std::env::var("GIRAFFE_PYTHON").ok().filter(|path| !path.is_empty());
-    given.cloned().or_else(from_environment).unwrap_or_else(|| "python3".to_owned())
-}
 
-/// What a comparison or a measurement is of.
-fn compared_config(robot: &str, object: &str, settings: &[String]) -> Result<RunConfig> {
-    let config = RunConfig::read(None, settings)?;
-    Ok(RunConfig { robot: robot.to_owned(), object: object.to_owned(), ..config })
-}
-
+/// Measures.
+///
+/// # Errors
+/// When a number cannot be, or what is measured breaks down.
 pub fn run_bench(what: &BenchWhat, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     match what {
         BenchWhat::Physics(arguments) => run_bench_physics(arguments, stop),
@@ -149,18 +90,16 @@ pub fn run_bench(what: &BenchWhat, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
 }
 
 fn run_bench_physics(arguments: &BenchPhysicsArguments, stop: &AtomicBool) -> Result<ExitCode> {
-    ensure!(arguments.repeats > 0, "--repeats 0: expected at least one");
-    let secs = arguments.secs;
+    let options = &arguments.options;
+    ensure!(options.repeats > 0, "--repeats 0: expected at least one");
+    check_secs(options.secs)?;
+    let config = arguments.compared.config()?;
+    print_measured(bench_physics(&config, options, stop), arguments.json, PhysicsBench::table, stop)
+}
+
+fn check_secs(secs: f64) -> Result<()> {
     ensure!(secs.is_finite() && secs > 0.0, "--secs {secs}: expected a number above zero");
-    let options = PhysicsBenchOptions {
-        config: compared_config(&arguments.robot, &arguments.object, &arguments.settings)?,
-        python: python(arguments.python.as_ref()),
-        repeats: arguments.repeats,
-        secs,
-        memory: !arguments.skip_memory,
-        robots: !arguments.skip_robots,
-    };
-    print_measured(bench_physics(&options, stop), arguments.json, PhysicsBench::table, stop)
+    Ok(())
 }
 
 /// What was measured, for programs or for people; nothing when it was interrupted.
@@ -183,44 +122,18 @@ fn print_measured<T: serde::Serialize>(
 }
 
 fn run_bench_learner(arguments: &BenchLearnerArguments, stop: &AtomicBool) -> Result<ExitCode> {
-    let options = learner_bench_options(arguments)?;
+    let options = &arguments.options;
+    options.check()?;
     if arguments.only_memory {
-        let first = |numbers: &[usize]| numbers[0];
-        let [core_width, horizon_steps, sequences] =
-            [&options.widths, &options.horizons, &options.sequences].map(|numbers| first(numbers));
-        print_json(&peak_memory_mib(Shape { core_width, horizon_steps, sequences })?)?;
+        print_json(&peak_memory_mib(options.first_shape())?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    print_measured(bench_learner(&options, stop), arguments.json, LearnerBench::table, stop)
+    print_measured(bench_learner(options, stop), arguments.json, LearnerBench::table, stop)
 }
 
 fn run_bench_bridge(arguments: &BenchBridgeArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
-    let secs = arguments.secs;
-    ensure!(secs.is_finite() && secs > 0.0, "--secs {secs}: expected a number above zero");
-    ensure!(arguments.width > 0, "--width 0: expected at least one");
-    let options = BridgeBenchOptions { robot: arguments.robot.clone(), core_width: arguments.width, secs };
-    print_measured(bench_bridge(&options, stop), arguments.json, BridgeBench::table, stop)
-}
-
-fn learner_bench_options(arguments: &BenchLearnerArguments) -> Result<LearnerBenchOptions> {
-    let quick = arguments.quick;
-    let numbers = |flag: &str, given: &[usize], few: &[usize], all: &[usize]| {
-        ensure!(!given.contains(&0), "{flag} 0: expected numbers of at least one");
-        Ok(if given.is_empty() { if quick { few } else { all }.to_vec() } else { given.to_vec() })
-    };
-    let repeats = arguments.repeats.unwrap_or(if quick { 3 } else { 5 });
-    ensure!(repeats > 0, "--repeats 0: expected at least one");
-    let secs = arguments.secs.unwrap_or(if quick { 0.3 } else { 1.0 });
-    ensure!(secs.is_finite() && secs > 0.0, "--secs {secs}: expected a number above zero");
-    Ok(LearnerBenchOptions {
-        widths: numbers("--widths", &arguments.widths, &[128], &[128, 256, 512])?,
-        horizons: numbers("--horizons", &arguments.horizons, &[16], &[16, 32])?,
-        sequences: numbers("--sequences", &arguments.sequences, &[64, 256], &[64, 256, 1024])?,
-        repeats,
-        secs,
-        thread_count: arguments.threads,
-        device: arguments.device.parse()?,
-        python: python(arguments.python.as_ref()),
-        memory: !arguments.skip_memory,
-    })
+    let options = &arguments.options;
+    check_secs(options.secs)?;
+    ensure!(options.core_width > 0, "--width 0: expected at least one");
+    print_measured(bench_link(options, stop), arguments.json, LinkBench::table, stop)
 }

@@ -52,6 +52,31 @@ impl ConfigArguments {
     }
 }
 
+/// What engines are compared on, or speed is measured of.
+#[derive(Debug, Args)]
+pub struct ComparedArguments {
+    /// A hand: a name from `giraffe list robots`, or the path of a folder or MJCF file.
+    #[arg(long, default_value = "leap-right")]
+    pub robot: String,
+    /// An object: a name from `giraffe list objects`.
+    #[arg(long, default_value = "cube-70mm")]
+    pub object: String,
+    /// Another setting, such as `physics.substep_count=4`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+}
+
+impl ComparedArguments {
+    /// The configuration that is asked for.
+    ///
+    /// # Errors
+    /// When a key is unknown or a value cannot be.
+    pub fn config(&self) -> Result<RunConfig> {
+        let config = RunConfig::read(None, &self.settings)?;
+        Ok(RunConfig { robot: self.robot.clone(), object: self.object.clone(), ..config })
+    }
+}
+
 /// Says what was not understood of somebody else's hand, and what was assumed.
 pub(super) fn tell_import(report: &ImportReport) {
     if !report.is_empty() {

@@ -7,7 +7,6 @@ use super::scene::SceneArguments;
 use crate::fly::deploy::deploy;
 use crate::fly::log::default_path;
 use crate::fly::options::{DeployOptions, LogOptions};
-use crate::keys::PolicyKeys;
 use crate::learn::budget::Budget;
 use crate::learn::display::Display;
 use crate::learn::processes::Processes;
@@ -18,6 +17,7 @@ use crate::run::folder::CONFIG_FILE;
 use crate::run::table::score_table;
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
+use giraffe_policy::DeviceChoice;
 use giraffe_randomization::{SCENARIOS, Scenario, find_scenario};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -67,24 +67,15 @@ pub struct QuickstartArguments {
     /// What to train.
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// Wall-clock minutes of training.
-    #[arg(long, default_value_t = 15.0)]
-    pub minutes: f64,
+    /// How long, and what then.
+    #[command(flatten)]
+    pub options: QuickstartOptions,
     /// Seed of all randomness.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Episodes of each evaluation.
-    #[arg(long, default_value_t = 200)]
-    pub episodes: usize,
-    /// Episodes over ZeroMQ, each compared bit by bit with the same one in this process.
-    #[arg(long, default_value_t = 100)]
-    pub deployed_episodes: usize,
     /// Folder of the run [default: runs/quickstart-SEED, or the first free runs/quickstart-SEED-N].
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// What learns: `cpu`, `cuda` or `cuda:N`.
-    #[arg(long, default_value = "cpu")]
-    pub device: String,
     /// End with one JSON object on standard output.
     #[arg(long)]
     pub json: bool,
@@ -113,7 +104,7 @@ pub struct TrainArguments {
     pub out: Option<PathBuf>,
     /// What learns: `cpu`, `cuda` or `cuda:N`.
     #[arg(long, default_value = "cpu")]
-    pub device: String,
+    pub device: DeviceChoice,
     /// End with one JSON object on standard output.
     #[arg(long)]
     pub json: bool,
@@ -152,34 +143,12 @@ pub struct EvaluateArguments {
 pub struct DeployArguments {
     /// Folder of a run, or a policy file.
     pub policy: PathBuf,
-    /// Base endpoint of the controller.
-    #[arg(long, default_value = "tcp://127.0.0.1:7401")]
-    pub connect: String,
-    /// Needed for a controller on another machine.
+    /// How it is deployed.
     #[command(flatten)]
-    pub security: PolicyKeys,
-    /// Number of episodes.
-    #[arg(long, default_value_t = 20)]
-    pub episodes: usize,
-    /// In real time, as on a real hand. Without it in lock-step, which only simulated controllers grant.
-    #[arg(long)]
-    pub real_time: bool,
-    /// Run every episode in this process too, with the same parameters, and compare bits. Needs giraffe's own
-    /// simulated controller, in lock-step.
-    #[arg(long, conflicts_with = "real_time")]
-    pub paired: bool,
-    /// Have the controller bring the hand to its home pose, slowly, before each episode: policies start from there.
-    #[arg(long, requires = "real_time")]
-    pub home: bool,
-    /// Reset the recurrent state before every step.
-    #[arg(long)]
-    pub memoryless: bool,
+    pub options: DeployOptions,
     /// With --paired: what happens during each episode, a name from `giraffe list scenarios`.
     #[arg(long, default_value = "none", requires = "paired")]
     pub scenario: String,
-    /// Seed of the first episode.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
     /// Another hand of the same kinematics, or another object, than in training.
     #[command(flatten)]
     pub scene: SceneArguments,
@@ -211,21 +180,13 @@ fn check_minutes(minutes: f64) -> Result<Budget> {
 }
 
 fn run_quickstart(arguments: &QuickstartArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
-    check_minutes(arguments.minutes)?;
-    ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
+    check_minutes(arguments.options.minutes)?;
+    ensure!(arguments.options.episodes > 0, "--episodes 0: expected at least one");
     let mut config = arguments.config.read()?;
     config.seed = arguments.seed;
     tell_import_of(&config);
     let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("quickstart-{}", arguments.seed)));
-    let options = QuickstartOptions {
-        minutes: arguments.minutes,
-        episodes: arguments.episodes,
-        deployed_episodes: arguments.deployed_episodes,
-        out,
-        device: arguments.device.parse()?,
-        quiet: false,
-    };
-    if let Some(report) = quickstart(config, &options, stop)? {
+    if let Some(report) = quickstart(config, &out, &arguments.options, stop)? {
         eprintln!("\n{}\nthe run is in {}", report.table(), report.run_dir.display());
         if arguments.json {
             print_json(&report)?;
@@ -239,10 +200,9 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
         (_, Some(steps)) => Budget::Steps(steps),
         (minutes, None) => check_minutes(minutes.unwrap_or(15.0))?,
     };
-    let device = arguments.device.parse()?;
     let processes = Processes::join()?;
     let mut training = match &arguments.resume {
-        Some(path) => Training::resume(path, device, processes.clone())?,
+        Some(path) => Training::resume(path, arguments.device, processes.clone())?,
         None => {
             let mut config = arguments.config.read()?;
             config.seed = arguments.seed.unwrap_or(config.seed);
@@ -254,7 +214,7 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
                 arguments.out.is_some() || processes.count() == 1,
                 "several processes need to know the folder of the run: give it with --out"
             );
-            Training::begin(config, &out, device, processes.clone())?
+            Training::begin(config, &out, arguments.device, processes.clone())?
         }
     };
     let mut display = Display::new(!processes.is_first());
@@ -304,22 +264,13 @@ fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<Exit
 }
 
 fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
-    ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
+    ensure!(arguments.options.episodes > 0, "--episodes 0: expected at least one");
     let trained = TrainedPolicy::load(&arguments.policy, &arguments.scene.over(&arguments.settings))?;
     let parts = trained.parts()?;
     let scenario = find_scenario(&arguments.scenario)?;
-    let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.seed));
-    let options = DeployOptions {
-        endpoint: arguments.connect.clone(),
-        security: arguments.security.clone(),
-        episodes: arguments.episodes,
-        real_time: arguments.real_time,
-        paired: arguments.paired,
-        home: arguments.home,
-        memoryless: arguments.memoryless,
-        seed: arguments.seed,
-        log: (!arguments.no_log).then(|| log_options(arguments)),
-    };
+    let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.options.seed));
+    let log = (!arguments.no_log).then(|| log_options(arguments));
+    let options = DeployOptions { log, ..arguments.options.clone() };
     let deployment = deploy(&trained.policy, &parts, &sampler, &options, stop)?;
     if let Some(log) = &deployment.log {
         let missing = if log.dropped == 0 { String::new() } else { format!(", {} records are MISSING", log.dropped) };
@@ -346,7 +297,7 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
 fn log_options(arguments: &DeployArguments) -> LogOptions {
     let config = arguments.policy.join(CONFIG_FILE);
     LogOptions {
-        path: arguments.log.clone().unwrap_or_else(|| default_path(&arguments.policy, arguments.real_time)),
+        path: arguments.log.clone().unwrap_or_else(|| default_path(&arguments.policy, arguments.options.real_time)),
         asked_for: arguments.log.is_some(),
         settings: arguments.scene.over(&arguments.settings),
         config: config.is_file().then_some(config),

@@ -1,12 +1,11 @@
 //! Questions about hands, engines, policies, episodes and runs: what can be typed, and what is done.
 
 use super::bench::{BenchArguments, run_bench};
-use super::config::{ConfigArguments, tell_import};
+use super::config::{ComparedArguments, ConfigArguments, tell_import};
 use super::describe::describe;
 use super::outcome::{EXIT_DIFFERENT, done, print_json};
 use super::scene::SceneArguments;
-use crate::run::config::RunConfig;
-use crate::study::engines::{CompareOptions, compare_engines};
+use crate::study::engines::{EnginesOptions, compare_engines};
 use crate::study::named_run::NamedRun;
 use crate::study::plot::plot;
 use crate::study::policies::{PoliciesOptions, compare_policies, table};
@@ -31,7 +30,7 @@ pub enum StudyCommand {
     #[command(
         after_help = "Examples:\n  giraffe compare-engines --out comparison\n  giraffe compare-engines --out try --quick --python venv/bin/python"
     )]
-    CompareEngines(CompareArguments),
+    CompareEngines(CompareEnginesArguments),
     /// Measure several policies on the same worlds: a table, a picture, and how far seeds differ.
     #[command(
         after_help = "Example:\n  giraffe compare-policies --policy adr=runs/adr-1 --policy wide=runs/wide-1 --out comparison"
@@ -85,28 +84,13 @@ pub struct DescribeArguments {
 
 /// Arguments of `compare-engines`.
 #[derive(Debug, Args)]
-pub struct CompareArguments {
-    /// Folder of the report: report.md, report.json, pictures, and the small scenes that were used.
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// A hand: a name from `giraffe list robots`, or the path of a folder or MJCF file.
-    #[arg(long, default_value = "leap-right")]
-    pub robot: String,
-    /// An object: a name from `giraffe list objects`.
-    #[arg(long, default_value = "cube-70mm")]
-    pub object: String,
-    /// Another setting, such as `physics.substep_count=4`; may be given many times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub settings: Vec<String>,
-    /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
-    #[arg(long, value_name = "PATH")]
-    pub python: Option<String>,
-    /// Episodes of each of the three variants: undisturbed, pushed, tilted.
-    #[arg(long, default_value_t = 100)]
-    pub episodes: usize,
-    /// A few short episodes, to see that it works: nothing to be quoted.
-    #[arg(long)]
-    pub quick: bool,
+pub struct CompareEnginesArguments {
+    /// What is compared.
+    #[command(flatten)]
+    pub compared: ComparedArguments,
+    /// How.
+    #[command(flatten)]
+    pub options: EnginesOptions,
     /// Print report.json on standard output, too.
     #[arg(long)]
     pub json: bool,
@@ -115,28 +99,9 @@ pub struct CompareArguments {
 /// Arguments of `compare-policies`.
 #[derive(Debug, Args)]
 pub struct ComparePoliciesArguments {
-    /// A run's folder or a policy file, with its name in the report; several with one name are summed up together.
-    #[arg(long = "policy", value_name = "NAME=RUN", required = true)]
-    pub policies: Vec<NamedRun>,
-    /// A test set: a preset (`none` is nominal physics), a scenario, or PRESET+SCENARIO; may be given many times
-    /// [default: none and wide].
-    #[arg(long = "test", value_name = "NAME")]
-    pub test_sets: Vec<String>,
-    /// Episodes of each policy on each test set.
-    #[arg(long, default_value_t = 200)]
-    pub episodes: usize,
-    /// Seed of the worlds. Never the same worlds as in training, whatever the number.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// Folder of the report: report.md, report.json, policies.svg.
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// Reset the recurrent state before every step.
-    #[arg(long)]
-    pub memoryless: bool,
-    /// Threads; 0 for one per core. Never changes a result.
-    #[arg(long, default_value_t = 0)]
-    pub threads: usize,
+    /// Which policies, on what.
+    #[command(flatten)]
+    pub options: PoliciesOptions,
     /// Another hand of the same kinematics, or another object, than in training.
     #[command(flatten)]
     pub scene: SceneArguments,
@@ -226,16 +191,10 @@ fn run_describe(arguments: &DescribeArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_compare_engines(arguments: &CompareArguments, stop: &AtomicBool) -> Result<ExitCode> {
-    ensure!(arguments.episodes > 1, "--episodes {}: expected at least two", arguments.episodes);
-    let options = CompareOptions {
-        out: arguments.out.clone(),
-        config: compared_config(&arguments.robot, &arguments.object, &arguments.settings)?,
-        python: python(arguments.python.as_ref()),
-        episodes: arguments.episodes,
-        quick: arguments.quick,
-    };
-    let compared = compare_engines(&options, stop);
+fn run_compare_engines(arguments: &CompareEnginesArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    let options = &arguments.options;
+    ensure!(options.episodes > 1, "--episodes {}: expected at least two", options.episodes);
+    let compared = compare_engines(&arguments.compared.config()?, options, stop);
     if stop.load(Ordering::Relaxed) {
         return Ok(done(stop));
     }
@@ -250,19 +209,10 @@ fn run_compare_engines(arguments: &CompareArguments, stop: &AtomicBool) -> Resul
 }
 
 fn run_compare_policies(arguments: &ComparePoliciesArguments, stop: &AtomicBool) -> Result<ExitCode> {
-    ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
-    let asked = &arguments.test_sets;
-    let options = PoliciesOptions {
-        policies: arguments.policies.clone(),
-        settings: arguments.scene.over(&arguments.settings),
-        test_sets: if asked.is_empty() { vec!["none".to_owned(), "wide".to_owned()] } else { asked.clone() },
-        episodes: arguments.episodes,
-        seed: arguments.seed,
-        memoryless: arguments.memoryless,
-        thread_count: arguments.threads,
-        out: arguments.out.clone(),
-    };
-    let Some(report) = compare_policies(&options, stop)? else { return Ok(done(stop)) };
+    let options = &arguments.options;
+    ensure!(options.episodes > 0, "--episodes 0: expected at least one");
+    let settings = arguments.scene.over(&arguments.settings);
+    let Some(report) = compare_policies(&settings, options, stop)? else { return Ok(done(stop)) };
     if arguments.json {
         print_json(&report)?;
     } else {

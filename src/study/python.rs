@@ -21,6 +21,13 @@ pub struct Script {
     pub environment: &'static [(&'static str, &'static str)],
 }
 
+/// The Python that somebody named, or the environment does, or the usual one.
+#[allow(clippy::disallowed_methods, reason = "the program, not a library, reads its environment")]
+pub fn program(named: Option<&str>) -> String {
+    let from_environment = || std::env::var("GIRAFFE_PYTHON").ok().filter(|path| !path.is_empty());
+    named.map(str::to_owned).or_else(from_environment).unwrap_or_else(|| "python3".to_owned())
+}
+
 /// One Python process. It ends when this is dropped.
 pub struct PythonProcess {
     child: Child,

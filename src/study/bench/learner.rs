@@ -11,14 +11,16 @@
 
 mod idle;
 mod opponent;
+mod options;
 mod ours;
 
 use super::{Spread, go_on};
 use crate::run::COMMIT;
+use crate::study::python;
 use anyhow::Result;
-use giraffe_policy::DeviceChoice;
 pub use opponent::TorchVersions;
 use opponent::{Opponents, Setting, Work};
+pub use options::LearnerBenchOptions;
 pub use ours::peak_memory_mib;
 use ours::{Ours, Rates, gemm_flops_per_sec, peak_memory_of_child};
 use serde::Serialize;
@@ -35,29 +37,6 @@ const ACTIONS: usize = 16;
 pub const EPOCHS: usize = 4;
 /// What the memory budget is stated for.
 const MEMORY_SHAPE: Shape = Shape { core_width: 256, horizon_steps: 32, sequences: 512 };
-
-/// What is measured, and for how long.
-#[derive(Debug, Clone)]
-pub struct LearnerBenchOptions {
-    /// Widths of the LSTM, and of the encoder before it.
-    pub widths: Vec<usize>,
-    /// Steps of a sequence.
-    pub horizons: Vec<usize>,
-    /// Sequences of a gradient step: one per world.
-    pub sequences: Vec<usize>,
-    /// Rounds, in each of which everyone is measured once.
-    pub repeats: usize,
-    /// Least seconds of one measurement.
-    pub secs: f64,
-    /// Threads; 0 for one per core.
-    pub thread_count: usize,
-    /// What learns.
-    pub device: DeviceChoice,
-    /// The Python with PyTorch.
-    pub python: String,
-    /// Whether to measure memory.
-    pub memory: bool,
-}
 
 /// The shape of a gradient step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -192,22 +171,22 @@ impl Shape {
 pub fn bench_learner(options: &LearnerBenchOptions, stop: &AtomicBool) -> Result<LearnerBench> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = if options.thread_count == 0 { cores } else { options.thread_count };
-    let peak_memory_mib = if options.memory {
+    let peak_memory_mib = if !options.skip_memory {
         eprintln!("memory of training, in a process of its own");
         peak_memory_of_child(MEMORY_SHAPE)?
     } else {
         None
     };
-    let opponents = Opponents::start(&options.python, options.device, threads);
+    let opponents = Opponents::start(&python::program(options.python.as_deref()), options.device, threads);
     let mut opponents = opponents.map_err(|error| eprintln!("without PyTorch there is no comparison: {error:#}")).ok();
     let (mut shapes, mut collecting, mut acting, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0.0f64);
-    for &core_width in &options.widths {
-        for &horizon_steps in &options.horizons {
-            for &sequences in &options.sequences {
+    for &core_width in options.widths() {
+        for &horizon_steps in options.horizons() {
+            for &sequences in options.sequences() {
                 let shape = Shape { core_width, horizon_steps, sequences };
                 peak = peak.max(gemm_flops_per_sec(threads));
                 // Collecting does not depend on the length of sequences: once is enough.
-                let is_last = options.horizons.last() == Some(&horizon_steps);
+                let is_last = options.horizons().last() == Some(&horizon_steps);
                 let rounds = rounds(shape, options, opponents.as_mut(), is_last, stop)?;
                 shapes.push(rounds.epochs(shape));
                 collecting.extend(is_last.then(|| rounds.collecting(shape)));
@@ -284,7 +263,7 @@ fn rounds(
         opponents.prepare(shape)?;
         let mut rival = |ways: &[&'static str], work, size| {
             go_on(stop)?;
-            Rival::new(opponents, ways, work, size, options.secs)
+            Rival::new(opponents, ways, work, size, options.secs())
         };
         rounds.lstm = Some(rival(&["lstm"], Work::Epochs, shape.samples())?);
         rounds.cell = Some(rival(&["cell", "split"], Work::Epochs, shape.samples())?);
@@ -292,13 +271,13 @@ fn rounds(
             rounds.acting = Some(rival(&["lstm", "cell", "split"], Work::Steps, sequences)?);
         }
     }
-    for _ in 0..options.repeats {
+    for _ in 0..options.repeats() {
         go_on(stop)?;
-        rounds.ours.push(ours.rates(options.secs)?);
+        rounds.ours.push(ours.rates(options.secs())?);
         if let Some(opponents) = &mut opponents {
             for rival in [&mut rounds.lstm, &mut rounds.cell, &mut rounds.acting].into_iter().flatten() {
                 go_on(stop)?;
-                rival.measure(opponents, options.secs)?;
+                rival.measure(opponents, options.secs())?;
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::fly::controller::free_ports;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::episode::{Nobody, Pilot, StepObserver};
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use giraffe_bridge::message::Role;
 use giraffe_bridge::{
     AllowList, BridgeClient, BridgeServer, ClientConfig, ClientSecurity, Clock, ControllerSpec, ExitAction, Keys,
@@ -35,13 +36,16 @@ const TURNS_PER_COMMAND: u32 = 2;
 const WARM_UP: usize = 30;
 
 /// What is measured, and for how long.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BridgeBenchOptions {
-    /// The hand.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct LinkBenchOptions {
+    /// A hand: a name from `giraffe list robots`, or the path of a folder or MJCF file.
+    #[arg(long, default_value = "leap-right")]
     pub robot: String,
     /// Width of the LSTM, and of the encoder before it.
+    #[arg(long = "width", value_name = "WIDTH", default_value_t = 256)]
     pub core_width: usize,
     /// Seconds of each measurement.
+    #[arg(long, default_value_t = 20.0)]
     pub secs: f64,
 }
 
@@ -97,7 +101,7 @@ pub struct SlowObserver {
 
 /// The result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BridgeBench {
+pub struct LinkBench {
     /// From the arrival of a state to its command being handed to the system: half are below, µs.
     pub state_to_command_p50_us: f64,
     /// 99 of 100 are below, µs.
@@ -130,7 +134,7 @@ pub struct BridgeBench {
 ///
 /// # Errors
 /// When the hand does not exist, the link cannot be set up, or it is ended early.
-pub fn bench_bridge(options: &BridgeBenchOptions, stop: &Arc<AtomicBool>) -> Result<BridgeBench> {
+pub fn bench_link(options: &LinkBenchOptions, stop: &Arc<AtomicBool>) -> Result<LinkBench> {
     let load_before = load_average();
     let config = RunConfig { robot: options.robot.clone(), ..RunConfig::default() };
     let parts = config.parts()?;
@@ -141,7 +145,7 @@ pub fn bench_bridge(options: &BridgeBenchOptions, stop: &Arc<AtomicBool>) -> Res
     let (state_to_command, network) = bench.latency()?;
     let loops = RATES_HZ.iter().map(|&hz| bench.loops(hz, false)).collect::<Result<Vec<_>>>()?;
     let slow_observer = bench.slow_observer()?;
-    Ok(BridgeBench {
+    Ok(LinkBench {
         state_to_command_p50_us: state_to_command.p50_us,
         state_to_command_p99_us: state_to_command.p99_us,
         state_to_command,
@@ -349,7 +353,7 @@ fn memory_mib() -> Option<f64> {
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }
 
-impl BridgeBench {
+impl LinkBench {
     /// For people.
     pub fn table(&self) -> String {
         let mut text = format!(

@@ -11,7 +11,9 @@ use crate::study::engines::lab::Lab;
 use crate::study::engines::rollout::{Engine, Setup};
 use crate::study::engines::setup;
 use crate::study::engines::worker::Versions;
+use crate::study::python;
 use anyhow::{Result, bail};
+use clap::Args;
 use environment::Environment;
 use giraffe_physics::PhysicsSettings;
 use giraffe_robots::ROBOTS;
@@ -27,20 +29,23 @@ const MEMORY_WORLDS: usize = 4096;
 const REFERENCE_ROBOT: &str = "leap-right";
 
 /// What is measured, and for how long.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Args)]
 pub struct PhysicsBenchOptions {
-    /// Hand, object, and our physics.
-    pub config: RunConfig,
-    /// The Python with MuJoCo.
-    pub python: String,
-    /// Repetitions of every measurement.
+    /// How often every measurement is repeated; medians are reported.
+    #[arg(long, default_value_t = 5)]
     pub repeats: usize,
-    /// Seconds of one.
+    /// Seconds of one measurement.
+    #[arg(long, default_value_t = 2.0)]
     pub secs: f64,
-    /// Whether to measure memory.
-    pub memory: bool,
-    /// Whether to measure the other hands.
-    pub robots: bool,
+    /// Do not build 4,096 worlds to see how much memory one takes.
+    #[arg(long)]
+    pub skip_memory: bool,
+    /// Do not measure the other hands.
+    #[arg(long)]
+    pub skip_robots: bool,
+    /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<String>,
 }
 
 /// Median, smallest and largest of some measurements.
@@ -138,13 +143,13 @@ impl Spread {
     }
 }
 
-/// Measures the physics.
+/// Measures the physics of `config`, with its hand and its object.
 ///
 /// # Errors
 /// When hand or object do not exist, or an engine fails. A missing MuJoCo is no error: what needs it stays empty.
-pub fn bench_physics(options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result<PhysicsBench> {
-    let (setup, _) = setup(&options.config)?;
-    let lab = Lab::open(&options.python, 1, stop);
+pub fn bench_physics(config: &RunConfig, options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result<PhysicsBench> {
+    let (setup, _) = setup(config)?;
+    let lab = Lab::open(&python::program(options.python.as_deref()), 1, stop);
     let mut lab = match lab {
         Ok(lab) => Some(lab),
         Err(error) => {
@@ -153,7 +158,7 @@ pub fn bench_physics(options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result
         }
     };
     // First, while nothing else has asked for memory.
-    let bytes_per_world = if options.memory { environment::bytes_per_world(&setup, MEMORY_WORLDS)? } else { None };
+    let bytes_per_world = if options.skip_memory { None } else { environment::bytes_per_world(&setup, MEMORY_WORLDS)? };
     let mut error_rad = None;
     let mut opponents = Vec::new();
     if let Some(lab) = &mut lab {
@@ -185,7 +190,7 @@ pub fn bench_physics(options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result
         control_steps_per_sec: rate,
         ratio: best.map(|best| best.ratio),
         cores2,
-        robots: if options.robots { robots(options, stop)? } else { BTreeMap::new() },
+        robots: if options.skip_robots { BTreeMap::new() } else { robots(config, options, stop)? },
         bytes_per_world,
         opponents: results,
     })
@@ -244,11 +249,15 @@ fn cores2(setup: &Setup, options: &PhysicsBenchOptions, stop: &AtomicBool) -> Re
 }
 
 /// Every hand with the same object, each in turns with the reference.
-fn robots(options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result<BTreeMap<String, RobotSpeed>> {
+fn robots(
+    config: &RunConfig,
+    options: &PhysicsBenchOptions,
+    stop: &AtomicBool,
+) -> Result<BTreeMap<String, RobotSpeed>> {
     let mut environments = ROBOTS
         .iter()
         .map(|robot| {
-            let config = RunConfig { robot: robot.name.to_owned(), ..options.config.clone() };
+            let config = RunConfig { robot: robot.name.to_owned(), ..config.clone() };
             Ok((robot.name, Environment::new(&setup(&config)?.0, 1)?))
         })
         .collect::<Result<Vec<_>>>()?;

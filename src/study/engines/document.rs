@@ -1,6 +1,6 @@
 //! The report of a comparison, for people.
 
-use super::CompareReport;
+use super::EnginesReport;
 use super::coverage::{Comparison, TOLERATED_DIFFERENCE, Verdict};
 use super::episodes::STATISTICS;
 use super::pictures::PICTURES;
@@ -8,7 +8,7 @@ use crate::run::statistics::Estimate;
 use std::fmt::Write as _;
 
 /// The report as Markdown.
-pub fn markdown(report: &CompareReport) -> String {
+pub fn markdown(report: &EnginesReport) -> String {
     let versions = &report.versions;
     let mut text = format!(
         "# {} with {}: rapier against MuJoCo\n\nMuJoCo {}, Python {}. rapier as training uses it: {} physics steps per \
@@ -67,7 +67,7 @@ fn verdict(row: &Comparison) -> String {
     }
 }
 
-fn joint_section(report: &CompareReport) -> String {
+fn joint_section(report: &EnginesReport) -> String {
     let response = &report.joint_response;
     let mut text = section(
         "Joint response",
@@ -85,7 +85,7 @@ fn joint_section(report: &CompareReport) -> String {
     text + &pictures(&["joint_response.svg", "joint_error.svg"])
 }
 
-fn rest_section(report: &CompareReport) -> String {
+fn rest_section(report: &EnginesReport) -> String {
     let mut text = section(
         "Object at rest",
         "The hand holds its home, the object lies in it. After 5 s to settle: how far it moves and turns in 10 s, how \
@@ -107,7 +107,7 @@ fn rest_section(report: &CompareReport) -> String {
     text + &pictures(&["rest.svg"])
 }
 
-fn slip_section(report: &CompareReport) -> String {
+fn slip_section(report: &EnginesReport) -> String {
     let mut text = section(
         "Slip on a slope",
         "A slab of 70 x 70 x 35 mm on a plate; gravity turns by one degree per second. The angle at which the slab \
@@ -124,7 +124,7 @@ fn slip_section(report: &CompareReport) -> String {
     text + &pictures(&["slip.svg"])
 }
 
-fn squeeze_section(report: &CompareReport) -> String {
+fn squeeze_section(report: &EnginesReport) -> String {
     let mut text = section(
         "Squeeze between two fingers",
         "A cube of 70 mm between two balls, each 0.1 m from its hinge, without gravity. Torque: the servo's law at the \
@@ -145,7 +145,7 @@ fn squeeze_section(report: &CompareReport) -> String {
     text + &pictures(&["squeeze.svg"])
 }
 
-fn episode_section(report: &CompareReport) -> String {
+fn episode_section(report: &EnginesReport) -> String {
     let titles: Vec<String> = STATISTICS.iter().map(|(name, unit)| format!("{name}, {unit}")).collect();
     let count = report.episodes.first().map_or(0, |row| row.episodes);
     let columns: Vec<&str> = ["variant", ""].into_iter().chain(titles.iter().map(String::as_str)).collect();

@@ -15,7 +15,9 @@ pub mod rollout;
 pub mod worker;
 
 use crate::run::config::RunConfig;
+use crate::study::python;
 use anyhow::{Context, Result};
+use clap::Args;
 use contact::{FRICTIONS, Rest, Slip, Squeeze};
 use coverage::Comparison;
 use episodes::EpisodeStatistics;
@@ -30,18 +32,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use worker::Versions;
 
-/// What is compared, and how long it may take.
-#[derive(Debug, Clone)]
-pub struct CompareOptions {
-    /// Where the report is written.
+/// How engines are compared, and how long it may take.
+#[derive(Debug, Clone, Args)]
+pub struct EnginesOptions {
+    /// Folder of the report: report.md, report.json, pictures, and the small scenes that were used.
+    #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Hand, object, task, and rapier as training uses it.
-    pub config: RunConfig,
-    /// The Python with MuJoCo.
-    pub python: String,
-    /// Episodes of each variant.
+    /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<String>,
+    /// Episodes of each of the three variants: undisturbed, pushed, tilted.
+    #[arg(long, default_value_t = 100)]
     pub episodes: usize,
-    /// A few short episodes: to see that it works, not to learn from.
+    /// A few short episodes, to see that it works: nothing to be quoted.
+    #[arg(long)]
     pub quick: bool,
 }
 
@@ -51,7 +55,7 @@ const QUICK_STEPS: usize = 40;
 
 /// Everything that was measured.
 #[derive(Debug, Clone, Serialize)]
-pub struct CompareReport {
+pub struct EnginesReport {
     /// The hand.
     pub robot: String,
     /// The object.
@@ -76,7 +80,7 @@ pub struct CompareReport {
     pub comparisons: Vec<Comparison>,
 }
 
-impl CompareReport {
+impl EnginesReport {
     /// Where the engines differ, in a few lines.
     pub fn summary(&self) -> String {
         document::summary(&self.comparisons).trim().to_owned()
@@ -139,14 +143,15 @@ pub fn setup(config: &RunConfig) -> Result<(Setup, &'static dyn Task)> {
     Ok((setup, parts.task))
 }
 
-/// Runs every experiment in both engines and writes report and pictures.
+/// Runs every experiment in both engines, with the hand, the object, the task and the physics of `config`, and writes
+/// report and pictures.
 ///
 /// # Errors
 /// When Python or MuJoCo is missing, hand or object do not exist, an engine fails, or the folder cannot be written.
-pub fn compare_engines(options: &CompareOptions, stop: &AtomicBool) -> Result<CompareReport> {
-    let (setup, task) = setup(&options.config)?;
+pub fn compare_engines(config: &RunConfig, options: &EnginesOptions, stop: &AtomicBool) -> Result<EnginesReport> {
+    let (setup, task) = setup(config)?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut lab = Lab::open(&options.python, workers, stop)?;
+    let mut lab = Lab::open(&python::program(options.python.as_deref()), workers, stop)?;
     let out = &options.out;
     std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let say = |text: &str| eprintln!("{text}");
@@ -160,7 +165,7 @@ pub fn compare_engines(options: &CompareOptions, stop: &AtomicBool) -> Result<Co
     let slip = contact::slip(&mut lab, &setup, out, &contact_engines, frictions)?;
     say("squeeze between two fingers");
     let squeeze = contact::squeeze(&mut lab, &setup, out, &contact_engines)?;
-    let mut report = CompareReport {
+    let mut report = EnginesReport {
         robot: setup.robot.name.clone(),
         object: setup.object.name.to_owned(),
         versions: lab.versions().clone(),
@@ -207,8 +212,8 @@ fn random_episodes(
     setup: &Setup,
     task: &'static dyn Task,
     name: &'static str,
-    options: &CompareOptions,
-    report: &mut CompareReport,
+    options: &EnginesOptions,
+    report: &mut EnginesReport,
 ) -> Result<()> {
     let quick = options.quick;
     let (count, steps) =
@@ -233,7 +238,7 @@ fn random_episodes(
     Ok(())
 }
 
-fn write(report: &CompareReport, out: &Path) -> Result<()> {
+fn write(report: &EnginesReport, out: &Path) -> Result<()> {
     pictures::draw_all(report, out)?;
     let file = |name: &str, text: String| {
         let path = out.join(name);

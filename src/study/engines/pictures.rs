@@ -1,6 +1,6 @@
 //! Pictures of a comparison.
 
-use super::CompareReport;
+use super::EnginesReport;
 use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -35,7 +35,7 @@ struct Chart<'c> {
 ///
 /// # Errors
 /// When a picture cannot be written.
-pub fn draw_all(report: &CompareReport, out: &Path) -> Result<()> {
+pub fn draw_all(report: &EnginesReport, out: &Path) -> Result<()> {
     let charts = [joint_response(report), joint_error(report), rest(report), slip(report), squeeze(report)];
     for ((name, _), chart) in PICTURES.iter().zip(charts) {
         let path = out.join(name);
@@ -44,7 +44,7 @@ pub fn draw_all(report: &CompareReport, out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn joint_response(report: &CompareReport) -> Chart<'static> {
+fn joint_response(report: &EnginesReport) -> Chart<'static> {
     let curve = |(name, points): &(String, Vec<(f64, f64)>)| Curve {
         name: name.clone(),
         points: points.iter().copied().filter(|(secs, _)| *secs <= 4.0).collect(),
@@ -54,7 +54,7 @@ fn joint_response(report: &CompareReport) -> Chart<'static> {
     Chart { x: "time, s", y: "joint angle, rad", logarithmic: false, curves }
 }
 
-fn joint_error(report: &CompareReport) -> Chart<'static> {
+fn joint_error(report: &EnginesReport) -> Chart<'static> {
     let of = |name: &str, wanted: &dyn Fn(&super::joints::JointError) -> bool| Curve {
         name: name.to_owned(),
         points: report
@@ -75,7 +75,7 @@ fn joint_error(report: &CompareReport) -> Chart<'static> {
     Chart { x: "physics step, ms", y: "joint error, mrad rms", logarithmic: true, curves }
 }
 
-fn rest(report: &CompareReport) -> Chart<'static> {
+fn rest(report: &EnginesReport) -> Chart<'static> {
     let curve = |row: &super::contact::Rest| Curve {
         name: row.engine.clone(),
         points: row.curve.iter().map(|(secs, meters)| (*secs, 1e3 * meters)).collect(),
@@ -84,7 +84,7 @@ fn rest(report: &CompareReport) -> Chart<'static> {
     Chart { x: "time, s", y: "creep, mm", logarithmic: false, curves: report.rest.iter().map(curve).collect() }
 }
 
-fn slip(report: &CompareReport) -> Chart<'static> {
+fn slip(report: &EnginesReport) -> Chart<'static> {
     let theory = report.slip.iter().map(|row| (f64::from(row.friction), row.theory_degrees)).collect();
     let mut curves = vec![Curve { name: "atan(friction)".to_owned(), points: theory, dots: false }];
     curves.extend(by_engine(report.slip.iter().filter_map(|row| {
@@ -94,7 +94,7 @@ fn slip(report: &CompareReport) -> Chart<'static> {
     Chart { x: "friction", y: "slip angle, degrees", logarithmic: false, curves }
 }
 
-fn squeeze(report: &CompareReport) -> Chart<'static> {
+fn squeeze(report: &EnginesReport) -> Chart<'static> {
     let most = report.squeeze.iter().map(|row| row.expected_newton).fold(0.0, f64::max);
     let theory = vec![(0.0, 0.0), (most, most)];
     let mut curves = vec![Curve { name: "equal".to_owned(), points: theory, dots: false }];

@@ -17,29 +17,37 @@ use crate::run::evaluate::{Score, TrainedPolicy, check_fit, episode_secs, run_ep
 use crate::run::statistics::{Estimate, mean, median, wilson};
 use crate::study::named_run::{NamedRun, names};
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is compared on what.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Args)]
 pub struct PoliciesOptions {
-    /// The policies; those that share a name are summed up together.
+    /// A run's folder or a policy file, with its name in the report; several with one name are summed up together.
+    #[arg(long = "policy", value_name = "NAME=RUN", required = true)]
     pub policies: Vec<NamedRun>,
-    /// What the worlds are: hand, object, ranges, as `key=value`.
-    pub settings: Vec<String>,
-    /// Names of test sets, see [`TestSet::find`].
+    /// A test set: a preset (`none` is nominal physics), a scenario, or PRESET+SCENARIO; may be given many times
+    /// [default: none and wide].
+    // See `TestSet::find`.
+    #[arg(long = "test", value_name = "NAME", default_values = ["none", "wide"], hide_default_value = true)]
     pub test_sets: Vec<String>,
     /// Episodes of each policy on each test set.
+    #[arg(long, default_value_t = 200)]
     pub episodes: usize,
-    /// Seed of the worlds.
+    /// Seed of the worlds. Never the same worlds as in training, whatever the number.
+    #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Whether the recurrent state is wiped before every step.
+    /// Folder of the report: report.md, report.json, policies.svg.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Reset the recurrent state before every step.
+    #[arg(long)]
     pub memoryless: bool,
     /// Threads; 0 for one per core. Never changes a result.
+    #[arg(long = "threads", value_name = "THREADS", default_value_t = 0)]
     pub thread_count: usize,
-    /// Folder of the report.
-    pub out: PathBuf,
 }
 
 /// Everything that was measured.
@@ -112,17 +120,22 @@ pub struct RunReport {
     pub score: Score,
 }
 
-/// Measures, and writes `report.md`, `report.json` and `policies.svg`.
+/// Measures in worlds of these `settings` (hand, object, ranges, as `key=value`), and writes `report.md`, `report.json` and
+/// `policies.svg`.
 ///
 /// # Errors
 /// When a policy cannot be loaded or does not fit the hand, a test set is unknown, or the disk refuses. Nothing when it
 /// was stopped.
-pub fn compare_policies(options: &PoliciesOptions, stop: &AtomicBool) -> Result<Option<PoliciesReport>> {
+pub fn compare_policies(
+    settings: &[String],
+    options: &PoliciesOptions,
+    stop: &AtomicBool,
+) -> Result<Option<PoliciesReport>> {
     let load = |named: &NamedRun| {
         TrainedPolicy::load(&named.path, &[]).with_context(|| format!("loading {}", named.path.display()))
     };
     let trained: Vec<TrainedPolicy> = options.policies.iter().map(load).collect::<Result<_>>()?;
-    let config = common_config(options, &trained)?;
+    let config = common_config(settings, &options.policies, &trained)?;
     let sets: Vec<TestSet> =
         options.test_sets.iter().map(|name| TestSet::find(name, &config.randomization)).collect::<Result<_>>()?;
     let parts = config.parts()?;
@@ -148,7 +161,7 @@ pub fn compare_policies(options: &PoliciesOptions, stop: &AtomicBool) -> Result<
         episodes: options.episodes,
         episode_secs: episode_secs(parts.task, parts.scene.robot()),
         memoryless: options.memoryless,
-        settings: options.settings.clone(),
+        settings: settings.to_vec(),
         commit: COMMIT.to_owned(),
         test_sets,
     };
@@ -168,17 +181,17 @@ fn write(report: &PoliciesReport, options: &PoliciesOptions) -> Result<()> {
 
 /// The worlds' configuration: hand, object, task and physics are those of all policies, unless a setting says otherwise;
 /// the ranges are the defaults with the settings, whatever the policies were trained with.
-fn common_config(options: &PoliciesOptions, trained: &[TrainedPolicy]) -> Result<RunConfig> {
+fn common_config(settings: &[String], policies: &[NamedRun], trained: &[TrainedPolicy]) -> Result<RunConfig> {
     let Some(first) = trained.first() else { bail!("no policies: give at least one with --policy NAME=RUN") };
-    let mut config = RunConfig::read(None, &options.settings)?;
+    let mut config = RunConfig::read(None, settings)?;
     config.task.clone_from(&first.config.task);
     let mut shared = |key: &str, of: &dyn Fn(&RunConfig) -> String, take: &dyn Fn(&mut RunConfig)| -> Result<()> {
-        if options.settings.iter().any(|setting| setting.trim_start().starts_with(key)) {
+        if settings.iter().any(|setting| setting.trim_start().starts_with(key)) {
             return Ok(());
         }
         let differs = trained.iter().position(|other| of(&other.config) != of(&first.config));
         if let Some(other) = differs {
-            let (one, two) = (&options.policies[0].path, &options.policies[other].path);
+            let (one, two) = (&policies[0].path, &policies[other].path);
             bail!(
                 "{} was trained with {key} {}, {} with {}: they need one test set; choose it with --set {key}...",
                 one.display(),
@@ -195,10 +208,7 @@ fn common_config(options: &PoliciesOptions, trained: &[TrainedPolicy]) -> Result
     shared("physics", &|config| format!("{:?}", config.physics), &|config| config.physics = first.config.physics)?;
     if let Some(other) = trained.iter().position(|other| other.config.task != first.config.task) {
         let (one, two) = (&first.config.task, &trained[other].config.task);
-        bail!(
-            "{} was trained for {two}, not {one}: compare policies of one task",
-            options.policies[other].path.display()
-        );
+        bail!("{} was trained for {two}, not {one}: compare policies of one task", policies[other].path.display());
     }
     Ok(config)
 }
