@@ -11,65 +11,26 @@
 //! | [`giraffe_policy`] | the networks, the rollouts, PPO, checkpoints, running a policy |
 //! | [`giraffe_bridge`] | safe exchange with a real hand |
 //!
-//! The wiring: [`train`], [`evaluate`], [`deploy`], [`serve`], [`quickstart`]; against another engine [`compare`],
-//! [`mod@bench`]; of several runs [`compare_policies`], [`mod@plot`]; of one
-//! episode [`mod@replay`], of one deployment [`mod@replay_log`].
+//! The wiring is cut into wings. Each may use those below it in this table, never one above or beside it:
+//!
+//! | wing | its job |
+//! | --- | --- |
+//! | [`cli`] | what can be typed, and what it means |
+//! | [`quickstart`], [`study`] | from nothing to a table; questions about engines, policies, episodes, speed |
+//! | [`learn`], [`fly`], [`hand`] | training; a policy on a hand behind ZeroMQ; the computer next to the motors |
+//! | [`run`], [`keys`] | what builds and judges a run; keys on the command line |
 
-#[cfg(feature = "train")]
-mod adr_log;
-#[cfg(feature = "train")]
-pub mod bench;
-pub mod check_controller;
+pub mod calendar;
 pub mod cli;
 #[cfg(feature = "train")]
-pub mod compare;
-#[cfg(feature = "train")]
-pub mod compare_policies;
-#[cfg(feature = "train")]
-pub mod config;
-#[cfg(feature = "train")]
-pub mod deploy;
-#[cfg(feature = "train")]
-pub mod deploy_log;
-#[cfg(feature = "train")]
-pub mod describe;
-#[cfg(feature = "train")]
-pub mod episode;
-#[cfg(feature = "train")]
-mod episode_log;
-#[cfg(feature = "train")]
-pub mod evaluate;
-pub mod keygen;
+pub mod fly;
+pub mod hand;
 pub mod keys;
-pub mod list;
 #[cfg(feature = "train")]
-pub mod metrics;
-#[cfg(feature = "train")]
-pub mod named_run;
-#[cfg(feature = "train")]
-pub mod plot;
-#[cfg(feature = "train")]
-pub mod processes;
-#[cfg(feature = "train")]
-pub mod progress;
-#[cfg(feature = "train")]
-pub mod python;
+pub mod learn;
 #[cfg(feature = "train")]
 pub mod quickstart;
 #[cfg(feature = "train")]
-pub mod replay;
+pub mod run;
 #[cfg(feature = "train")]
-pub mod replay_log;
-#[cfg(feature = "train")]
-pub mod report;
-#[cfg(feature = "train")]
-pub mod run_folder;
-pub mod serve;
-#[cfg(feature = "train")]
-pub mod sim_driver;
-#[cfg(feature = "train")]
-pub mod statistics;
-pub mod stop;
-#[cfg(feature = "train")]
-pub mod train;
-pub mod wiggle;
+pub mod study;

@@ -1,12 +1,10 @@
 //! The program: arguments in, exit code out. 0 done, 1 a replayed log differs, 2 a mistake that one message explains,
 //! 130 stopped by Ctrl-C.
 
-mod commands;
-
 use clap::Parser as _;
-use giraffe::cli::Cli;
+use giraffe::cli::{self, Cli};
 #[cfg(feature = "train")]
-use giraffe::processes::{end_all, leave};
+use giraffe::learn::processes::{end_all, leave};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -62,7 +60,7 @@ fn main() -> ExitCode {
         told(panic);
         end_all(EXIT_PANIC);
     }));
-    match commands::run(cli.command) {
+    match cli::run(&cli.command) {
         Ok(code) => {
             leave();
             code

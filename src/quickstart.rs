@@ -1,39 +1,43 @@
 //! The main job, from nothing to a table: train, evaluate, deploy over ZeroMQ.
 
-use crate::config::RunConfig;
-use crate::deploy::{DeployOptions, Deployment, deploy};
-use crate::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::fly::controller::Controller;
+use crate::fly::deploy::{Deployment, deploy};
+use crate::fly::options::DeployOptions;
 use crate::keys::PolicyKeys;
-use crate::processes::Processes;
-use crate::progress::Display;
-use crate::report::score_table;
-use crate::run_folder::RunFolder;
-use crate::train::{Budget, TrainReport, Training};
+use crate::learn::budget::Budget;
+use crate::learn::display::Display;
+use crate::learn::processes::Processes;
+use crate::learn::train::{TrainReport, Training};
+use crate::run::config::RunConfig;
+use crate::run::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::run::folder::{CONFIG_FILE, RunFolder};
+use crate::run::table::score_table;
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use giraffe_policy::DeviceChoice;
 use giraffe_randomization::{NONE, Preset, RandomizationConfig};
 use serde::{Deserialize, Serialize};
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How the quickstart is run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Args)]
 pub struct QuickstartOptions {
-    /// Budget of training, min.
+    /// Wall-clock minutes of training.
+    #[arg(long, default_value_t = 15.0)]
     pub minutes: f64,
     /// Episodes of each evaluation.
+    #[arg(long, default_value_t = 200)]
     pub episodes: usize,
-    /// Episodes over ZeroMQ, each paired with one in this process.
+    /// Episodes over ZeroMQ, each compared bit by bit with the same one in this process.
+    #[arg(long, default_value_t = 100)]
     pub deployed_episodes: usize,
-    /// Where the run goes.
-    pub out: PathBuf,
-    /// What learns.
+    /// What learns: `cpu`, `cuda` or `cuda:N`.
+    #[arg(long, default_value = "cpu")]
     pub device: DeviceChoice,
     /// No progress on standard error.
+    #[arg(skip)]
     pub quiet: bool,
 }
 
@@ -76,12 +80,14 @@ impl QuickstartReport {
     }
 }
 
-/// Trains, evaluates and deploys. `None` when somebody said stop during training: the run can be resumed.
+/// Trains, evaluates and deploys; the run goes into the folder `out`. `None` when somebody said stop during training: the
+/// run can be resumed.
 ///
 /// # Errors
 /// When any part fails; what was finished stays in the run's folder.
 pub fn quickstart(
     config: RunConfig,
+    out: &Path,
     options: &QuickstartOptions,
     stop: &Arc<AtomicBool>,
 ) -> Result<Option<QuickstartReport>> {
@@ -92,9 +98,9 @@ pub fn quickstart(
         config.task,
         config.object,
         options.minutes,
-        options.out.display()
+        out.display()
     ));
-    let trained = Training::begin(config, &options.out, options.device, Processes::alone())?.run(
+    let trained = Training::begin(config, out, options.device, Processes::alone())?.run(
         Budget::Minutes(options.minutes),
         &mut display,
         stop,
@@ -103,24 +109,25 @@ pub fn quickstart(
     if trained.stopped {
         display.say(&format!(
             "stopped; go on with\n  giraffe train --resume {} --minutes {}",
-            options.out.display(),
+            out.display(),
             options.minutes
         ));
         return Ok(None);
     }
-    let report = assess(&trained, options, &display, stop)?;
-    let folder = RunFolder::open(&options.out)?;
+    let report = assess(&trained, out, options, &display, stop)?;
+    let folder = RunFolder::open(out)?;
     folder.write("quickstart.json", &serde_json::to_vec_pretty(&report).context("writing down the report")?)?;
     Ok(Some(report))
 }
 
 fn assess(
     trained: &TrainReport,
+    out: &Path,
     options: &QuickstartOptions,
     display: &Display,
     stop: &Arc<AtomicBool>,
 ) -> Result<QuickstartReport> {
-    let TrainedPolicy { policy, config } = TrainedPolicy::load(&options.out, &[])?;
+    let TrainedPolicy { policy, config } = TrainedPolicy::load(out, &[])?;
     let parts = config.parts()?;
     let seeds = unseen_seeds(config.seed);
     let randomized = parts.sampler(&config.randomization, &NONE, seeds);
@@ -131,7 +138,7 @@ fn assess(
     let evaluated = run_episodes(&policy, &parts, &randomized, options.episodes, false, stop)?;
     let evaluated_nominal = run_episodes(&policy, &parts, &nominal, options.episodes, false, stop)?;
     display.say(&format!("deploying over ZeroMQ, {} episodes", options.deployed_episodes));
-    let controller = Controller::start(&options.out.join("config.toml"), config.seed)?;
+    let controller = Controller::start(&out.join(CONFIG_FILE), config.seed)?;
     let deployed = deploy(
         &policy,
         &parts,
@@ -150,7 +157,7 @@ fn assess(
         stop,
     )?;
     if stop.load(Ordering::Relaxed) {
-        bail!("stopped before the assessment was complete; the trained policy is in {}", options.out.display());
+        bail!("stopped before the assessment was complete; the trained policy is in {}", out.display());
     }
     Ok(QuickstartReport {
         trained: Score {
@@ -163,65 +170,8 @@ fn assess(
         evaluated: Score::of(&evaluated, secs),
         evaluated_nominal: Score::of(&evaluated_nominal, secs),
         deployed,
-        run_dir: options.out.clone(),
+        run_dir: out.to_owned(),
         control_steps: trained.control_steps,
         train_seconds: trained.train_seconds,
     })
-}
-
-/// A controller in a process of its own, ended when dropped.
-pub struct Controller {
-    child: Child,
-    /// Where it listens.
-    pub endpoint: String,
-}
-
-impl Controller {
-    /// Starts `giraffe serve --driver sim` on free ports of this machine and waits until it listens.
-    ///
-    /// # Errors
-    /// When it ends before it listens.
-    pub fn start(config: &Path, seed: u64) -> Result<Self> {
-        let program = std::env::current_exe().context("finding this program")?;
-        let endpoint = format!("tcp://127.0.0.1:{}", free_ports(4)?);
-        let mut child = Command::new(program)
-            .args(["serve", "--driver", "sim", "--bind", &endpoint, "--seed", &seed.to_string(), "--config"])
-            .arg(config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting the controller's process")?;
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut line).context("waiting for the controller")?;
-        }
-        if !line.starts_with("listening") {
-            let status = child.wait().context("waiting for the controller")?;
-            bail!("the controller on {endpoint} ended before it listened ({status})");
-        }
-        Ok(Self { child, endpoint })
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The first of `count` consecutive TCP ports that are free now.
-///
-/// # Errors
-/// When none are found.
-pub fn free_ports(count: u16) -> Result<u16> {
-    for _ in 0..64 {
-        let first = TcpListener::bind(("127.0.0.1", 0)).context("asking for a free port")?.local_addr()?.port();
-        let Some(last) = first.checked_add(count - 1) else { continue };
-        let held: Vec<_> = (first..=last).map_while(|port| TcpListener::bind(("127.0.0.1", port)).ok()).collect();
-        if held.len() == usize::from(count) {
-            return Ok(first);
-        }
-    }
-    bail!("no {count} consecutive free ports on 127.0.0.1")
 }

@@ -3,7 +3,7 @@
 use crate::support::{Controller, Finished, Process, TINY, TinyPolicy, giraffe, run_in};
 use clap::{CommandFactory as _, Parser as _};
 use giraffe::cli::Cli;
-use giraffe::quickstart::free_ports;
+use giraffe::fly::controller::free_ports;
 use std::net::TcpListener;
 use std::path::Path;
 

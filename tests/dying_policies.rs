@@ -1,7 +1,7 @@
 //! Policies that are killed, stopped and woken while they move a hand: a hand that writes down what it is told.
 
 use crate::support::{Controller, Process, TinyPolicy, giraffe, now, run_in};
-use giraffe::quickstart::free_ports;
+use giraffe::fly::controller::free_ports;
 use giraffe_bridge::drivers::ScriptedDriver;
 use giraffe_bridge::{
     BridgeServer, Clock, ControllerSpec, DriverError, ExitAction, HandDriver, MonotonicClock, Rehearsal, SafeTargets,

@@ -1,7 +1,7 @@
 //! A run's worlds stay what they were when it began, whatever becomes of the table of parameters and its presets.
 
 use crate::support::{TINY_ITERATION_STEPS, TinyPolicy, run_in, train};
-use giraffe::config::RunConfig;
+use giraffe::run::config::RunConfig;
 use giraffe_randomization::{Distribution, Preset, RangeConfig};
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Any episode of a run can be had again.
 
 use crate::support::{GROWING, TinyPolicy, checkpoints, run_in, steps, train};
-use giraffe::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
-use giraffe::replay::{Episodes, ReplayOptions, ReplayReport, replay};
+use giraffe::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
+use giraffe::study::replay::{Episodes, ReplayOptions, ReplayReport, replay};
 use giraffe_physics::EpisodePlan;
 use giraffe_randomization::find_scenario;
 use serde::de::IgnoredAny;

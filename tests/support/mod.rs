@@ -1,6 +1,6 @@
 //! Running the program as a user does: its own process, its own folder, and never for longer than a test may take.
 
-use giraffe::quickstart::free_ports;
+use giraffe::fly::controller::free_ports;
 use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};

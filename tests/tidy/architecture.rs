@@ -25,7 +25,7 @@ fn rapier_is_named_only_in_the_engine_folder() {
 
 #[test]
 fn burn_is_named_only_in_the_policy_crate() {
-    hold(&SourceFile::example("src/train.rs", "use burn::tensor::Tensor;"), |file| {
+    hold(&SourceFile::example("src/learn/train.rs", "use burn::tensor::Tensor;"), |file| {
         let is_meant = |word: &str| ["burn", "burn_core", "burn_tensor", "burn_backend", "cubecl"].contains(&word);
         let reason = "burn is named only under policy/; everyone else gives and takes slices of f32";
         named_outside(file, "policy/", is_meant, reason)
@@ -171,7 +171,7 @@ fn every_exception_is_still_needed() {
 /// The only places outside `robots` that build an encoder or a decoder, and for what.
 const ENCODERS: &[&str] = &[
     "physics/src/worlds.rs", // training worlds
-    "src/episode.rs",        // one hand, simulated or real
+    "src/run/episode.rs",    // one hand, simulated or real
 ];
 
 #[test]

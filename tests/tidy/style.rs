@@ -13,7 +13,7 @@ fn problem_if(wrong: bool, file: &SourceFile, reason: &str) -> Problems {
 
 #[test]
 fn rust_files_are_short_enough_to_be_read_whole() {
-    hold(&SourceFile::example("src/train.rs", &"\n".repeat(MAX_LINES + 1)), |file| {
+    hold(&SourceFile::example("src/learn/train.rs", &"\n".repeat(MAX_LINES + 1)), |file| {
         let wrong = file.is_rust() && file.text.lines().count() > MAX_LINES;
         problem_if(wrong, file, &format!("more than {MAX_LINES} lines: it has more than one subject, divide it"))
     });
@@ -21,7 +21,7 @@ fn rust_files_are_short_enough_to_be_read_whole() {
 
 #[test]
 fn every_rust_file_says_first_what_it_is_about() {
-    hold(&SourceFile::example("src/train.rs", "use std::fmt;\n"), |file| {
+    hold(&SourceFile::example("src/learn/train.rs", "use std::fmt;\n"), |file| {
         let wrong = file.is_rust() && !file.text.starts_with("//! ");
         problem_if(wrong, file, "does not start with a sentence after //!")
     });
@@ -38,7 +38,7 @@ fn the_door_of_a_crate_is_one_page_without_logic() {
 
 #[test]
 fn every_exception_from_a_lint_gives_its_reason() {
-    hold(&SourceFile::example("src/train.rs", "#[allow(clippy::float_cmp)]\nfn f() {}"), |file| {
+    hold(&SourceFile::example("src/learn/train.rs", "#[allow(clippy::float_cmp)]\nfn f() {}"), |file| {
         if !file.is_rust() {
             return Problems::new();
         }
@@ -59,7 +59,7 @@ fn every_exception_from_a_lint_gives_its_reason() {
 
 #[test]
 fn every_test_that_is_left_out_gives_its_reason() {
-    hold(&SourceFile::example("src/train.rs", "#[ignore]\n#[test]\nfn f() {}"), |file| {
+    hold(&SourceFile::example("src/learn/train.rs", "#[ignore]\n#[test]\nfn f() {}"), |file| {
         let wrong = file.is_rust() && code(&file.text).contains("#[ignore]");
         problem_if(wrong, file, "an ignored test needs its reason: #[ignore = \"needs ...\"]")
     });
@@ -67,7 +67,7 @@ fn every_test_that_is_left_out_gives_its_reason() {
 
 #[test]
 fn nothing_unfinished_is_left_in_the_code() {
-    hold(&SourceFile::example("src/train.rs", concat!("to", "do!()")), |file| {
+    hold(&SourceFile::example("src/learn/train.rs", concat!("to", "do!()")), |file| {
         let marks = [concat!("to", "do!("), concat!("unimplemen", "ted!("), concat!("FIX", "ME"), concat!("db", "g!(")];
         let wrong = (file.is_rust() || file.path.ends_with(".py")) && marks.iter().any(|mark| file.text.contains(mark));
         problem_if(wrong, file, "left unfinished: do it, or say in the documentation what is missing")

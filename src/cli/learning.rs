@@ -1,0 +1,305 @@
+//! Training a policy, measuring it, deploying it: what can be typed, and what is done.
+
+use super::config::{ConfigArguments, tell_import_of};
+use super::interrupt::EXIT_STOPPED;
+use super::outcome::{done, print_json};
+use super::scene::SceneArguments;
+use crate::fly::deploy::deploy;
+use crate::fly::log::default_path;
+use crate::fly::options::{DeployOptions, LogOptions};
+use crate::learn::budget::Budget;
+use crate::learn::display::Display;
+use crate::learn::processes::Processes;
+use crate::learn::train::Training;
+use crate::quickstart::{QuickstartOptions, quickstart};
+use crate::run::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::run::folder::CONFIG_FILE;
+use crate::run::table::score_table;
+use anyhow::{Result, ensure};
+use clap::{Args, Subcommand};
+use giraffe_policy::DeviceChoice;
+use giraffe_randomization::{SCENARIOS, Scenario, find_scenario};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// From nothing to a policy on a hand.
+#[derive(Debug, Subcommand)]
+pub enum LearningCommand {
+    /// Train, evaluate and deploy over ZeroMQ; prints one table.
+    #[command(after_help = "Example:\n  giraffe quickstart --minutes 15 --seed 1")]
+    Quickstart(QuickstartArguments),
+    /// Train a policy, or go on training.
+    #[command(
+        after_help = "Examples:\n  giraffe train --minutes 60 --out runs/mine --set ppo.core_width=64\n  giraffe train --resume runs/mine --minutes 120"
+    )]
+    Train(TrainArguments),
+    /// Measure a policy in simulated worlds it never saw.
+    #[command(after_help = "Example:\n  giraffe evaluate runs/quickstart-1 --scenario push --episodes 200")]
+    Evaluate(EvaluateArguments),
+    /// Run a policy on a hand behind ZeroMQ.
+    #[command(
+        after_help = "Examples:\n  giraffe deploy runs/quickstart-1 --connect tcp://127.0.0.1:7401 --episodes 20\n  giraffe deploy runs/quickstart-1 --real-time --episodes 3"
+    )]
+    Deploy(DeployArguments),
+}
+
+impl LearningCommand {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    pub fn run(&self, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
+        match self {
+            Self::Quickstart(arguments) => run_quickstart(arguments, stop),
+            Self::Train(arguments) => run_train(arguments, stop),
+            Self::Evaluate(arguments) => run_evaluate(arguments, stop),
+            Self::Deploy(arguments) => run_deploy(arguments, stop),
+        }
+    }
+}
+
+/// Arguments of `quickstart`.
+#[derive(Debug, Args)]
+pub struct QuickstartArguments {
+    /// What to train.
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// How long, and what then.
+    #[command(flatten)]
+    pub options: QuickstartOptions,
+    /// Seed of all randomness.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder of the run [default: runs/quickstart-SEED, or the first free runs/quickstart-SEED-N].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// End with one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    /// What to train.
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Go on with the run in this folder, from its newest checkpoint. Its own settings hold.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "robot", "object", "settings", "out", "seed"])]
+    pub resume: Option<PathBuf>,
+    /// Wall-clock minutes of training, earlier sessions of the run included.
+    #[arg(long, conflicts_with = "steps")]
+    pub minutes: Option<f64>,
+    /// Control steps of training, in all worlds together, earlier sessions included. Exactly repeatable.
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Seed of all randomness.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Folder of the run [default: runs/train-SEED, or the first free runs/train-SEED-N].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// What learns: `cpu`, `cuda` or `cuda:N`.
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceChoice,
+    /// End with one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// Folder of a run, or a policy file.
+    pub policy: PathBuf,
+    /// Number of episodes.
+    #[arg(long, default_value_t = 200)]
+    pub episodes: usize,
+    /// What happens during each episode: a name from `giraffe list scenarios`, or `all`.
+    #[arg(long, default_value = "none")]
+    pub scenario: String,
+    /// Reset the recurrent state before every step: how much does memory do?
+    #[arg(long)]
+    pub memoryless: bool,
+    /// Seed of the worlds. Never the same worlds as in training, whatever the number.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Another hand of the same kinematics, or another object, than in training.
+    #[command(flatten)]
+    pub scene: SceneArguments,
+    /// Change a setting of the run, such as `randomization.preset=none`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `deploy`.
+#[derive(Debug, Args)]
+pub struct DeployArguments {
+    /// Folder of a run, or a policy file.
+    pub policy: PathBuf,
+    /// How it is deployed.
+    #[command(flatten)]
+    pub options: DeployOptions,
+    /// With --paired: what happens during each episode, a name from `giraffe list scenarios`.
+    #[arg(long, default_value = "none", requires = "paired")]
+    pub scenario: String,
+    /// Another hand of the same kinematics, or another object, than in training.
+    #[command(flatten)]
+    pub scene: SceneArguments,
+    /// Change a setting of the run, such as `randomization.preset=none`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Where the log goes (MCAP: Foxglove, Rerun and `ros2 bag` open it, `giraffe replay` checks it). Without it, into
+    /// `deployments/` in the run's folder.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Write no log.
+    #[arg(long, conflicts_with = "log")]
+    pub no_log: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The first of `runs/NAME`, `runs/NAME-2`, `runs/NAME-3`, ... that does not exist yet.
+fn free_folder(name: &str) -> PathBuf {
+    let first = Path::new("runs").join(name);
+    let mut others = (2..).map(|n| Path::new("runs").join(format!("{name}-{n}")));
+    if first.exists() { others.find(|path| !path.exists()).unwrap_or(first) } else { first }
+}
+
+fn check_minutes(minutes: f64) -> Result<Budget> {
+    ensure!(minutes.is_finite() && minutes > 0.0, "--minutes {minutes}: expected a number above zero");
+    Ok(Budget::Minutes(minutes))
+}
+
+fn run_quickstart(arguments: &QuickstartArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
+    check_minutes(arguments.options.minutes)?;
+    ensure!(arguments.options.episodes > 0, "--episodes 0: expected at least one");
+    let mut config = arguments.config.read()?;
+    config.seed = arguments.seed;
+    tell_import_of(&config);
+    let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("quickstart-{}", arguments.seed)));
+    if let Some(report) = quickstart(config, &out, &arguments.options, stop)? {
+        eprintln!("\n{}\nthe run is in {}", report.table(), report.run_dir.display());
+        if arguments.json {
+            print_json(&report)?;
+        }
+    }
+    Ok(done(stop))
+}
+
+fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    let budget = match (arguments.minutes, arguments.steps) {
+        (_, Some(steps)) => Budget::Steps(steps),
+        (minutes, None) => check_minutes(minutes.unwrap_or(15.0))?,
+    };
+    let processes = Processes::join()?;
+    let mut training = match &arguments.resume {
+        Some(path) => Training::resume(path, arguments.device, processes.clone())?,
+        None => {
+            let mut config = arguments.config.read()?;
+            config.seed = arguments.seed.unwrap_or(config.seed);
+            if processes.is_first() {
+                tell_import_of(&config);
+            }
+            let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("train-{}", config.seed)));
+            ensure!(
+                arguments.out.is_some() || processes.count() == 1,
+                "several processes need to know the folder of the run: give it with --out"
+            );
+            Training::begin(config, &out, arguments.device, processes.clone())?
+        }
+    };
+    let mut display = Display::new(!processes.is_first());
+    let report = training.run(budget, &mut display, stop)?;
+    display.finish();
+    let code = if report.stopped { ExitCode::from(EXIT_STOPPED) } else { ExitCode::SUCCESS };
+    if !processes.is_first() {
+        return Ok(code);
+    }
+    let run_dir = report.run_dir.display();
+    eprintln!("{} control steps in {:.0} s; the run is in {run_dir}", report.control_steps, report.train_seconds);
+    eprintln!("{}", report.speed);
+    if report.stopped {
+        eprintln!("stopped; go on with: giraffe train --resume {run_dir}");
+    }
+    if arguments.json {
+        print_json(&report)?;
+    }
+    Ok(code)
+}
+
+fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
+    let scenarios: Vec<&'static Scenario> = match arguments.scenario.as_str() {
+        "all" => SCENARIOS.to_vec(),
+        name => vec![find_scenario(name)?],
+    };
+    let trained = TrainedPolicy::load(&arguments.policy, &arguments.scene.over(&arguments.settings))?;
+    let parts = trained.parts()?;
+    let secs = episode_secs(parts.task, parts.scene.robot());
+    let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
+    for scenario in &scenarios {
+        let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.seed));
+        let results = run_episodes(&trained.policy, &parts, &sampler, arguments.episodes, arguments.memoryless, stop)?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(done(stop));
+        }
+        scores.insert(scenario.name, Score::of(&results, secs));
+    }
+    if arguments.json {
+        print_json(&scores)?;
+    } else {
+        let rows: Vec<(&str, &Score)> = scenarios.iter().map(|s| (s.name, &scores[s.name])).collect();
+        print!("{}", score_table(&rows));
+    }
+    Ok(done(stop))
+}
+
+fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
+    ensure!(arguments.options.episodes > 0, "--episodes 0: expected at least one");
+    let trained = TrainedPolicy::load(&arguments.policy, &arguments.scene.over(&arguments.settings))?;
+    let parts = trained.parts()?;
+    let scenario = find_scenario(&arguments.scenario)?;
+    let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.options.seed));
+    let log = (!arguments.no_log).then(|| log_options(arguments));
+    let options = DeployOptions { log, ..arguments.options.clone() };
+    let deployment = deploy(&trained.policy, &parts, &sampler, &options, stop)?;
+    if let Some(log) = &deployment.log {
+        let missing = if log.dropped == 0 { String::new() } else { format!(", {} records are MISSING", log.dropped) };
+        eprintln!("log: {} ({} records{missing})", log.path.display(), log.written);
+    }
+    if arguments.json {
+        print_json(&deployment)?;
+        return Ok(done(stop));
+    }
+    match &deployment.score {
+        Some(score) => print!("{}", score_table(&[("deployed", score)])),
+        None => println!("nobody watched the object: no score (a tracker publishes poses on the `pose` socket)"),
+    }
+    println!(
+        "{}, {} control steps, {} joint targets altered by the envelope, {} control periods missed",
+        deployment.mode, deployment.control_steps, deployment.clipped_count, deployment.missed_tick_count
+    );
+    if let Some(paired) = deployment.paired {
+        println!("{} of {} episodes equal bit for bit to the same ones in this process", paired.equal, paired.episodes);
+    }
+    Ok(done(stop))
+}
+
+fn log_options(arguments: &DeployArguments) -> LogOptions {
+    let config = arguments.policy.join(CONFIG_FILE);
+    LogOptions {
+        path: arguments.log.clone().unwrap_or_else(|| default_path(&arguments.policy, arguments.options.real_time)),
+        asked_for: arguments.log.is_some(),
+        settings: arguments.scene.over(&arguments.settings),
+        config: config.is_file().then_some(config),
+    }
+}

@@ -1,0 +1,147 @@
+//! What there is: robots, tasks, objects, parameters, presets, scenarios, drivers.
+
+use super::serve::drivers;
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+#[cfg(feature = "train")]
+use giraffe_randomization::{
+    SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows,
+};
+use giraffe_robots::{OBJECTS, ROBOTS, tasks::TASKS};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+/// A kind of thing there are several of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Hands, for `--set robot=NAME`.
+    Robots,
+    /// Tasks, for `--set task=NAME`.
+    Tasks,
+    /// Objects, for `--set object=NAME`.
+    Objects,
+    /// What can vary between worlds, for `--set randomization.ranges.NAME=...`.
+    #[cfg(feature = "train")]
+    Parameters,
+    /// Ranges of these by one word, for `--set randomization.preset=NAME`.
+    #[cfg(feature = "train")]
+    Presets,
+    /// What can happen during an episode, for `evaluate --scenario NAME`.
+    #[cfg(feature = "train")]
+    Scenarios,
+    /// What a controller can drive, for `serve --driver NAME`.
+    Drivers,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Which kind; all without it.
+    pub kind: Option<Kind>,
+    /// Print one JSON object.
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Print Markdown.
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// For people.
+    Text,
+    /// For documents.
+    Markdown,
+    /// For programs.
+    Json,
+}
+
+/// Prints the list.
+///
+/// # Errors
+/// Never, as tables are.
+pub fn run(arguments: &ListArguments) -> Result<ExitCode> {
+    let style = match (arguments.json, arguments.markdown) {
+        (true, _) => Style::Json,
+        (_, true) => Style::Markdown,
+        _ => Style::Text,
+    };
+    print!("{}", list(arguments.kind, style));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The list of one kind, or of all.
+pub fn list(kind: Option<Kind>, style: Style) -> String {
+    let kinds = kind.map_or_else(|| Kind::value_variants().to_vec(), |kind| vec![kind]);
+    if style == Style::Json {
+        let all: serde_json::Map<String, Value> = kinds.iter().map(|kind| (title(*kind), rows_json(*kind))).collect();
+        return format!("{:#}\n", Value::Object(all));
+    }
+    let mut text = String::new();
+    for kind in kinds {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let _ = match style {
+            Style::Markdown => writeln!(text, "## {}\n", title(kind)),
+            _ => writeln!(text, "{}", title(kind)),
+        };
+        text.push_str(&rows_text(kind, style));
+    }
+    text
+}
+
+fn title(kind: Kind) -> String {
+    format!("{kind:?}").to_lowercase()
+}
+
+fn named(kind: Kind) -> Vec<(&'static str, &'static str)> {
+    match kind {
+        Kind::Robots => ROBOTS.iter().map(|row| (row.name, row.doc)).collect(),
+        Kind::Tasks => TASKS.iter().map(|row| (row.name(), row.doc())).collect(),
+        Kind::Objects => OBJECTS.iter().map(|row| (row.name, row.doc)).collect(),
+        #[cfg(feature = "train")]
+        Kind::Scenarios => SCENARIOS.iter().map(|row| (row.name, row.doc)).collect(),
+        Kind::Drivers => drivers(),
+        #[cfg(feature = "train")]
+        Kind::Parameters => parameter_rows().iter().map(|row| (row.name, row.doc)).collect(),
+        #[cfg(feature = "train")]
+        Kind::Presets => preset_rows().iter().map(|row| (row.name, row.doc)).collect(),
+    }
+}
+
+fn rows_json(kind: Kind) -> Value {
+    match kind {
+        #[cfg(feature = "train")]
+        Kind::Parameters => json!(parameter_rows()),
+        #[cfg(feature = "train")]
+        Kind::Presets => json!(preset_rows()),
+        #[cfg(feature = "train")]
+        Kind::Scenarios => json!(scenario_rows()),
+        _ => named(kind).into_iter().map(|(name, doc)| json!({ "name": name, "doc": doc })).collect(),
+    }
+}
+
+fn rows_text(kind: Kind, style: Style) -> String {
+    #[cfg(feature = "train")]
+    let format = if style == Style::Markdown { TableFormat::Markdown } else { TableFormat::Text };
+    #[cfg(feature = "train")]
+    match kind {
+        Kind::Parameters => return parameter_table(format),
+        Kind::Presets => return preset_table(format),
+        _ => {}
+    }
+    let mut text = String::new();
+    if style == Style::Markdown {
+        text.push_str("| name | |\n| --- | --- |\n");
+    }
+    for (name, doc) in named(kind) {
+        let _ = match style {
+            Style::Markdown => writeln!(text, "| `{name}` | {doc} |"),
+            _ => writeln!(text, "  {name:<22}{doc}"),
+        };
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! The command line: what can be typed, and what it means.
+
+#[cfg(feature = "train")]
+mod bench;
+#[cfg(feature = "train")]
+pub mod config;
+#[cfg(feature = "train")]
+pub mod describe;
+mod interrupt;
+#[cfg(feature = "train")]
+mod learning;
+pub mod list;
+#[cfg(feature = "train")]
+mod outcome;
+pub mod scene;
+pub mod serve;
+#[cfg(feature = "train")]
+mod studying;
+
+use crate::hand::keygen::{AFTER_HELP as KEYGEN_HELP, KeygenArguments};
+use crate::hand::wiggle::WiggleArguments;
+use crate::hand::{check_controller, keygen, stop, wiggle};
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+#[cfg(feature = "train")]
+use learning::LearningCommand;
+use list::ListArguments;
+use serve::ServeArguments;
+use std::process::ExitCode;
+#[cfg(feature = "train")]
+use studying::StudyCommand;
+
+/// What somebody new is told to try.
+#[cfg(feature = "train")]
+const FIRST_TIME: &str = "First time here? giraffe quickstart";
+/// The same on the computer next to the motors, where this program neither simulates nor learns.
+#[cfg(not(feature = "train"))]
+const FIRST_TIME: &str = "This is the small program for the computer next to the motors: it cannot simulate or learn.";
+
+/// Train a robot hand in heavily randomized simulation, carry the policy to a real hand over ZeroMQ.
+#[derive(Debug, Parser)]
+#[command(name = "giraffe", version, after_help = FIRST_TIME)]
+pub struct Cli {
+    /// Say more: -v for information, -vv for debugging.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// From nothing to a policy on a hand.
+    #[cfg(feature = "train")]
+    #[command(flatten)]
+    Learning(LearningCommand),
+    /// Be the controller of a hand: the other end of `deploy`.
+    #[command(
+        after_help = "Examples:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401\n  giraffe serve --driver dynamixel --port /dev/ttyUSB0 --calibration leap.toml"
+    )]
+    Serve(ServeArguments),
+    /// Does a controller, in any language, keep the rules of the protocol? Exit code 1 if it breaks one.
+    #[command(
+        after_help = "Examples:\n  giraffe check-controller tcp://127.0.0.1:7401\n  giraffe check-controller tcp://127.0.0.1:7401 --active --json"
+    )]
+    CheckController(check_controller::CheckControllerArguments),
+    /// Take torque off a hand, whoever commands it.
+    #[command(
+        after_help = "Examples:\n  giraffe stop\n  giraffe stop tcp://hand:7401 --emergency --keys me.key_secret --server-key hand.key"
+    )]
+    Stop(stop::StopArguments),
+    /// Make a pair of keys, for one end of links between machines.
+    #[command(after_help = KEYGEN_HELP)]
+    Keygen(KeygenArguments),
+    /// Move every joint of a real hand a little, to find out how it is wired; writes its calibration.
+    #[command(
+        after_help = "Examples:\n  giraffe wiggle --driver dynamixel --port /dev/ttyUSB0 --out leap.toml\n  giraffe wiggle --driver scripted --assume-yes --out try.toml"
+    )]
+    Wiggle(WiggleArguments),
+    /// Questions about hands, engines, policies, episodes and runs.
+    #[cfg(feature = "train")]
+    #[command(flatten)]
+    Study(StudyCommand),
+    /// List robots, tasks, objects, randomized parameters, presets of their ranges, scenarios, drivers.
+    #[command(after_help = "Example:\n  giraffe list drivers")]
+    List(ListArguments),
+}
+
+/// Does what was asked for.
+///
+/// # Errors
+/// When it cannot be done: one message that says what to do.
+pub fn run(command: &Command) -> Result<ExitCode> {
+    let stop = interrupt::stop_flag()?;
+    match command {
+        #[cfg(feature = "train")]
+        Command::Learning(command) => command.run(&stop),
+        Command::Serve(arguments) => serve::run(arguments, &stop),
+        Command::CheckController(arguments) => check_controller::run(arguments, &stop),
+        Command::Stop(arguments) => stop::run(arguments, &stop),
+        Command::Keygen(arguments) => keygen::run(arguments),
+        Command::Wiggle(arguments) => wiggle::run(arguments, &stop),
+        #[cfg(feature = "train")]
+        Command::Study(command) => command.run(&stop),
+        Command::List(arguments) => list::run(arguments),
+    }
+}

@@ -1,0 +1,267 @@
+//! A policy on a hand behind ZeroMQ, simulated or real.
+
+use super::log::{LoggedPolicy, Recorder, begin_log};
+use super::options::{DeployOptions, mode_name};
+use super::sim_driver::EpisodeRequest;
+use crate::run::config::Parts;
+use crate::run::episode::{EpisodeResult, Nobody, Pilot, StepObserver, WatchedHand};
+use crate::run::evaluate::{Score, episode_secs};
+use anyhow::{Context, Result, bail};
+use giraffe_bridge::log::{DeploymentLog, Event, EventKind, LogHandle, LogSummary, Record};
+use giraffe_bridge::message::{PolicyIdentity, REHEARSAL};
+use giraffe_bridge::{BridgeClient, ClientConfig, Clock, MonotonicClock};
+use giraffe_physics::{Disturbance, EpisodePlan, EpisodeSampler, HandSim};
+use giraffe_policy::Policy;
+use giraffe_randomization::FixedRanges;
+use giraffe_robots::{
+    Audience, Commanded, Hand, HandError, Nanos, ObjectPose, ObservationTerm, RobotModel, Signal, SignalFrame,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The score; `None` where nobody watched the object.
+    #[serde(flatten)]
+    pub score: Option<Score>,
+    /// Episodes that were run in this process too, and how many of them were equal in every bit.
+    pub paired: Option<Paired>,
+    /// Joints whose target the controller's envelope altered, over all steps.
+    pub clipped_count: u64,
+    /// Control periods missed.
+    pub missed_tick_count: u64,
+    /// Control steps done.
+    pub control_steps: u64,
+    /// `lock-step` or `real time`.
+    pub mode: String,
+    /// The log that was written. Not in reports: two deployments of the same seed have the same report.
+    #[serde(skip)]
+    pub log: Option<LogSummary>,
+}
+
+/// Episodes over the wire against the same episodes in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paired {
+    /// Compared.
+    pub episodes: usize,
+    /// Equal in every bit of every target, angle and pose.
+    pub equal: usize,
+}
+
+/// A hand behind the bridge, with the resets of recurrent state that its episode asks for.
+struct BridgedHand {
+    client: BridgeClient,
+    reset_steps: Vec<u32>,
+    step: u32,
+    clock: Arc<dyn Clock>,
+    log: Option<LogHandle>,
+    report_due: Nanos,
+}
+
+/// The link's own counts are written down so often, s.
+const REPORT_SECS: f64 = 1.0;
+
+impl BridgedHand {
+    fn record_link(&mut self, now: Nanos) {
+        if let Some(log) = &self.log {
+            log.record_at(Record::Link(self.client.report()), now);
+            self.report_due = Nanos(now.0 + Nanos::from_secs(REPORT_SECS).0);
+        }
+    }
+}
+
+impl Hand for BridgedHand {
+    fn model(&self) -> &RobotModel {
+        self.client.model()
+    }
+
+    fn observe(&mut self, sensed: &mut SignalFrame) -> Result<(), HandError> {
+        self.client.observe(sensed)
+    }
+
+    fn exchange(&mut self, targets_rad: &[f32], sensed: &mut SignalFrame) -> Result<Commanded, HandError> {
+        self.step += 1;
+        let commanded = self.client.exchange(targets_rad, sensed)?;
+        if self.log.is_some() {
+            let now = self.clock.now();
+            if now >= self.report_due {
+                self.record_link(now);
+            }
+        }
+        Ok(commanded)
+    }
+}
+
+impl WatchedHand for BridgedHand {
+    fn object_pose(&mut self) -> Option<ObjectPose> {
+        self.client.object_pose()
+    }
+
+    fn hidden_state_reset_due(&self) -> bool {
+        self.reset_steps.contains(&self.step)
+    }
+}
+
+/// Connects, runs the episodes, and leaves the hand held or released as its controller is set up to.
+///
+/// # Errors
+/// When no controller answers, the hand is another one, or it stops following; when a log was asked for by name and
+/// cannot be written.
+pub fn deploy(
+    policy: &Policy,
+    parts: &Parts,
+    sampler: &FixedRanges,
+    options: &DeployOptions,
+    stop: &Arc<AtomicBool>,
+) -> Result<Deployment> {
+    let mut hand = connect(policy, parts, options, stop)?;
+    let log = listen(policy, parts, options, &mut hand)?;
+    let flown = fly_all(policy, parts, sampler, options, stop, &mut hand);
+    let now = hand.clock.now();
+    hand.record_link(now);
+    if let Some(log) = &log {
+        let why = match &flown {
+            Err(error) => Some(format!("{error:#}")),
+            Ok(_) if stop.load(Ordering::Relaxed) => Some("interrupted".to_owned()),
+            Ok(_) => None,
+        };
+        let event = why.map(|why| Record::Event(Event::new(EventKind::Stop, why)));
+        event.into_iter().for_each(|event| log.handle().record(event));
+    }
+    // The last words over the link belong into the log, too.
+    drop(hand);
+    let written = log.map(DeploymentLog::finish);
+    let deployment = flown?;
+    let log = match written {
+        Some(Ok(summary)) => Some(summary),
+        Some(Err(error)) => {
+            tracing::error!("{error}");
+            None
+        }
+        None => None,
+    };
+    Ok(Deployment { log, ..deployment })
+}
+
+/// Begins the log, if one is wanted, and has it listen to the link.
+fn listen(
+    policy: &Policy,
+    parts: &Parts,
+    options: &DeployOptions,
+    hand: &mut BridgedHand,
+) -> Result<Option<DeploymentLog>> {
+    let Some(wanted) = &options.log else { return Ok(None) };
+    let logged = LoggedPolicy { policy, robot: parts.scene.robot(), options };
+    let Some(log) = begin_log(wanted, &logged, hand.client.terms(), &hand.clock)? else { return Ok(None) };
+    hand.client.listen(Box::new(log.handle()));
+    hand.log = Some(log.handle());
+    Ok(Some(log))
+}
+
+fn fly_all(
+    policy: &Policy,
+    parts: &Parts,
+    sampler: &FixedRanges,
+    options: &DeployOptions,
+    stop: &Arc<AtomicBool>,
+    hand: &mut BridgedHand,
+) -> Result<Deployment> {
+    let simulated = hand.client.terms().grants.iter().any(|grant| grant == REHEARSAL);
+    if options.paired && !simulated {
+        bail!("--paired needs a simulated controller that grants rehearsals; {} does not", options.endpoint);
+    }
+    let mut pilot = Pilot::new(policy, parts.task, options.memoryless);
+    let mut twin = Pilot::new(policy, parts.task, options.memoryless);
+    let mut recorder = hand.log.clone().map(Recorder::new);
+    let mut results = Vec::with_capacity(options.episodes);
+    let mut paired = options.paired.then_some(Paired { episodes: 0, equal: 0 });
+    for index in 0..options.episodes as u64 {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let plan = options.paired.then(|| sampler.plan(index, 0));
+        if simulated {
+            begin_episode(hand, options.seed + index, plan.as_ref())?;
+        }
+        if options.home {
+            hand.client.home().context("bringing the hand home")?;
+        }
+        hand.client.arm().context("arming the hand")?;
+        let observer: &mut dyn StepObserver = match &mut recorder {
+            Some(recorder) => recorder,
+            None => &mut Nobody,
+        };
+        let result = pilot.fly_observed(hand, observer, stop).with_context(|| format!("episode {index}"))?;
+        if let (Some(paired), Some(plan)) = (&mut paired, plan) {
+            let mut sim = HandSim::new(Arc::clone(&parts.scene), plan);
+            let expected = twin.fly(&mut sim, stop)?;
+            paired.episodes += 1;
+            let difference = first_difference(&expected.trace, &result.trace);
+            paired.equal += usize::from(difference.is_none());
+            if let Some(at) = difference {
+                let per_step = expected.trace.len() / (expected.step_count.max(1) as usize);
+                tracing::warn!(
+                    "episode {index} differs from the same one in this process at step {}, number {} of the step's {per_step}",
+                    at / per_step,
+                    at % per_step
+                );
+            }
+        }
+        results.push(result);
+    }
+    Ok(summary(&results, paired, episode_secs(parts.task, parts.scene.robot()), options.real_time))
+}
+
+fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<AtomicBool>) -> Result<BridgedHand> {
+    let manifest = policy.manifest();
+    let mut config = ClientConfig::new(&options.endpoint, parts.scene.robot());
+    config.policy = PolicyIdentity { name: manifest.context.task.clone(), hash: policy.fingerprint()? };
+    config.lockstep = !options.real_time;
+    config.security = options.security.read()?;
+    // Only poses that somebody sees are for a policy: a simulator's are the truth, and rehearsals score with it.
+    config.needs_object_pose = reads_object_pose(manifest.observation.terms());
+    let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+    let client = BridgeClient::connect(config, Arc::clone(&clock), Arc::clone(stop))?;
+    for note in &client.terms().notes {
+        tracing::warn!("the controller notes: {note}");
+    }
+    Ok(BridgedHand { client, reset_steps: Vec::new(), step: 0, clock, log: None, report_due: Nanos(0) })
+}
+
+/// Whether the policy itself reads where the object is.
+fn reads_object_pose(terms: &[ObservationTerm]) -> bool {
+    let is_pose = |signal: Signal| matches!(signal, Signal::ObjectPosition | Signal::ObjectRotation);
+    terms.iter().any(|term| term.audience == Audience::ActorAndCritic && is_pose(term.signal))
+}
+
+fn begin_episode(hand: &mut BridgedHand, seed: u64, plan: Option<&EpisodePlan>) -> Result<()> {
+    let request = EpisodeRequest { seed, plan: plan.cloned() };
+    let bytes = rmp_serde::to_vec_named(&request).context("writing down the episode")?;
+    hand.client.reset_episode(&bytes)?;
+    let disturbances = plan.map_or(&[][..], |plan| &plan.disturbances);
+    let resets = disturbances.iter().filter(|timed| timed.disturbance == Disturbance::HiddenStateReset);
+    hand.reset_steps = resets.map(|timed| timed.step).collect();
+    hand.step = 0;
+    Ok(())
+}
+
+/// The first place where two traces differ in a bit or in length.
+fn first_difference(expected: &[f32], found: &[f32]) -> Option<usize> {
+    let differing = expected.iter().zip(found).position(|(a, b)| a.to_bits() != b.to_bits());
+    differing.or_else(|| (expected.len() != found.len()).then_some(expected.len().min(found.len())))
+}
+
+fn summary(results: &[EpisodeResult], paired: Option<Paired>, duration_secs: f64, real_time: bool) -> Deployment {
+    let watched: Vec<EpisodeResult> = results.iter().filter(|result| result.watched).cloned().collect();
+    Deployment {
+        score: (!watched.is_empty()).then(|| Score::of(&watched, duration_secs)),
+        paired,
+        clipped_count: results.iter().map(|result| result.clipped_count).sum(),
+        missed_tick_count: results.iter().map(|result| result.missed_tick_count).sum(),
+        control_steps: results.iter().map(|result| u64::from(result.step_count)).sum(),
+        mode: mode_name(real_time).to_owned(),
+        log: None,
+    }
+}

@@ -1,0 +1,181 @@
+//! What `giraffe deploy` writes down: which policy, which hand, which terms, and every step.
+
+use super::options::{DeployOptions, LogOptions, mode_name};
+use crate::calendar::UtcTime;
+use crate::run::COMMIT;
+use crate::run::episode::{EpisodeResult, StepObserver};
+use crate::run::folder::CONFIG_FILE;
+use anyhow::{Context, Result};
+use giraffe_bridge::Clock;
+use giraffe_bridge::log::{
+    DeploymentLog, Event, EventKind, LogHandle, LogStart, Numbers, QUEUE_RECORDS, Record, Sections, exact,
+};
+use giraffe_bridge::message::Welcome;
+use giraffe_policy::Policy;
+use giraffe_robots::RobotModel;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The folder of logs in the folder of a run, or here.
+pub const LOGS_FOLDER: &str = "deployments";
+
+/// The name of a log that nobody gave a name: `deployments/` in the folder of the run, or here if `policy` is none; then
+/// the time in UTC, and how the hand is moved.
+pub fn default_path(policy: &Path, real_time: bool) -> PathBuf {
+    let folder = if policy.is_dir() { policy.join(LOGS_FOLDER) } else { PathBuf::from(LOGS_FOLDER) };
+    let name = format!("{}-{}", UtcTime::now().in_file_names(), mode_name(real_time).replace(' ', "-"));
+    let first = folder.join(format!("{name}.mcap"));
+    let mut others = (2..).map(|n| folder.join(format!("{name}-{n}.mcap")));
+    if first.exists() { others.find(|path| !path.exists()).unwrap_or(first) } else { first }
+}
+
+/// Who moves which hand.
+pub struct LoggedPolicy<'d> {
+    /// The policy.
+    pub policy: &'d Policy,
+    /// The hand, as the policy's side sees it.
+    pub robot: &'d RobotModel,
+    /// How.
+    pub options: &'d DeployOptions,
+}
+
+/// Begins a log. `None`, with a warning, where it cannot be written and nobody asked for it by name.
+///
+/// # Errors
+/// When it was asked for and cannot be written.
+#[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
+pub fn begin_log(
+    wanted: &LogOptions,
+    logged: &LoggedPolicy<'_>,
+    terms: &Welcome,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<DeploymentLog>> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let config = wanted.config.as_ref().and_then(|path| std::fs::read(path).ok());
+    let attachments = config.map(|bytes| (CONFIG_FILE.to_owned(), "application/toml".to_owned(), bytes));
+    let created = DeploymentLog::create(LogStart {
+        path: wanted.path.clone(),
+        clock: Arc::clone(clock),
+        wall_start_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+        joints: terms.joints.clone(),
+        sections: sections(wanted, logged, terms)?,
+        attachments: attachments.into_iter().collect(),
+        queue_records: QUEUE_RECORDS,
+    });
+    match created {
+        Ok(log) => Ok(Some(log)),
+        Err(error) if wanted.asked_for => Err(error).context("the log asked for with --log"),
+        Err(error) => {
+            tracing::warn!("this deployment is not logged: {error}; choose a file with --log, or none with --no-log");
+            Ok(None)
+        }
+    }
+}
+
+fn sections(wanted: &LogOptions, logged: &LoggedPolicy<'_>, terms: &Welcome) -> Result<Sections> {
+    let LoggedPolicy { policy, robot, options } = logged;
+    let (manifest, context) = (policy.manifest(), &policy.manifest().context);
+    let section = |entries: &[(&str, String)]| -> BTreeMap<String, String> {
+        entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+    };
+    let welcome =
+        String::from_utf8(exact(terms).context("writing down the terms")?).context("writing down the terms")?;
+    Ok(Sections::from([
+        (
+            "giraffe.software".to_owned(),
+            section(&[
+                ("version", env!("CARGO_PKG_VERSION").to_owned()),
+                ("commit", COMMIT.to_owned()),
+                ("controller", terms.software.clone()),
+            ]),
+        ),
+        (
+            "giraffe.policy".to_owned(),
+            section(&[
+                ("fingerprint", policy.fingerprint()?),
+                ("task", context.task.clone()),
+                ("object", context.object.clone()),
+                ("observation_fingerprint", manifest.observation.actor_fingerprint()),
+                ("trained_by_commit", context.commit.clone()),
+                ("control_steps", manifest.control_steps.to_string()),
+            ]),
+        ),
+        (
+            "giraffe.robot".to_owned(),
+            section(&[
+                ("name", robot.name.clone()),
+                ("kinematics_fingerprint", robot.kinematics_fingerprint.clone()),
+                ("dynamics_fingerprint", robot.dynamics_fingerprint.clone()),
+                ("control_period_secs", format!("{:?}", f64::from(robot.control.period_secs))),
+                ("tracking_band_rad", format!("{:?}", f64::from(robot.safety.tracking_band_rad))),
+            ]),
+        ),
+        (
+            "giraffe.deployment".to_owned(),
+            section(&[
+                ("endpoint", options.endpoint.clone()),
+                ("mode", mode_name(options.real_time).to_owned()),
+                ("seed", options.seed.to_string()),
+                ("episodes", options.episodes.to_string()),
+                ("paired", options.paired.to_string()),
+                ("memoryless", options.memoryless.to_string()),
+                ("settings", wanted.settings.join("\n")),
+            ]),
+        ),
+        ("giraffe.welcome".to_owned(), section(&[("json", welcome)])),
+    ]))
+}
+
+/// Writes down what a policy reads and says.
+pub struct Recorder {
+    log: LogHandle,
+    /// Of the next episode.
+    episode: u64,
+    step: u64,
+}
+
+impl Recorder {
+    /// Into this log.
+    pub fn new(log: LogHandle) -> Self {
+        Self { log, episode: 0, step: 0 }
+    }
+
+    fn event(&self, kind: EventKind, number: u64) {
+        self.log.record(Record::Event(Event::new(kind, "").numbered(number)));
+    }
+
+    fn numbers(&self, values: &[f32]) -> Numbers {
+        Numbers { episode: self.episode, step: self.step, state_seq: 0, values: values.to_vec() }
+    }
+}
+
+impl StepObserver for Recorder {
+    fn began(&mut self) {
+        self.step = 0;
+        self.event(EventKind::EpisodeStart, self.episode);
+    }
+
+    fn reset(&mut self) {
+        self.event(EventKind::RecurrentReset, self.step);
+    }
+
+    fn observed(&mut self, observation: &[f32]) {
+        self.log.record(Record::Observation(self.numbers(observation)));
+    }
+
+    fn acted(&mut self, actions: &[f32]) {
+        self.log.record(Record::Action(self.numbers(actions)));
+        self.step += 1;
+    }
+
+    fn rearmed(&mut self) {
+        self.event(EventKind::Rearmed, self.step);
+    }
+
+    fn ended(&mut self, result: &EpisodeResult) {
+        self.event(EventKind::EpisodeEnd, u64::from(result.step_count));
+        self.episode += 1;
+    }
+}

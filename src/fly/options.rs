@@ -1,0 +1,57 @@
+//! How a policy is run on a hand, and where that is written down.
+
+use crate::keys::PolicyKeys;
+use clap::Args;
+use giraffe_bridge::DEFAULT_ENDPOINT;
+use std::path::PathBuf;
+
+/// How a policy is run on a hand behind the bridge.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct DeployOptions {
+    /// Base endpoint of the controller.
+    #[arg(long = "connect", value_name = "CONNECT", default_value = DEFAULT_ENDPOINT)]
+    pub endpoint: String,
+    /// Needed for a controller on another machine.
+    #[command(flatten)]
+    pub security: PolicyKeys,
+    /// Number of episodes.
+    #[arg(long, default_value_t = 20)]
+    pub episodes: usize,
+    /// In real time, as on a real hand. Without it in lock-step, which only simulated controllers grant.
+    #[arg(long)]
+    pub real_time: bool,
+    /// Run every episode in this process too, with the same parameters, and compare bits. Needs giraffe's own
+    /// simulated controller, in lock-step.
+    #[arg(long, conflicts_with = "real_time")]
+    pub paired: bool,
+    /// Have the controller bring the hand to its home pose, slowly, before each episode: policies start from there.
+    #[arg(long, requires = "real_time")]
+    pub home: bool,
+    /// Reset the recurrent state before every step.
+    #[arg(long)]
+    pub memoryless: bool,
+    /// Seed of the first episode.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where everything is written down, if anywhere.
+    #[arg(skip)]
+    pub log: Option<LogOptions>,
+}
+
+/// Where a log goes, and what the caller knows that belongs into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogOptions {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether somebody asked for this file: then it must be written. Otherwise a warning will do.
+    pub asked_for: bool,
+    /// Settings as they were typed.
+    pub settings: Vec<String>,
+    /// `config.toml` of the run, if there is one.
+    pub config: Option<PathBuf>,
+}
+
+/// How a deployment is called.
+pub(crate) fn mode_name(real_time: bool) -> &'static str {
+    if real_time { "real time" } else { "lock-step" }
+}

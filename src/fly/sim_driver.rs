@@ -1,0 +1,147 @@
+//! A simulated hand where motors would be: what `giraffe serve --driver sim` puts behind the bridge.
+//!
+//! It is a [`HandSim`] with parameters that the policy is never told. Only this kind of driver grants rehearsals: an
+//! episode can be asked for, either by its seed (hidden parameters are drawn here) or with a complete plan (to be
+//! compared, bit by bit, with the same plan in the policy's own process).
+
+use crate::run::config::Parts;
+use crate::run::evaluate::unseen_seeds;
+use giraffe_bridge::{DriverError, HandDriver, Rehearsal, SafeTargets, TrackedObject};
+use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
+use giraffe_randomization::{FixedRanges, NONE, RandomizationConfig};
+use giraffe_robots::{Hand, Signal, SignalFrame, SignalLayout};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The driver that lives here, because it needs the simulator: name and one sentence.
+pub const SIM_DRIVER: (&str, &str) = ("sim", "a simulated hand and object, with parameters the policy is never told");
+
+/// The hand of a configuration, simulated, with hidden parameters drawn from `seed`.
+///
+/// # Errors
+/// When the simulated hand cannot be read.
+pub fn open_sim(
+    parts: Parts,
+    randomization: &RandomizationConfig,
+    seed: u64,
+) -> Result<Box<dyn HandDriver>, DriverError> {
+    let hidden = parts.sampler(randomization, &NONE, unseen_seeds(seed));
+    Ok(Box::new(SimDriver::new(parts, hidden)?))
+}
+
+/// What `reset` carries: one msgpack map. Unknown keys are ignored by whoever does not know them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpisodeRequest {
+    /// Which episode. A controller derives everything random from it.
+    pub seed: u64,
+    /// The plan, complete. Only giraffe's own simulated controller uses it; others have their own hidden physics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<EpisodePlan>,
+}
+
+/// A simulated hand behind the bridge.
+pub struct SimDriver {
+    parts: Parts,
+    hidden: FixedRanges,
+    sim: HandSim,
+    sensed: SignalFrame,
+    targets: Vec<f32>,
+}
+
+impl SimDriver {
+    /// A hand whose parameters are drawn from `hidden`.
+    ///
+    /// # Errors
+    /// When the simulated hand cannot be read.
+    pub fn new(parts: Parts, hidden: FixedRanges) -> Result<Self, DriverError> {
+        let sim = HandSim::new(Arc::clone(&parts.scene), hidden.plan(0, 0));
+        let sensed = SignalFrame::new(SignalLayout::of(parts.scene.robot(), 0));
+        let mut driver = Self { parts, hidden, sim, sensed, targets: Vec::new() };
+        driver.begin()?;
+        Ok(driver)
+    }
+
+    fn begin(&mut self) -> Result<(), DriverError> {
+        self.sensed.clear();
+        self.sim
+            .observe(&mut self.sensed)
+            .map_err(|error| DriverError::new("reading the simulated hand", error.to_string()))?;
+        self.targets = self.sensed.read(Signal::JointTarget).unwrap_or(&[]).to_vec();
+        Ok(())
+    }
+
+    fn start(&mut self, plan: EpisodePlan) -> Result<(), DriverError> {
+        let attempted = "starting the episode";
+        let joint_count = self.parts.scene.robot().joint_count();
+        let planned = plan.parameters.joints.len();
+        if planned != joint_count || plan.start.joint_positions_rad.len() != joint_count {
+            let reason = format!("the plan is for {planned} joints, this hand has {joint_count}");
+            return Err(DriverError::new(attempted, reason));
+        }
+        let fits = plan.check().and_then(|()| plan.check_fits(self.parts.scene.robot()));
+        fits.map_err(|reason| DriverError::new(attempted, reason))?;
+        self.sim = HandSim::new(Arc::clone(&self.parts.scene), plan);
+        self.begin()
+    }
+}
+
+impl HandDriver for SimDriver {
+    fn loop_period_secs(&self) -> f32 {
+        self.parts.scene.robot().control.period_secs
+    }
+
+    fn sense(&mut self, frame: &mut SignalFrame) -> Result<(), DriverError> {
+        for signal in [Signal::JointPosition, Signal::JointVelocity] {
+            let values = self
+                .sensed
+                .read(signal)
+                .ok_or_else(|| DriverError::new("reading the simulated hand", format!("no {}", signal.name())))?;
+            frame.write(signal, values);
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, targets: &SafeTargets) -> Result<(), DriverError> {
+        self.targets.copy_from_slice(targets.positions_rad());
+        Ok(())
+    }
+
+    fn release(&mut self) -> Result<(), DriverError> {
+        // A hand without torque is played by one whose targets follow its angles.
+        if let Some(positions) = self.sensed.read(Signal::JointPosition) {
+            self.targets.copy_from_slice(positions);
+        }
+        Ok(())
+    }
+
+    fn object(&mut self) -> Option<TrackedObject> {
+        let name = self.parts.scene.object().name.to_owned();
+        Some(TrackedObject { name, pose: self.sim.object_pose(), valid: true, truth: true })
+    }
+
+    fn has_object(&self) -> bool {
+        true
+    }
+
+    fn rehearsal(&mut self) -> Option<&mut dyn Rehearsal> {
+        Some(self)
+    }
+}
+
+impl Rehearsal for SimDriver {
+    fn reset(&mut self, episode: &[u8]) -> Result<Vec<f32>, DriverError> {
+        let request: EpisodeRequest = rmp_serde::from_slice(episode).map_err(|error| {
+            DriverError::new("reading the episode", format!("expected a map with `seed` and perhaps `plan`: {error}"))
+        })?;
+        let plan = request.plan.unwrap_or_else(|| self.hidden.plan(request.seed, 0));
+        self.start(plan)?;
+        Ok(self.targets.clone())
+    }
+
+    fn advance(&mut self, _secs: f32) -> Result<(), DriverError> {
+        self.sim
+            .exchange(&self.targets, &mut self.sensed)
+            .map(|_| ())
+            .map_err(|error| DriverError::new("simulating", error.to_string()))
+    }
+}

@@ -1,0 +1,12 @@
+//! Training: the loop, what a person sees of it, and what it leaves in the folder of its run.
+
+pub(crate) mod adr_log;
+pub mod budget;
+mod curve;
+pub mod display;
+pub(crate) mod episode_log;
+pub mod metrics;
+pub mod processes;
+pub mod show;
+pub mod train;
+pub mod window;

@@ -1,0 +1,386 @@
+//! Training: build the parts, then collect, learn, log and save until the budget is spent or somebody says stop.
+
+use super::adr_log::AdrLog;
+use super::budget::Budget;
+use super::curve::learning_curve;
+use super::metrics::health::{Findings, Health};
+use super::metrics::row::{MetricsRow, RewardColumns};
+use super::metrics::timing::{SpeedReport, Split, timed_iteration};
+use super::metrics::{METRICS_FILE, MetricsLog, crash};
+use super::processes::Processes;
+use super::show::{Show, Standing};
+use super::window::Window;
+use crate::run::COMMIT;
+use crate::run::config::{Parts, RunConfig};
+use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder, RunProgress};
+use anyhow::{Context, Result, ensure};
+use giraffe_physics::HandWorlds;
+use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PolicyError, PpoLearner};
+use giraffe_randomization::AdrMonitor;
+use giraffe_robots::{EpisodeReport, StepBatch, WorldBatch};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a training run amounted to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainReport {
+    /// Where everything is.
+    pub run_dir: PathBuf,
+    /// Control steps done in all worlds together.
+    pub control_steps: u64,
+    /// Wall-clock seconds of training.
+    pub train_seconds: f64,
+    /// Rate of rotation over the last finished training episodes, exploration included, rad/s.
+    pub rotation_rate_rad_per_sec: f64,
+    /// 95 % interval of that rate.
+    pub ci95: [f64; 2],
+    /// Fraction of those episodes without a drop.
+    pub no_drop_fraction: f64,
+    /// 95 % interval of that fraction.
+    pub no_drop_ci95: [f64; 2],
+    /// Number of those episodes.
+    pub episodes: usize,
+    /// Whether it was stopped before its budget was spent.
+    pub stopped: bool,
+    /// Where the time of this session went.
+    pub speed: SpeedReport,
+}
+
+/// One training run in progress, in this process and perhaps others. All processes know how it stands; the first one
+/// writes it down.
+pub struct Training {
+    config: RunConfig,
+    folder: RunFolder,
+    processes: Processes,
+    parts: Parts,
+    worlds: HandWorlds,
+    batch: StepBatch,
+    learner: PpoLearner,
+    progress: RunProgress,
+    logs: Option<Logs>,
+    window: Window,
+    health: Health,
+    column_names: Vec<String>,
+}
+
+/// What the first process writes in every iteration.
+struct Logs {
+    metrics: MetricsLog,
+    adr: Option<AdrLog>,
+}
+
+/// What a session of training has spent so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Session {
+    split: Split,
+    begun_at_steps: u64,
+    begun_at_secs: f64,
+}
+
+impl Training {
+    /// Starts a run in a new folder. There the configuration says in numbers what its preset means, so that the run's
+    /// worlds stay what they are when a preset changes.
+    ///
+    /// # Errors
+    /// When the configuration cannot be, or the folder is in use.
+    pub fn begin(config: RunConfig, out: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
+        let config = RunConfig { randomization: config.randomization.pinned(), ..config };
+        let built = build(&config, device, &processes)?;
+        if processes.is_first() {
+            let folder = RunFolder::create(out)?;
+            folder.write(CONFIG_FILE, config.to_toml()?.as_bytes())?;
+            folder.write("schema.txt", format!("{}\n", built.1.schema()).as_bytes())?;
+        }
+        // Nobody looks into the folder before it is there.
+        processes.gather(&[]);
+        Self::begin_with(config, RunFolder::open(out)?, processes, built)
+    }
+
+    /// Begins a run whose folder is there, but holds no checkpoint: it was killed before it had one.
+    fn begin_in(config: RunConfig, folder: RunFolder, device: DeviceChoice, processes: Processes) -> Result<Self> {
+        // Nobody writes a checkpoint while another is still looking.
+        processes.gather(&[]);
+        let built = build(&config, device, &processes)?;
+        Self::begin_with(config, folder, processes, built)
+    }
+
+    fn begin_with(config: RunConfig, folder: RunFolder, processes: Processes, built: Built) -> Result<Self> {
+        let training = Self::assemble(config, folder, processes, built, RunProgress::default())?;
+        // From now on there is something to go on from, however soon somebody pulls the plug.
+        training.save_checkpoint()?;
+        Ok(training)
+    }
+
+    /// Continues a run from its newest whole checkpoint: bit for bit with as many processes as before. All processes read
+    /// the same folder.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn resume(path: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
+        let folder = RunFolder::open(path)?;
+        let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
+        if folder.is_fresh()? {
+            return Self::begin_in(config, folder, device, processes);
+        }
+        let (checkpoint, progress) = folder.newest_checkpoint()?;
+        // Nobody tidies up while another is still looking.
+        processes.gather(&[]);
+        if processes.is_first() {
+            folder.remove_half_checkpoints();
+        }
+        let mut built = build(&config, device, &processes)?;
+        built.2.load(&checkpoint)?;
+        let mut training = Self::assemble(config, folder, processes, built, progress)?;
+        let saved = std::fs::read(checkpoint.join(WORLDS_FILE)).context("reading the saved worlds")?;
+        training.worlds.restore(&saved, &mut training.batch).map_err(anyhow::Error::msg)?;
+        let window = std::fs::read(checkpoint.join(WINDOW_FILE)).context("reading the latest episodes")?;
+        training.window = serde_json::from_slice(&window).context("the latest episodes")?;
+        // A run that was begun before this was written down begins it now.
+        if let Ok(health) = std::fs::read(checkpoint.join(HEALTH_FILE)) {
+            training.health = serde_json::from_slice(&health).context("what was seen going wrong")?;
+        }
+        Ok(training)
+    }
+
+    fn assemble(
+        config: RunConfig,
+        folder: RunFolder,
+        processes: Processes,
+        (parts, worlds, learner, adr): Built,
+        progress: RunProgress,
+    ) -> Result<Self> {
+        let batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
+        let logs = if processes.is_first() {
+            let adr = adr.map(|monitor| AdrLog::open(monitor, &folder, progress.iteration)).transpose()?;
+            Some(Logs { metrics: MetricsLog::open(&folder, &progress)?, adr })
+        } else {
+            None
+        };
+        let window = Window::default();
+        let column_names = worlds.schema().column_names();
+        Ok(Self {
+            config,
+            folder,
+            processes,
+            parts,
+            worlds,
+            batch,
+            learner,
+            progress,
+            logs,
+            window,
+            health: Health::default(),
+            column_names,
+        })
+    }
+
+    /// Trains until the budget is spent or `stop` is set; then leaves a checkpoint and a policy.
+    ///
+    /// # Errors
+    /// When learning breaks down or the disk refuses. The last checkpoint stays, and what learning broke on is written
+    /// down beside it.
+    #[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
+    pub fn run(&mut self, budget: Budget, display: &mut dyn Show, stop: &AtomicBool) -> Result<TrainReport> {
+        let begun = Instant::now();
+        let before = self.progress.train_seconds;
+        let mut session =
+            Session { begun_at_steps: self.progress.control_steps, begun_at_secs: before, ..Session::default() };
+        let mut saved_at = Instant::now();
+        while !budget.is_spent(&self.progress) && !self.processes.any(stop.load(Ordering::Relaxed)) {
+            let (report, split) = self.iterate()?;
+            session.split += split;
+            self.progress = RunProgress {
+                iteration: report.iteration,
+                control_steps: report.control_steps,
+                train_seconds: self.processes.of_first(before + begun.elapsed().as_secs_f64()),
+            };
+            let reports = self.reports()?;
+            self.worlds.learn(reports.clone());
+            self.window.extend(reports);
+            for warning in self.log(report, split)? {
+                display.warn(&warning);
+            }
+            let entropy_nats = self.entropy_nats();
+            let (progress, window, split) = (&self.progress, &self.window, session.split);
+            display.show(&Standing { budget, progress, window, entropy_nats, split });
+            let due = saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0));
+            if self.processes.any(due && self.processes.is_first()) {
+                self.save()?;
+                saved_at = Instant::now();
+            }
+        }
+        self.save()?;
+        if self.processes.is_first() {
+            learning_curve(&self.folder.file(METRICS_FILE), &self.folder.file("curve.svg"))?;
+        }
+        Ok(self.report(!budget.is_spent(&self.progress), session))
+    }
+
+    fn iterate(&mut self) -> Result<(IterationReport, Split)> {
+        let result = timed_iteration(&mut self.learner, &mut self.worlds, &mut self.batch);
+        result.map_err(|error| match error {
+            PolicyError::NotFinite { .. } => {
+                let error = crash::report(&self.folder, &self.learner, &self.worlds, &self.batch, &error);
+                // An update breaks in all processes, and the first to leave ends the others: all write first.
+                if self.learner.is_broken() {
+                    self.processes.gather(&[]);
+                }
+                error
+            }
+            other => other.into(),
+        })
+    }
+
+    /// Reports of the episodes that ended in this iteration, in all processes.
+    fn reports(&mut self) -> Result<Vec<EpisodeReport>> {
+        let own = self.worlds.take_reports();
+        if self.processes.count() == 1 {
+            return Ok(own);
+        }
+        let bytes = rmp_serde::to_vec(&own).context("telling the other processes about episodes")?;
+        let mut all = Vec::new();
+        for said in self.processes.gather(&bytes) {
+            let reports: Vec<EpisodeReport> =
+                rmp_serde::from_slice(&said).context("hearing of another process's episodes")?;
+            all.extend(reports);
+        }
+        all.sort_by_key(|report| (report.episode, report.world));
+        Ok(all)
+    }
+
+    fn entropy_nats(&self) -> Option<f64> {
+        self.logs.as_ref()?.adr.as_ref().map(AdrLog::entropy_nats)
+    }
+
+    /// Writes a checkpoint, and the policy as it is. All processes give their part, and the first one writes.
+    fn save(&mut self) -> Result<()> {
+        self.save_checkpoint()?;
+        if !self.processes.is_first() {
+            return Ok(());
+        }
+        let robot = self.parts.scene.robot();
+        let policy = self.learner.export(PolicyContext {
+            action: self.worlds.action_schema(),
+            control_period_secs: f64::from(robot.control.period_secs),
+            robot: robot.name.clone(),
+            kinematics_fingerprint: robot.kinematics_fingerprint.clone(),
+            dynamics_fingerprint: robot.dynamics_fingerprint.clone(),
+            task: self.parts.task.name().to_owned(),
+            object: self.parts.scene.object().name.to_owned(),
+            commit: COMMIT.to_owned(),
+        });
+        self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))
+    }
+
+    /// All save or none: whoever saves waits for the others.
+    fn save_checkpoint(&self) -> Result<()> {
+        let is_due = self.processes.is_first() && !self.folder.is_saved(self.progress.iteration);
+        if !self.processes.any(is_due) {
+            return Ok(());
+        }
+        let worlds = match self.processes.count() {
+            1 => self.worlds.save(),
+            _ => HandWorlds::join_saved(&self.processes.gather(&self.worlds.save())).map_err(anyhow::Error::msg)?,
+        };
+        let Some(logs) = &self.logs else {
+            return Ok(self.learner.save(self.folder.path())?);
+        };
+        logs.adr.as_ref().map_or(Ok(()), AdrLog::sync)?;
+        logs.metrics.sync()?;
+        self.folder.save_checkpoint(self.progress, |dir| {
+            self.learner.save(dir)?;
+            std::fs::write(dir.join(WORLDS_FILE), worlds)?;
+            std::fs::write(dir.join(WINDOW_FILE), serde_json::to_vec(&self.window)?)?;
+            std::fs::write(dir.join(HEALTH_FILE), serde_json::to_vec(&self.health)?)?;
+            Ok(())
+        })
+    }
+
+    /// Writes down an iteration; what is to be said about it comes back.
+    fn log(&mut self, report: IterationReport, split: Split) -> Result<Vec<String>> {
+        let score = self.window.score();
+        let columns = (&self.column_names[..], self.worlds.schema().actor_width());
+        let moments = self.learner.observation_moments();
+        let Findings { count, warnings, dead_column_count } =
+            self.health.examine(&report, &self.config.ppo, moments, columns);
+        let step_count = (self.config.ppo.horizon_steps * self.config.worlds.world_count) as u64;
+        let rewards = self.reward_terms();
+        let adr_entropy = self.entropy_nats();
+        let Some(logs) = &mut self.logs else {
+            return Ok(Vec::new());
+        };
+        logs.metrics.write(&MetricsRow {
+            train_seconds: self.progress.train_seconds,
+            rotation_rate_rad_per_sec: score.rotation_rate_rad_per_sec,
+            no_drop_fraction: score.no_drop_fraction,
+            adr_entropy,
+            report,
+            rewards: RewardColumns(rewards),
+            split,
+            rates: split.rates(step_count, self.config.ppo.epoch_count),
+            warning_count: count,
+            dead_column_count,
+        })?;
+        logs.adr.as_mut().map_or(Ok(()), |adr| adr.log(&self.progress))?;
+        Ok(warnings)
+    }
+
+    /// Means over the worlds of all processes, which have as many each.
+    fn reward_terms(&mut self) -> Vec<(&'static str, f32)> {
+        let mut terms = self.worlds.take_reward_terms();
+        if self.processes.count() > 1 {
+            let bytes: Vec<u8> = terms.iter().flat_map(|(_, mean)| mean.to_le_bytes()).collect();
+            terms.iter_mut().for_each(|(_, mean)| *mean = 0.0);
+            for said in self.processes.gather(&bytes) {
+                for ((_, mean), word) in terms.iter_mut().zip(said.as_chunks::<4>().0) {
+                    *mean += f32::from_le_bytes(*word) / self.processes.count() as f32;
+                }
+            }
+        }
+        terms
+    }
+
+    fn report(&self, stopped: bool, session: Session) -> TrainReport {
+        let score = self.window.score();
+        let speed = SpeedReport::new(
+            session.split,
+            self.progress.control_steps - session.begun_at_steps,
+            self.progress.train_seconds - session.begun_at_secs,
+            self.config.ppo.epoch_count,
+        );
+        TrainReport {
+            run_dir: self.folder.path().to_owned(),
+            control_steps: self.progress.control_steps,
+            train_seconds: self.progress.train_seconds,
+            rotation_rate_rad_per_sec: score.rotation_rate_rad_per_sec,
+            ci95: score.ci95,
+            no_drop_fraction: score.no_drop_fraction,
+            no_drop_ci95: score.no_drop_ci95,
+            episodes: score.episodes,
+            stopped,
+            speed,
+        }
+    }
+}
+
+const WORLDS_FILE: &str = "worlds.msgpack";
+const WINDOW_FILE: &str = "window.json";
+const HEALTH_FILE: &str = "health.json";
+
+type Built = (Parts, HandWorlds, PpoLearner, Option<AdrMonitor>);
+
+fn build(config: &RunConfig, device: DeviceChoice, processes: &Processes) -> Result<Built> {
+    let (total, count) = (config.worlds.world_count, processes.count());
+    ensure!(
+        total.is_multiple_of(count),
+        "worlds.world_count = {total}: expected a multiple of {count}, the number of processes that share the worlds"
+    );
+    let parts = config.parts()?;
+    let (sampler, adr) = parts.training_sampler(config)?;
+    let worlds = HandWorlds::share_of(parts.scene.clone(), parts.task, sampler, config.worlds, processes.share())?;
+    let widths = (worlds.action_width(), worlds.world_count());
+    let learner = PpoLearner::in_group(&config.ppo, worlds.schema(), widths, parts.seeds, device, processes.group())?;
+    Ok((parts, worlds, learner, adr))
+}

@@ -1,0 +1,195 @@
+//! How well a policy does, over many episodes in simulated worlds it never saw.
+
+use super::config::{Parts, RunConfig};
+use super::episode::{EpisodeResult, Pilot};
+use super::folder::{CONFIG_FILE, POLICY_FILE};
+use super::statistics::{fraction, mean};
+use anyhow::{Context, Result, bail};
+use giraffe_physics::{EpisodeSampler, HandSim};
+use giraffe_policy::Policy;
+use giraffe_randomization::FixedRanges;
+use giraffe_robots::{RobotModel, SeedTree, Task};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Added to a user's seed for worlds of evaluation, so that no training run with a small seed has seen them.
+const UNSEEN: u64 = 1_000_000_007;
+
+/// The results of some episodes, as printed and as written to JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean over episodes of the net rotation divided by the full length of an episode; nothing counts after a drop.
+    pub rotation_rate_rad_per_sec: f64,
+    /// 95 % interval of the mean rate.
+    pub ci95: [f64; 2],
+    /// Fraction of episodes without a drop.
+    pub no_drop_fraction: f64,
+    /// 95 % interval of that fraction.
+    pub no_drop_ci95: [f64; 2],
+    /// Number of episodes.
+    pub episodes: usize,
+}
+
+impl Score {
+    /// The score of some episodes, each `duration_secs` long when nothing drops.
+    pub fn of(results: &[EpisodeResult], duration_secs: f64) -> Self {
+        let rates: Vec<f64> = results.iter().map(|r| r.rotation_rate_rad_per_sec(duration_secs)).collect();
+        let rate = mean(&rates);
+        let kept = fraction(results.iter().filter(|result| !result.dropped).count(), results.len());
+        Self {
+            rotation_rate_rad_per_sec: rate.value,
+            ci95: rate.ci95,
+            no_drop_fraction: kept.value,
+            no_drop_ci95: kept.ci95,
+            episodes: results.len(),
+        }
+    }
+}
+
+/// A policy with the configuration of the run it came from.
+pub struct TrainedPolicy {
+    /// The policy.
+    pub policy: Policy,
+    /// Where it came from.
+    pub config: RunConfig,
+}
+
+impl TrainedPolicy {
+    /// Loads from the folder of a run, or from a policy file alone.
+    ///
+    /// # Errors
+    /// When there is no policy, or it is damaged.
+    pub fn load(path: &Path, settings: &[String]) -> Result<Self> {
+        let (file, config_file) = if path.is_dir() {
+            (path.join(POLICY_FILE), Some(path.join(CONFIG_FILE)).filter(|config| config.is_file()))
+        } else {
+            (path.to_owned(), None)
+        };
+        if !file.is_file() {
+            bail!(
+                "{} holds no policy: expected the file {}; a run writes it at every checkpoint",
+                path.display(),
+                file.display()
+            );
+        }
+        let policy = Policy::load(&file)?;
+        let mut config = RunConfig::read(config_file.as_deref(), settings)?;
+        let manifest = policy.manifest();
+        config.task.clone_from(&manifest.context.task);
+        let asked = |key: &str| settings.iter().any(|setting| setting.trim_start().starts_with(key));
+        if !asked("object=") {
+            config.object.clone_from(&manifest.context.object);
+        }
+        if config_file.is_none() && !asked("robot=") {
+            config.robot.clone_from(&manifest.context.robot);
+        }
+        Ok(Self { policy, config })
+    }
+
+    /// The parts of the run, after checking that the policy was made for this hand.
+    ///
+    /// # Errors
+    /// When the hand differs in its kinematics.
+    pub fn parts(&self) -> Result<Parts> {
+        let parts = self.config.parts()?;
+        check_fit(&self.policy, parts.scene.robot())?;
+        Ok(parts)
+    }
+}
+
+/// Refuses a hand of other kinematics than the policy was made for; warns about other dynamics.
+///
+/// # Errors
+/// Names the first difference.
+pub fn check_fit(policy: &Policy, robot: &RobotModel) -> Result<()> {
+    let manifest = policy.manifest();
+    if manifest.context.kinematics_fingerprint != robot.kinematics_fingerprint {
+        let trained: Vec<&str> = manifest.context.action.joints().iter().map(|joint| joint.name.as_str()).collect();
+        let here: Vec<&str> = robot.joints.iter().map(|joint| joint.name.as_str()).collect();
+        let difference = kinematic_difference(policy, robot)
+            .unwrap_or_else(|| "an axis, a zero or the geometry of a link differs".to_owned());
+        bail!(
+            "this policy was made for {} ({} joints, kinematics {}), the hand here is {} ({} joints, kinematics {}): {}",
+            manifest.context.robot,
+            trained.len(),
+            manifest.context.kinematics_fingerprint,
+            robot.name,
+            here.len(),
+            robot.kinematics_fingerprint,
+            difference
+        );
+    }
+    if manifest.context.dynamics_fingerprint != robot.dynamics_fingerprint {
+        tracing::warn!(
+            "{} has other masses, gains or shapes than the hand this policy was trained on; it may do worse",
+            robot.name
+        );
+    }
+    let period = f64::from(robot.control.period_secs);
+    if (manifest.context.control_period_secs / period - 1.0).abs() > 0.01 {
+        bail!(
+            "this policy acts every {} s, {} is driven every {period} s; train one for this period",
+            manifest.context.control_period_secs,
+            robot.name
+        );
+    }
+    Ok(())
+}
+
+fn kinematic_difference(policy: &Policy, robot: &RobotModel) -> Option<String> {
+    let trained = policy.manifest().context.action.joints();
+    for (index, joint) in trained.iter().enumerate() {
+        let Some(here) = robot.joints.iter().find(|here| here.name == joint.name) else {
+            return Some(format!("joint {} is missing here", joint.name));
+        };
+        if robot.joints.get(index).is_none_or(|here| here.name != joint.name) {
+            return Some(format!("joint {} is at another place in the order", joint.name));
+        }
+        let limits = here.position_limits_rad;
+        if limits != joint.limits {
+            return Some(format!(
+                "joint {} ranges over [{}, {}] rad here and over [{}, {}] rad in training",
+                joint.name, limits.lower, limits.upper, joint.limits.lower, joint.limits.upper
+            ));
+        }
+    }
+    let extra = robot.joints.iter().find(|here| !trained.iter().any(|joint| joint.name == here.name))?;
+    Some(format!("joint {} is unknown to the policy", extra.name))
+}
+
+/// What an evaluation draws its worlds from: never a world of training.
+pub fn unseen_seeds(seed: u64) -> SeedTree {
+    SeedTree::new(UNSEEN.wrapping_add(seed))
+}
+
+/// Runs one episode in each of `count` worlds, in parallel.
+///
+/// # Errors
+/// When a simulated hand breaks down.
+pub fn run_episodes(
+    policy: &Policy,
+    parts: &Parts,
+    sampler: &FixedRanges,
+    count: usize,
+    memoryless: bool,
+    stop: &AtomicBool,
+) -> Result<Vec<EpisodeResult>> {
+    (0..count as u64)
+        .into_par_iter()
+        .map_init(
+            || Pilot::new(policy, parts.task, memoryless),
+            |pilot, world| {
+                let mut sim = HandSim::new(Arc::clone(&parts.scene), sampler.plan(world, 0));
+                pilot.fly(&mut sim, stop).with_context(|| format!("episode in world {world}"))
+            },
+        )
+        .collect()
+}
+
+/// Seconds of an episode in which nothing drops.
+pub fn episode_secs(task: &dyn Task, robot: &RobotModel) -> f64 {
+    f64::from(task.episode_step_count()) * f64::from(robot.control.period_secs)
+}

@@ -1,0 +1,209 @@
+//! Which randomization range covers a difference between the engines.
+
+use super::episodes::{EpisodeStatistics, NOT_COMPARED, STATISTICS, Variant, measure};
+use super::lab::Lab;
+use super::rollout::{Rollout, Setup};
+use crate::run::statistics::Estimate;
+use anyhow::Result;
+use giraffe_randomization::{PARAMETERS, RandomizedParameter};
+use giraffe_robots::Task;
+use serde::Serialize;
+
+/// Differences up to this part of MuJoCo's value need no cover.
+pub const TOLERATED_DIFFERENCE: f64 = 0.1;
+/// Groups of parameters that a difference of contact could hide in: what is sensed or commanded is the same in both.
+const GROUPS: [&str; 4] = ["contact.", "object.", "hand.", "joint."];
+/// Shifts angles and targets alike: it would only give the hand other targets.
+const NOT_PHYSICS: &str = "joint.zero_offset";
+/// Values tried between two whose statistics lie on either side of MuJoCo's interval.
+const BISECTIONS: usize = 8;
+
+/// How one statistic of the training step compares with MuJoCo's.
+#[derive(Debug, Clone, Serialize)]
+pub struct Comparison {
+    /// What happened during the episodes.
+    pub variant: String,
+    /// Which statistic.
+    pub statistic: &'static str,
+    /// rapier's, at the training step.
+    pub ours: Estimate,
+    /// MuJoCo's.
+    pub mujoco: Estimate,
+    /// rapier's over MuJoCo's, less one; nothing where MuJoCo's is zero.
+    pub difference: Option<f64>,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// What follows from a difference.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Verdict {
+    /// At most 10 %.
+    Agrees,
+    /// More than that, but inside MuJoCo's 95 % interval as it is.
+    WithinInterval,
+    /// One value of one parameter, inside its usual range, puts the statistic into MuJoCo's 95 % interval.
+    Covered {
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// The value.
+        value: f32,
+        /// The statistic there.
+        statistic: f64,
+    },
+    /// No parameter alone does; the one that came nearest.
+    NotCovered {
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// The end of its usual range.
+        value: f32,
+        /// The statistic there.
+        statistic: f64,
+    },
+}
+
+/// A comparison that is still open.
+struct Open {
+    index: usize,
+    statistic: &'static str,
+    nominal: f64,
+    wanted: [f64; 2],
+    nearest: Option<(&'static str, f32, f64)>,
+}
+
+/// Compares the training step with MuJoCo in one variant, and looks for cover where they differ.
+///
+/// # Errors
+/// When rapier fails, or somebody asks to stop.
+pub fn compare(
+    lab: &mut Lab,
+    setup: &Setup,
+    task: &dyn Task,
+    variant: &Variant,
+    ours: &EpisodeStatistics,
+    mujoco: &EpisodeStatistics,
+    say: &dyn Fn(&str),
+) -> Result<Vec<Comparison>> {
+    let mut rows: Vec<Comparison> = STATISTICS
+        .iter()
+        .filter(|(name, _)| *name != NOT_COMPARED)
+        .map(|(name, _)| compared(variant.name, name, ours.statistics[name], mujoco.statistics[name]))
+        .collect();
+    let mut open: Vec<Open> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| matches!(row.verdict, Verdict::NotCovered { .. }))
+        .map(|(index, row)| Open {
+            index,
+            statistic: row.statistic,
+            nominal: row.ours.value,
+            wanted: row.mujoco.ci95,
+            nearest: None,
+        })
+        .collect();
+    let in_group = |group: &'static str| PARAMETERS.iter().filter(move |row| row.name.starts_with(group));
+    let candidates = GROUPS.into_iter().flat_map(in_group).filter(|row| row.name != NOT_PHYSICS);
+    for parameter in candidates {
+        if open.is_empty() {
+            break;
+        }
+        say(&format!("{}: does {} cover {} differences?", variant.name, parameter.name, open.len()));
+        let usual = parameter.usual.support(parameter.bounds);
+        for end in [usual.lower, usual.upper] {
+            let mut search = Search { lab, setup, task, variant, parameter };
+            let there = search.at(end)?;
+            let mut left = Vec::new();
+            for mut case in std::mem::take(&mut open) {
+                match search.cover(&mut case, end, &there)? {
+                    Some(verdict) => rows[case.index].verdict = verdict,
+                    None => left.push(case),
+                }
+            }
+            open = left;
+        }
+    }
+    for case in open {
+        if let Some((parameter, value, statistic)) = case.nearest {
+            rows[case.index].verdict = Verdict::NotCovered { parameter, value, statistic };
+        }
+    }
+    Ok(rows)
+}
+
+fn compared(variant: &str, statistic: &'static str, ours: Estimate, mujoco: Estimate) -> Comparison {
+    let gap = (ours.value - mujoco.value).abs();
+    let verdict = if gap <= TOLERATED_DIFFERENCE * mujoco.value.abs() {
+        Verdict::Agrees
+    } else if inside(ours.value, mujoco.ci95) {
+        Verdict::WithinInterval
+    } else {
+        Verdict::NotCovered { parameter: "none", value: f32::NAN, statistic: ours.value }
+    };
+    let difference = (mujoco.value.abs() > 0.0).then(|| ours.value / mujoco.value - 1.0);
+    Comparison { variant: variant.to_owned(), statistic, ours, mujoco, difference, verdict }
+}
+
+fn inside(value: f64, [lower, upper]: [f64; 2]) -> bool {
+    (lower..=upper).contains(&value)
+}
+
+/// How far a value is outside an interval.
+fn outside_by(value: f64, [lower, upper]: [f64; 2]) -> f64 {
+    (lower - value).max(value - upper).max(0.0)
+}
+
+/// One parameter, tried at several values.
+struct Search<'s, 'l> {
+    lab: &'s mut Lab<'l>,
+    setup: &'s Setup,
+    task: &'s dyn Task,
+    variant: &'s Variant,
+    parameter: &'static RandomizedParameter,
+}
+
+impl Search<'_, '_> {
+    /// The statistics with the parameter at this value in every episode.
+    fn at(&mut self, value: f32) -> Result<EpisodeStatistics> {
+        let changed = |rollout: &Rollout| {
+            let mut rollout = rollout.clone();
+            self.parameter.set(value, &mut rollout.plan.parameters);
+            rollout
+        };
+        let rollouts = self.variant.rollouts.iter().map(changed).collect();
+        let variant = Variant { name: self.variant.name, rollouts };
+        measure(self.lab, self.setup, self.task, &self.setup.training_step(), &variant)
+    }
+
+    /// Whether the parameter covers a case, at `end` or between its nominal value and there.
+    fn cover(&mut self, case: &mut Open, end: f32, there: &EpisodeStatistics) -> Result<Option<Verdict>> {
+        let name = self.parameter.name;
+        let covered = |value, statistic| Some(Verdict::Covered { parameter: name, value, statistic });
+        let (mut near, mut far) =
+            ((self.parameter.nominal, case.nominal), (end, there.statistics[case.statistic].value));
+        let nearer =
+            case.nearest.is_none_or(|(_, _, best)| outside_by(far.1, case.wanted) < outside_by(best, case.wanted));
+        if nearer {
+            case.nearest = Some((name, far.0, far.1));
+        }
+        if inside(far.1, case.wanted) {
+            return Ok(covered(far.0, far.1));
+        }
+        let middle = 0.5 * (case.wanted[0] + case.wanted[1]);
+        for _ in 0..BISECTIONS {
+            // One below the interval, one above: somewhere between them it is met.
+            if (near.1 < middle) == (far.1 < middle) {
+                return Ok(None);
+            }
+            let part = ((middle - near.1) / (far.1 - near.1)).clamp(0.1, 0.9) as f32;
+            let value = near.0 + part * (far.0 - near.0);
+            let statistic = self.at(value)?.statistics[case.statistic].value;
+            if inside(statistic, case.wanted) {
+                return Ok(covered(value, statistic));
+            }
+            let between = (value, statistic);
+            if (statistic < middle) == (near.1 < middle) { near = between } else { far = between }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,331 @@
+//! `giraffe replay`: one episode of a run again, exactly: what was planned for it, and what a policy makes of it.
+//!
+//! An episode of an evaluation is lived through again bit for bit: same plan, same policy. Of a training episode the plan
+//! is the same; what is lived through is what the run's policy does with it *now*, without exploring, and to the full
+//! length (training cuts the first episode of each world short when `worlds.staggered`).
+
+mod document;
+mod picture;
+
+pub use document::text;
+
+use crate::learn::episode_log;
+use crate::run::COMMIT;
+use crate::run::config::{Parts, RunConfig};
+use crate::run::episode::{EpisodeResult, Pilot};
+use crate::run::evaluate::{TrainedPolicy, episode_secs, unseen_seeds};
+use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder};
+use anyhow::{Context, Result, bail};
+use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
+use giraffe_policy::Policy;
+use giraffe_randomization::{AdrRanges, NONE, Scenario, Side, find_parameter};
+use giraffe_robots::{ObjectPose, Progress};
+use nalgebra::{Quaternion, UnitQuaternion, Vector3};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Which episodes are meant.
+#[derive(Clone, Copy)]
+pub enum Episodes {
+    /// Those that the run was trained in.
+    Training,
+    /// Those of `giraffe evaluate`.
+    Evaluation {
+        /// As with `evaluate --seed`.
+        seed: u64,
+        /// What happens during each.
+        scenario: &'static Scenario,
+    },
+}
+
+/// One episode.
+#[derive(Clone)]
+pub struct ReplayOptions {
+    /// The run's folder; for an episode of an evaluation a policy file will do.
+    pub run: PathBuf,
+    /// Of which kind.
+    pub episodes: Episodes,
+    /// The world.
+    pub world: u64,
+    /// The episode in that world. Evaluations have one, 0.
+    pub episode: u64,
+    /// For an evaluation: settings of the run that were changed, as `key=value`.
+    pub settings: Vec<String>,
+    /// Whether the recurrent state is wiped before every step.
+    pub memoryless: bool,
+    /// Whether a policy lives through it.
+    pub live: bool,
+    /// Folder for `episode.svg`, `episode.csv` and `plan.json`.
+    pub out: Option<PathBuf>,
+}
+
+/// What was planned and what came of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReplayReport {
+    /// The run's folder.
+    pub run: String,
+    /// `training` or `evaluation`.
+    pub kind: &'static str,
+    /// Seed: of the run, or of the evaluation.
+    pub seed: u64,
+    /// The world.
+    pub world: u64,
+    /// The episode in that world.
+    pub episode: u64,
+    /// What happens, by name.
+    pub scenario: &'static str,
+    /// Where ranges grow by themselves: how they were.
+    pub ranges: Option<RangesThen>,
+    /// Every parameter that varies.
+    pub parameters: Vec<DrawnParameter>,
+    /// Seconds of a control step.
+    pub period_secs: f64,
+    /// Everything random about it.
+    pub plan: EpisodePlan,
+    /// What the policy made of it.
+    pub outcome: Option<ReplayOutcome>,
+    /// What was written.
+    pub files: Vec<PathBuf>,
+}
+
+/// The ranges that a training episode was planned with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RangesThen {
+    /// How often any boundary had moved.
+    pub move_count: u64,
+    /// The boundary that was tested, if one was: row or group, and which end.
+    pub tested: Option<(String, Side)>,
+}
+
+/// One parameter of an episode.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DrawnParameter {
+    /// Its name.
+    pub name: String,
+    /// What was drawn; where every joint has its own value, their common or mean one.
+    pub value: f32,
+    /// Unit, `x` for a factor.
+    pub unit: String,
+    /// The value of a nominal world.
+    pub nominal: f32,
+}
+
+/// What a policy made of an episode.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReplayOutcome {
+    /// Net rotation before any drop, rad.
+    pub rotation_rad: f64,
+    /// That, divided by the full length of an episode, rad/s.
+    pub rotation_rate_rad_per_sec: f64,
+    /// Whether the object was dropped.
+    pub dropped: bool,
+    /// Control steps lived through.
+    pub step_count: u32,
+    /// Seconds lived through.
+    pub secs: f64,
+    /// Step by step; in the CSV, not in the report.
+    #[serde(skip)]
+    pub steps: Vec<Step>,
+}
+
+/// One control step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Seconds since the start, at its end.
+    pub secs: f64,
+    /// Net rotation so far, as the task counts it, rad.
+    pub rotation_rad: f64,
+    /// Where the object is.
+    pub pose: ObjectPose,
+    /// What the policy asked for, rad.
+    pub targets_rad: Vec<f32>,
+    /// What the encoders say, rad.
+    pub sensed_rad: Vec<f32>,
+}
+
+/// Plans the episode again, lives through it if asked to, and writes the files.
+///
+/// # Errors
+/// When the run cannot be read or never had that episode.
+pub fn replay(options: &ReplayOptions, stop: &AtomicBool) -> Result<ReplayReport> {
+    let found = find(options)?;
+    let Found { parts, columns, plan, policy, ranges } = found;
+    let lived = policy.as_ref().filter(|_| options.live).map(|policy| live(options, policy, &parts, &plan, stop));
+    let (seed, kind, scenario) = match options.episodes {
+        Episodes::Training => (parts.seeds.root(), "training", NONE.name),
+        Episodes::Evaluation { seed, scenario } => (seed, "evaluation", scenario.name),
+    };
+    let mut report = ReplayReport {
+        run: options.run.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        kind,
+        seed,
+        world: options.world,
+        episode: options.episode,
+        scenario,
+        parameters: columns.iter().zip(&plan.sampled).map(|(name, value)| drawn(name, *value)).collect(),
+        period_secs: f64::from(parts.scene.robot().control.period_secs),
+        plan,
+        ranges,
+        outcome: lived.transpose()?,
+        files: Vec::new(),
+    };
+    if let Some(out) = &options.out {
+        let joints: Vec<&str> = parts.scene.robot().joints.iter().map(|joint| joint.name.as_str()).collect();
+        report.files = write(&report, &joints, out)?;
+    }
+    Ok(report)
+}
+
+fn drawn(name: &str, value: f32) -> DrawnParameter {
+    let row = find_parameter(name);
+    DrawnParameter {
+        name: name.to_owned(),
+        value,
+        unit: row.as_ref().map_or_else(|_| String::new(), |row| row.unit.to_owned()),
+        nominal: row.map_or(f32::NAN, |row| row.nominal),
+    }
+}
+
+/// An episode and who lives through it.
+struct Found {
+    parts: Parts,
+    columns: Vec<String>,
+    plan: EpisodePlan,
+    policy: Option<Policy>,
+    ranges: Option<RangesThen>,
+}
+
+fn find(options: &ReplayOptions) -> Result<Found> {
+    let (world, episode) = (options.world, options.episode);
+    let columns = |sampler: &dyn EpisodeSampler| sampler.parameters().into_iter().map(|column| column.name).collect();
+    if let Episodes::Evaluation { seed, scenario } = options.episodes {
+        let trained = TrainedPolicy::load(&options.run, &options.settings)?;
+        let parts = trained.parts()?;
+        let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(seed));
+        let plan = sampler.plan(world, episode);
+        return Ok(Found { columns: columns(&sampler), plan, policy: Some(trained.policy), ranges: None, parts });
+    }
+    let folder = RunFolder::open(&options.run)?;
+    let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
+    let count = config.worlds.world_count;
+    if world >= count as u64 {
+        bail!("world {world}: this run was trained in {count} worlds, 0 to {}", count - 1);
+    }
+    let parts = config.parts()?;
+    let policy = match folder.file(POLICY_FILE).is_file() {
+        true => Some(TrainedPolicy::load(&options.run, &[])?),
+        false => None,
+    };
+    if let Some(trained) = &policy {
+        trained.parts()?;
+        warn_of_another_program(&trained.policy);
+    }
+    let policy = policy.map(|trained| trained.policy);
+    if !config.randomization.adr.enabled {
+        let sampler = parts.sampler(&config.randomization, &NONE, parts.seeds);
+        let plan = sampler.plan(world, episode);
+        return Ok(Found { columns: columns(&sampler), plan, policy, ranges: None, parts });
+    }
+    let (sampler, ranges) = ranges_then(&options.run, &config, &parts, world, episode)?;
+    let plan = sampler.plan(world, episode);
+    Ok(Found { columns: columns(&sampler), plan, policy, ranges: Some(ranges), parts })
+}
+
+/// The ranges as they were when a training episode was planned.
+fn ranges_then(
+    run: &Path,
+    config: &RunConfig,
+    parts: &Parts,
+    world: u64,
+    episode: u64,
+) -> Result<(AdrRanges, RangesThen)> {
+    let (randomization, scene) = (&config.randomization, Arc::clone(&parts.scene));
+    let (ranges, world_count) = (randomization.resolved(), config.worlds.world_count);
+    let mut sampler = AdrRanges::new(parts.seeds, scene, parts.task, &ranges, &randomization.adr, world_count)?;
+    let start = sampler.monitor().report().sides.iter().map(|side| side.reach).collect();
+    let (reaches, move_count) = episode_log::reaches_at(run, start, world, episode)?;
+    sampler.set_reaches(&reaches)?;
+    let tested = sampler.tested(world, episode).map(|(group, side)| (group.to_owned(), side));
+    Ok((sampler, RangesThen { move_count, tested }))
+}
+
+fn warn_of_another_program(policy: &Policy) {
+    let (then, now) = (&policy.manifest().context.commit, COMMIT);
+    if then != now {
+        tracing::warn!(
+            "this run was trained by commit {then}, this program is {now}; only where the table of parameters is the same \
+             is the plan, too"
+        );
+    }
+}
+
+fn live(
+    options: &ReplayOptions,
+    policy: &Policy,
+    parts: &Parts,
+    plan: &EpisodePlan,
+    stop: &AtomicBool,
+) -> Result<ReplayOutcome> {
+    let mut sim = HandSim::new(Arc::clone(&parts.scene), plan.clone());
+    let start = sim.object_pose();
+    let result = Pilot::new(policy, parts.task, options.memoryless)
+        .fly(&mut sim, stop)
+        .with_context(|| format!("episode {} in world {}", options.episode, options.world))?;
+    let robot = parts.scene.robot();
+    let period_secs = f64::from(robot.control.period_secs);
+    Ok(ReplayOutcome {
+        rotation_rad: result.rotation_rad,
+        rotation_rate_rad_per_sec: result.rotation_rate_rad_per_sec(episode_secs(parts.task, robot)),
+        dropped: result.dropped,
+        step_count: result.step_count,
+        secs: f64::from(result.step_count) * period_secs,
+        steps: steps(&result, parts, start),
+    })
+}
+
+/// The trace of an episode, step by step.
+fn steps(result: &EpisodeResult, parts: &Parts, start: ObjectPose) -> Vec<Step> {
+    let robot = parts.scene.robot();
+    let joint_count = robot.joint_count();
+    let mut progress = Progress::new(start);
+    // Targets, what of them was applied, sensed angles, position and rotation.
+    let of_steps = result.trace.chunks_exact(3 * joint_count + 7);
+    let step = |(index, numbers): (usize, &[f32])| {
+        let (joints, pose) = numbers.split_at(3 * joint_count);
+        let rotation = Quaternion::new(pose[6], pose[3], pose[4], pose[5]);
+        let pose = ObjectPose {
+            position_m: Vector3::new(pose[0], pose[1], pose[2]),
+            palm_from_object: UnitQuaternion::new_unchecked(rotation),
+        };
+        parts.task.advance(&mut progress, &pose);
+        Step {
+            secs: (index + 1) as f64 * f64::from(robot.control.period_secs),
+            rotation_rad: progress.rotation_rad,
+            pose,
+            targets_rad: joints[..joint_count].to_vec(),
+            sensed_rad: joints[2 * joint_count..].to_vec(),
+        }
+    };
+    of_steps.enumerate().map(step).collect()
+}
+
+fn write(report: &ReplayReport, joints: &[&str], out: &Path) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(out).with_context(|| format!("making the folder {}", out.display()))?;
+    let mut files = Vec::new();
+    let mut text = |name: &str, text: String| -> Result<()> {
+        let path = out.join(name);
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        files.push(path);
+        Ok(())
+    };
+    text("plan.json", serde_json::to_string_pretty(&report.plan).context("writing JSON")? + "\n")?;
+    if let Some(outcome) = &report.outcome {
+        text("episode.csv", document::csv(&outcome.steps, joints))?;
+        let path = out.join("episode.svg");
+        picture::draw(report, outcome, &path)?;
+        files.push(path);
+    }
+    Ok(files)
+}
