@@ -9,13 +9,15 @@ use crate::learn::display::Display;
 use crate::learn::processes::Processes;
 use crate::learn::train::{TrainReport, Training};
 use crate::run::config::RunConfig;
-use crate::run::evaluate::{Score, TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
 use crate::run::folder::{CONFIG_FILE, RunFolder};
+use crate::run::score::Score;
 use crate::run::table::score_table;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use giraffe_policy::DeviceChoice;
 use giraffe_randomization::{NONE, Preset, RandomizationConfig};
+use giraffe_robots::find_task;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +46,8 @@ pub struct QuickstartOptions {
 /// What `quickstart --json` ends with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuickstartReport {
+    /// The task.
+    pub task: String,
     /// The latest training episodes, exploration included.
     pub trained: Score,
     /// Unseen worlds, randomized as in training.
@@ -69,7 +73,8 @@ impl QuickstartReport {
             ("evaluated, nominal", &self.evaluated_nominal),
         ];
         rows.extend(self.deployed.score.as_ref().map(|score| ("deployed over ZeroMQ", score)));
-        let mut text = score_table(&rows);
+        let measures = find_task(&self.task).map_or(&[][..], |task| task.measures());
+        let mut text = score_table(measures, &rows);
         if let Some(paired) = self.deployed.paired {
             text.push_str(&format!(
                 "{} of {} deployed episodes are equal, bit for bit, to the same episodes in this process\n",
@@ -133,7 +138,7 @@ fn assess(
     let randomized = parts.sampler(&config.randomization, &NONE, seeds);
     let nominal = RandomizationConfig { preset: Preset::None, ..RandomizationConfig::default() };
     let nominal = parts.sampler(&nominal, &NONE, seeds);
-    let secs = episode_secs(parts.task, parts.scene.robot());
+    let measures = parts.task.measures();
     display.say(&format!("evaluating {} episodes, randomized and nominal", options.episodes));
     let evaluated = run_episodes(&policy, &parts, &randomized, options.episodes, false, stop)?;
     let evaluated_nominal = run_episodes(&policy, &parts, &nominal, options.episodes, false, stop)?;
@@ -160,15 +165,10 @@ fn assess(
         bail!("stopped before the assessment was complete; the trained policy is in {}", out.display());
     }
     Ok(QuickstartReport {
-        trained: Score {
-            rotation_rate_rad_per_sec: trained.rotation_rate_rad_per_sec,
-            ci95: trained.ci95,
-            no_drop_fraction: trained.no_drop_fraction,
-            no_drop_ci95: trained.no_drop_ci95,
-            episodes: trained.episodes,
-        },
-        evaluated: Score::of(&evaluated, secs),
-        evaluated_nominal: Score::of(&evaluated_nominal, secs),
+        task: parts.task.name().to_owned(),
+        trained: trained.score.clone(),
+        evaluated: Score::of_episodes(measures, &evaluated),
+        evaluated_nominal: Score::of_episodes(measures, &evaluated_nominal),
         deployed,
         run_dir: out.to_owned(),
         control_steps: trained.control_steps,

@@ -244,7 +244,7 @@ fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<Exit
     };
     let trained = TrainedPolicy::load(&arguments.policy, &arguments.scene.over(&arguments.settings))?;
     let parts = trained.parts()?;
-    let secs = episode_secs(parts.task, parts.scene.robot());
+    let measures = parts.task.measures();
     let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
     for scenario in &scenarios {
         let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.seed));
@@ -252,13 +252,13 @@ fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<Exit
         if stop.load(Ordering::Relaxed) {
             return Ok(done(stop));
         }
-        scores.insert(scenario.name, Score::of(&results, secs));
+        scores.insert(scenario.name, Score::of_episodes(measures, &results));
     }
     if arguments.json {
         print_json(&scores)?;
     } else {
         let rows: Vec<(&str, &Score)> = scenarios.iter().map(|s| (s.name, &scores[s.name])).collect();
-        print!("{}", score_table(&rows));
+        print!("{}", score_table(measures, &rows));
     }
     Ok(done(stop))
 }
@@ -281,7 +281,7 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
         return Ok(done(stop));
     }
     match &deployment.score {
-        Some(score) => print!("{}", score_table(&[("deployed", score)])),
+        Some(score) => print!("{}", score_table(parts.task.measures(), &[("deployed", score)])),
         None => println!("nobody watched the object: no score (a tracker publishes poses on the `pose` socket)"),
     }
     println!(

@@ -2,6 +2,8 @@
 
 use super::show::{Show, Standing};
 use crate::run::folder::RunProgress;
+use crate::run::score::Score;
+use giraffe_robots::{Measure, MeasureKind};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 
@@ -48,7 +50,7 @@ impl Show for Display {
         if self.quiet {
             return;
         }
-        let Standing { budget, progress, window, entropy_nats, split } = *standing;
+        let Standing { budget, progress, measures, score, entropy_nats, split } = *standing;
         let first = *self.first.get_or_insert(*progress);
         if self.bar.is_none() && progress.train_seconds - self.last_line_secs < LINE_SECS {
             return;
@@ -57,16 +59,7 @@ impl Show for Display {
         let secs = progress.train_seconds - first.train_seconds;
         let rate = if secs > 0.0 { (progress.control_steps - first.control_steps) as f64 / secs } else { 0.0 };
         let (share, left_secs) = budget.spent_share(progress, rate);
-        let score = window.score();
-        let seen = if score.episodes == 0 {
-            "no episode finished yet".to_owned()
-        } else {
-            format!(
-                "{:+.3} rad/s, {:.0} % dropped",
-                score.rotation_rate_rad_per_sec,
-                100.0 * (1.0 - score.no_drop_fraction)
-            )
-        };
+        let seen = in_words(measures, score);
         let ranges = entropy_nats.map_or_else(String::new, |nats| format!(" | ranges {nats:+.2} nats"));
         let [physics, inference, update] = split.shares().map(|share| 100.0 * share);
         let text = format!(
@@ -91,6 +84,20 @@ impl Show for Display {
             None => tracing::warn!("{text}"),
         }
     }
+}
+
+/// Every measure of the latest episodes, the headline first.
+fn in_words(measures: &[Measure], score: &Score) -> String {
+    if score.episodes == 0 {
+        return "no episode finished yet".to_owned();
+    }
+    let known = measures.iter().filter_map(|measure| Some((measure, score.measure(measure.name)?)));
+    let said = known.map(|(measure, estimate)| {
+        let unit = if measure.kind == MeasureKind::Fraction { "%" } else { measure.unit };
+        format!("{} {} {unit}", measure.title, measure.shown(estimate.value)).trim_end().to_owned()
+    });
+    let unusual = score.unusual_ends();
+    said.chain(unusual).collect::<Vec<_>>().join(", ")
 }
 
 fn duration(secs: f64) -> String {

@@ -2,8 +2,9 @@
 
 use super::budget::Budget;
 use super::metrics::timing::Split;
-use super::window::Window;
 use crate::run::folder::RunProgress;
+use crate::run::score::Score;
+use giraffe_robots::Measure;
 
 /// How a run stands after an iteration.
 #[derive(Debug, Clone, Copy)]
@@ -12,8 +13,10 @@ pub struct Standing<'r> {
     pub budget: Budget,
     /// How far it has come.
     pub progress: &'r RunProgress,
+    /// What the task measures.
+    pub measures: &'r [Measure],
     /// Its latest episodes.
-    pub window: &'r Window,
+    pub score: &'r Score,
     /// Entropy of ranges that grow by themselves, nats per dimension.
     pub entropy_nats: Option<f64>,
     /// Where the time of this session went.

@@ -4,7 +4,7 @@ use super::adr_log::AdrLog;
 use super::budget::Budget;
 use super::curve::learning_curve;
 use super::metrics::health::{Findings, Health};
-use super::metrics::row::{MetricsRow, RewardColumns};
+use super::metrics::row::{MeasureColumns, MetricsRow, RewardColumns};
 use super::metrics::timing::{SpeedReport, Split, timed_iteration};
 use super::metrics::{METRICS_FILE, MetricsLog, crash};
 use super::processes::Processes;
@@ -13,11 +13,12 @@ use super::window::Window;
 use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder, RunProgress};
+use crate::run::score::Score;
 use anyhow::{Context, Result, ensure};
 use giraffe_physics::HandWorlds;
 use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PolicyError, PpoLearner};
 use giraffe_randomization::AdrMonitor;
-use giraffe_robots::{EpisodeReport, StepBatch, WorldBatch};
+use giraffe_robots::{EpisodeReport, Outcome, StepBatch, WorldBatch};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,16 +33,8 @@ pub struct TrainReport {
     pub control_steps: u64,
     /// Wall-clock seconds of training.
     pub train_seconds: f64,
-    /// Rate of rotation over the last finished training episodes, exploration included, rad/s.
-    pub rotation_rate_rad_per_sec: f64,
-    /// 95 % interval of that rate.
-    pub ci95: [f64; 2],
-    /// Fraction of those episodes without a drop.
-    pub no_drop_fraction: f64,
-    /// 95 % interval of that fraction.
-    pub no_drop_ci95: [f64; 2],
-    /// Number of those episodes.
-    pub episodes: usize,
+    /// Of the last finished training episodes, exploration included.
+    pub score: Score,
     /// Whether it was stopped before its budget was spent.
     pub stopped: bool,
     /// Where the time of this session went.
@@ -203,8 +196,9 @@ impl Training {
                 display.warn(&warning);
             }
             let entropy_nats = self.entropy_nats();
-            let (progress, window, split) = (&self.progress, &self.window, session.split);
-            display.show(&Standing { budget, progress, window, entropy_nats, split });
+            let measures = self.parts.task.measures();
+            let (progress, score, split) = (&self.progress, &self.window.score(measures), session.split);
+            display.show(&Standing { budget, progress, measures, score, entropy_nats, split });
             let due = saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0));
             if self.processes.any(due && self.processes.is_first()) {
                 self.save()?;
@@ -213,7 +207,8 @@ impl Training {
         }
         self.save()?;
         if self.processes.is_first() {
-            learning_curve(&self.folder.file(METRICS_FILE), &self.folder.file("curve.svg"))?;
+            let picture = self.folder.file("curve.svg");
+            learning_curve(&self.folder.file(METRICS_FILE), self.parts.task.measures(), &picture)?;
         }
         Ok(self.report(!budget.is_spent(&self.progress), session))
     }
@@ -300,7 +295,7 @@ impl Training {
 
     /// Writes down an iteration; what is to be said about it comes back.
     fn log(&mut self, report: IterationReport, split: Split) -> Result<Vec<String>> {
-        let score = self.window.score();
+        let score = self.window.score(self.parts.task.measures());
         let columns = (&self.column_names[..], self.worlds.schema().actor_width());
         let moments = self.learner.observation_moments();
         let Findings { count, warnings, dead_column_count } =
@@ -313,8 +308,8 @@ impl Training {
         };
         logs.metrics.write(&MetricsRow {
             train_seconds: self.progress.train_seconds,
-            rotation_rate_rad_per_sec: score.rotation_rate_rad_per_sec,
-            no_drop_fraction: score.no_drop_fraction,
+            measures: MeasureColumns::of(&score),
+            lost_count: [Outcome::Diverged, Outcome::Unreadable].map(|ended| score.count(ended)).iter().sum(),
             adr_entropy,
             report,
             rewards: RewardColumns(rewards),
@@ -343,7 +338,7 @@ impl Training {
     }
 
     fn report(&self, stopped: bool, session: Session) -> TrainReport {
-        let score = self.window.score();
+        let score = self.window.score(self.parts.task.measures());
         let speed = SpeedReport::new(
             session.split,
             self.progress.control_steps - session.begun_at_steps,
@@ -354,11 +349,7 @@ impl Training {
             run_dir: self.folder.path().to_owned(),
             control_steps: self.progress.control_steps,
             train_seconds: self.progress.train_seconds,
-            rotation_rate_rad_per_sec: score.rotation_rate_rad_per_sec,
-            ci95: score.ci95,
-            no_drop_fraction: score.no_drop_fraction,
-            no_drop_ci95: score.no_drop_ci95,
-            episodes: score.episodes,
+            score,
             stopped,
             speed,
         }

@@ -1,17 +1,24 @@
 //! One episode of one hand: the same loop for a simulated world and for a hand behind ZeroMQ.
 
+use super::config::Parts;
 use anyhow::{Context, Result};
 use giraffe_physics::HandSim;
 use giraffe_policy::{Policy, PolicyRunner};
 use giraffe_robots::{
-    ActionDecoder, Hand, ObjectPose, ObservationEncoder, Progress, Signal, SignalFrame, SignalLayout, Task,
+    ActionDecoder, Commanded, Hand, HandError, ObjectModel, ObservationEncoder, ObservationError, Outcome, Referee,
+    RobotModel, Seen, Signal, SignalFrame, SignalLayout, Task, TrialResult, TrialScene, write_fingertips,
 };
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A hand whose object somebody may watch.
 pub trait WatchedHand: Hand {
-    /// Where the object is, in the palm frame; `None` where nobody watches it. Only for scoring.
-    fn object_pose(&mut self) -> Option<ObjectPose>;
+    /// What is seen of the object now. Only for judging.
+    fn watch(&mut self) -> Seen;
+
+    /// What the episode's goals follow from: the noise seed of its plan, where there is a plan.
+    fn goal_seed(&self) -> u64;
 
     /// Whether the policy's recurrent state is to be wiped before the next step.
     fn hidden_state_reset_due(&self) -> bool {
@@ -20,8 +27,12 @@ pub trait WatchedHand: Hand {
 }
 
 impl WatchedHand for HandSim {
-    fn object_pose(&mut self) -> Option<ObjectPose> {
-        Some(HandSim::object_pose(self))
+    fn watch(&mut self) -> Seen {
+        Seen::Pose(self.object_pose())
+    }
+
+    fn goal_seed(&self) -> u64 {
+        self.plan().noise_seed
     }
 
     fn hidden_state_reset_due(&self) -> bool {
@@ -29,19 +40,46 @@ impl WatchedHand for HandSim {
     }
 }
 
+/// One control step, as it went.
+#[derive(Clone, Copy)]
+pub struct StepView<'s> {
+    /// What the policy asked for, rad.
+    pub targets_rad: &'s [f32],
+    /// What the hand did with it.
+    pub commanded: &'s Commanded,
+    /// What was sensed at its end, with the goal that was pursued during the step.
+    pub sensed: &'s SignalFrame,
+    /// What was seen of the object at its end.
+    pub seen: &'s Seen,
+    /// What the task makes of it so far.
+    pub referee: &'s Referee,
+}
+
+impl fmt::Debug for StepView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepView").field("seen", &self.seen).field("so_far", &self.referee.result()).finish()
+    }
+}
+
 /// Somebody who wants to know what a policy reads and says: a log, a comparison. Does nothing unless told otherwise.
 pub trait StepObserver {
-    /// An episode begins: recurrent state and history are empty.
-    fn began(&mut self) {}
+    /// An episode begins: recurrent state and history are empty. Its goals follow from `goal_seed`.
+    fn began(&mut self, _goal_seed: u64) {}
 
     /// The recurrent state alone was emptied, as the episode's plan asks.
     fn reset(&mut self) {}
+
+    /// What is sensed now, with the goal that is pursued from now on.
+    fn aimed(&mut self, _sensed: &SignalFrame) {}
 
     /// The policy is about to read this.
     fn observed(&mut self, _observation: &[f32]) {}
 
     /// And said this.
     fn acted(&mut self, _actions: &[f32]) {}
+
+    /// A control step is over.
+    fn stepped(&mut self, _step: &StepView<'_>) {}
 
     /// The hand had been armed anew: recurrent state and history were emptied.
     fn rearmed(&mut self) {}
@@ -55,29 +93,90 @@ pub struct Nobody;
 
 impl StepObserver for Nobody {}
 
-/// What an episode amounted to.
+/// Everything that was sensed, commanded and seen, in order: for comparison bit by bit. Some 90 KB per 20 s.
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trace(pub Vec<f32>);
+
+impl StepObserver for Trace {
+    fn began(&mut self, _goal_seed: u64) {
+        self.0.clear();
+    }
+
+    fn stepped(&mut self, step: &StepView<'_>) {
+        self.0.extend_from_slice(step.targets_rad);
+        self.0.extend_from_slice(&step.commanded.applied_rad);
+        let goals = Signal::goals().filter_map(|signal| step.sensed.read(signal));
+        let sensed = step.sensed.read(Signal::JointPosition).into_iter().chain(goals);
+        sensed.for_each(|values| self.0.extend_from_slice(values));
+        if let Seen::Pose(pose) = step.seen {
+            self.0.extend_from_slice(pose.position_m.as_slice());
+            self.0.extend_from_slice(pose.palm_from_object.coords.as_slice());
+        }
+    }
+}
+
+/// Two who want to know.
+pub struct Both<'o>(pub &'o mut dyn StepObserver, pub &'o mut dyn StepObserver);
+
+impl StepObserver for Both<'_> {
+    fn began(&mut self, goal_seed: u64) {
+        self.0.began(goal_seed);
+        self.1.began(goal_seed);
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+        self.1.reset();
+    }
+
+    fn aimed(&mut self, sensed: &SignalFrame) {
+        self.0.aimed(sensed);
+        self.1.aimed(sensed);
+    }
+
+    fn observed(&mut self, observation: &[f32]) {
+        self.0.observed(observation);
+        self.1.observed(observation);
+    }
+
+    fn acted(&mut self, actions: &[f32]) {
+        self.0.acted(actions);
+        self.1.acted(actions);
+    }
+
+    fn stepped(&mut self, step: &StepView<'_>) {
+        self.0.stepped(step);
+        self.1.stepped(step);
+    }
+
+    fn rearmed(&mut self) {
+        self.0.rearmed();
+        self.1.rearmed();
+    }
+
+    fn ended(&mut self, result: &EpisodeResult) {
+        self.0.ended(result);
+        self.1.ended(result);
+    }
+}
+
+/// What an episode amounted to.
+#[derive(Debug, Clone, PartialEq)]
 pub struct EpisodeResult {
-    /// Net rotation before any drop, rad.
-    pub rotation_rad: f64,
-    /// Whether the object was dropped.
-    pub dropped: bool,
-    /// Control steps done.
-    pub step_count: u32,
-    /// Whether somebody watched the object: without a tracker there is no score.
-    pub watched: bool,
+    /// What the task says.
+    pub trial: TrialResult,
+    /// Whether somebody stopped it before its end: then it counts nowhere.
+    pub cut: bool,
     /// Joints whose target a limit of the hand altered, summed over steps.
     pub clipped_count: u64,
     /// Control periods the loop missed.
     pub missed_tick_count: u64,
-    /// Everything that was sensed, commanded and seen, in order: for comparison bit by bit.
-    pub trace: Vec<f32>,
 }
 
 impl EpisodeResult {
-    /// Net rotation over the full length of an episode, rad/s; nothing counts after a drop.
-    pub fn rotation_rate_rad_per_sec(&self, duration_secs: f64) -> f64 {
-        self.rotation_rad / duration_secs
+    /// Whether it says anything about the policy: it was watched, to its end.
+    pub fn counts(&self) -> bool {
+        !self.cut && self.trial.is_watched()
     }
 }
 
@@ -87,7 +186,8 @@ pub struct Pilot {
     encoder: ObservationEncoder,
     decoder: ActionDecoder,
     task: &'static dyn Task,
-    step_count: u32,
+    robot: Arc<RobotModel>,
+    object: ObjectModel,
     memoryless: bool,
     sensed: SignalFrame,
     observation: Vec<f32>,
@@ -96,23 +196,35 @@ pub struct Pilot {
 }
 
 impl Pilot {
-    /// A pilot for `task`, with encoder and decoder rebuilt from what the policy was trained with.
-    pub fn new(policy: &Policy, task: &'static dyn Task, memoryless: bool) -> Self {
+    /// A pilot for a task, with encoder and decoder rebuilt from what the policy was trained with.
+    pub fn new(
+        policy: &Policy,
+        task: &'static dyn Task,
+        robot: &Arc<RobotModel>,
+        object: &ObjectModel,
+        memoryless: bool,
+    ) -> Self {
         let manifest = policy.manifest();
         let action = &manifest.context.action;
-        let (action_count, joint_count) = (action.width(), action.joints().len());
+        let layout = SignalLayout { parameter_count: 0, ..manifest.observation.layout() };
         Self {
             runner: PolicyRunner::new(policy),
             encoder: ObservationEncoder::new(&manifest.observation),
             decoder: ActionDecoder::new(&manifest.context.action),
             task,
-            step_count: task.episode_step_count(),
+            robot: Arc::clone(robot),
+            object: object.clone(),
             memoryless,
-            sensed: SignalFrame::new(SignalLayout { joint_count, action_count, parameter_count: 0 }),
+            sensed: SignalFrame::new(layout),
             observation: vec![0.0; manifest.observation.actor_width()],
-            actions: vec![0.0; action_count],
-            targets: vec![0.0; joint_count],
+            actions: vec![0.0; action.width()],
+            targets: vec![0.0; action.joints().len()],
         }
+    }
+
+    /// A pilot for the task of a run.
+    pub fn of(policy: &Policy, parts: &Parts, memoryless: bool) -> Self {
+        Self::new(policy, parts.task, parts.scene.robot(), parts.scene.object(), memoryless)
     }
 
     /// Runs one episode on a hand that stands at its start, until it is over or `stop` is set.
@@ -134,12 +246,18 @@ impl Pilot {
         stop: &AtomicBool,
     ) -> Result<EpisodeResult> {
         self.forget();
-        observer.began();
+        observer.began(hand.goal_seed());
         self.sensed.clear();
         hand.observe(&mut self.sensed)?;
-        let mut progress = hand.object_pose().map(Progress::new);
-        let mut result = EpisodeResult { watched: progress.is_some(), ..EpisodeResult::default() };
-        for _ in 0..self.step_count {
+        let scene = TrialScene::of_episode(&self.robot, &self.object, hand.goal_seed());
+        let mut referee = Referee::begin(self.task, &scene, &hand.watch(), self.task.episode_step_count());
+        let mut counts = Counts::default();
+        let mut cut = false;
+        while referee.outcome().is_none() {
+            if stop.load(Ordering::Relaxed) && referee.step_count() > 0 {
+                cut = true;
+                break;
+            }
             let reset_due = hand.hidden_state_reset_due();
             if self.memoryless || reset_due {
                 self.runner.reset();
@@ -147,19 +265,10 @@ impl Pilot {
             if reset_due {
                 observer.reset();
             }
-            let pose = self.step(hand, observer, &mut result)?;
-            result.step_count += 1;
-            if let (Some(progress), Some(pose)) = (&mut progress, pose) {
-                self.task.advance(progress, &pose);
-            }
-            if progress.as_ref().is_some_and(|progress| progress.dropped) || stop.load(Ordering::Relaxed) {
-                break;
-            }
+            self.step(hand, observer, &mut referee, &mut counts)?;
         }
-        if let Some(progress) = progress {
-            result.rotation_rad = progress.rotation_rad;
-            result.dropped = progress.dropped;
-        }
+        let Counts { clipped_count, missed_tick_count } = counts;
+        let result = EpisodeResult { trial: referee.result(), cut, clipped_count, missed_tick_count };
         observer.ended(&result);
         Ok(result)
     }
@@ -179,39 +288,71 @@ impl Pilot {
     /// # Errors
     /// When something the policy reads was not sensed, or is not a finite number.
     pub fn decide(&mut self, observer: &mut dyn StepObserver) -> Result<&[f32]> {
-        self.encoder.encode_actor(&self.sensed, &mut self.observation)?;
+        self.read()?;
+        self.act(observer)?;
+        Ok(&self.targets)
+    }
+
+    /// From what is sensed to what the policy reads.
+    fn read(&mut self) -> Result<(), ObservationError> {
+        if self.encoder.schema().reads_fingertips() {
+            write_fingertips(&self.robot, &mut self.sensed);
+        }
+        self.encoder.encode_actor(&self.sensed, &mut self.observation)
+    }
+
+    /// From what it reads to targets.
+    fn act(&mut self, observer: &mut dyn StepObserver) -> Result<()> {
         observer.observed(&self.observation);
         self.runner.act(&self.observation, &mut self.actions)?;
         observer.acted(&self.actions);
         let read = |signal: Signal| self.sensed.read(signal).with_context(|| format!("{} is missing", signal.name()));
         let (previous, positions) = (read(Signal::JointTarget)?, read(Signal::JointPosition)?);
         self.decoder.decode(&self.actions, previous, positions, &mut self.targets);
-        Ok(&self.targets)
+        Ok(())
     }
 
-    /// One control period. Returns where the object is afterwards, if somebody knows.
+    /// One control period.
     fn step(
         &mut self,
         hand: &mut dyn WatchedHand,
         observer: &mut dyn StepObserver,
-        result: &mut EpisodeResult,
-    ) -> Result<Option<ObjectPose>> {
-        self.decide(observer)?;
-        let commanded = hand.exchange(&self.targets, &mut self.sensed)?;
+        referee: &mut Referee,
+        counts: &mut Counts,
+    ) -> Result<()> {
+        referee.write_goal(&mut self.sensed);
+        observer.aimed(&self.sensed);
+        if let Err(error) = self.read() {
+            tracing::warn!("the episode ends here: {error}");
+            referee.lose(Outcome::Unreadable, false);
+            return Ok(());
+        }
+        self.act(observer)?;
+        let commanded = match hand.exchange(&self.targets, &mut self.sensed) {
+            Err(HandError::NotFinite { what }) => {
+                tracing::warn!("the episode ends here: {what} is not a finite number");
+                referee.lose(Outcome::Diverged, true);
+                return Ok(());
+            }
+            other => other?,
+        };
         if commanded.rearmed {
             self.forget();
             observer.rearmed();
         }
-        result.clipped_count += u64::from(commanded.clipped_joint_count);
-        result.missed_tick_count += u64::from(commanded.missed_tick_count);
-        let pose = hand.object_pose();
-        result.trace.extend_from_slice(&self.targets);
-        result.trace.extend_from_slice(&commanded.applied_rad);
-        result.trace.extend_from_slice(self.sensed.read(Signal::JointPosition).unwrap_or(&[]));
-        if let Some(pose) = &pose {
-            result.trace.extend_from_slice(pose.position_m.as_slice());
-            result.trace.extend_from_slice(pose.palm_from_object.coords.as_slice());
-        }
-        Ok(pose)
+        counts.clipped_count += u64::from(commanded.clipped_joint_count);
+        counts.missed_tick_count += u64::from(commanded.missed_tick_count);
+        let seen = hand.watch();
+        referee.judge(&seen);
+        let (targets_rad, commanded, sensed, seen) = (&self.targets[..], &commanded, &self.sensed, &seen);
+        observer.stepped(&StepView { targets_rad, commanded, sensed, seen, referee });
+        Ok(())
     }
+}
+
+/// What is counted on the way.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    clipped_count: u64,
+    missed_tick_count: u64,
 }

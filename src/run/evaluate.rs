@@ -3,51 +3,15 @@
 use super::config::{Parts, RunConfig};
 use super::episode::{EpisodeResult, Pilot};
 use super::folder::{CONFIG_FILE, POLICY_FILE};
-use super::statistics::{fraction, mean};
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
-use giraffe_robots::{RobotModel, SeedTree, Task};
+use giraffe_robots::{Purpose, RobotModel, SeedTree, Task};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-/// Added to a user's seed for worlds of evaluation, so that no training run with a small seed has seen them.
-const UNSEEN: u64 = 1_000_000_007;
-
-/// The results of some episodes, as printed and as written to JSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// Mean over episodes of the net rotation divided by the full length of an episode; nothing counts after a drop.
-    pub rotation_rate_rad_per_sec: f64,
-    /// 95 % interval of the mean rate.
-    pub ci95: [f64; 2],
-    /// Fraction of episodes without a drop.
-    pub no_drop_fraction: f64,
-    /// 95 % interval of that fraction.
-    pub no_drop_ci95: [f64; 2],
-    /// Number of episodes.
-    pub episodes: usize,
-}
-
-impl Score {
-    /// The score of some episodes, each `duration_secs` long when nothing drops.
-    pub fn of(results: &[EpisodeResult], duration_secs: f64) -> Self {
-        let rates: Vec<f64> = results.iter().map(|r| r.rotation_rate_rad_per_sec(duration_secs)).collect();
-        let rate = mean(&rates);
-        let kept = fraction(results.iter().filter(|result| !result.dropped).count(), results.len());
-        Self {
-            rotation_rate_rad_per_sec: rate.value,
-            ci95: rate.ci95,
-            no_drop_fraction: kept.value,
-            no_drop_ci95: kept.ci95,
-            episodes: results.len(),
-        }
-    }
-}
 
 /// A policy with the configuration of the run it came from.
 pub struct TrainedPolicy {
@@ -162,13 +126,13 @@ fn kinematic_difference(policy: &Policy, robot: &RobotModel) -> Option<String> {
 
 /// What an evaluation draws its worlds from: never a world of training.
 pub fn unseen_seeds(seed: u64) -> SeedTree {
-    SeedTree::new(UNSEEN.wrapping_add(seed))
+    SeedTree::for_purpose(Purpose::Evaluation, seed)
 }
 
-/// Runs one episode in each of `count` worlds, in parallel.
+/// Runs one episode in each of `count` worlds, in parallel. A world that loses its numbers is an episode that failed.
 ///
 /// # Errors
-/// When a simulated hand breaks down.
+/// When a policy cannot act.
 pub fn run_episodes(
     policy: &Policy,
     parts: &Parts,
@@ -180,7 +144,7 @@ pub fn run_episodes(
     (0..count as u64)
         .into_par_iter()
         .map_init(
-            || Pilot::new(policy, parts.task, memoryless),
+            || Pilot::of(policy, parts, memoryless),
             |pilot, world| {
                 let mut sim = HandSim::new(Arc::clone(&parts.scene), sampler.plan(world, 0));
                 pilot.fly(&mut sim, stop).with_context(|| format!("episode in world {world}"))

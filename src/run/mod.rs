@@ -4,6 +4,7 @@ pub mod config;
 pub mod episode;
 pub mod evaluate;
 pub mod folder;
+pub mod score;
 pub mod statistics;
 pub mod table;
 

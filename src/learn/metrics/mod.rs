@@ -52,7 +52,8 @@ impl MetricsLog {
         let fields = row::fields(&line);
         self.lines.write_all(format!("{line}\n").as_bytes()).context("writing metrics")?;
         self.csv.write(&fields)?;
-        self.events.write(row.report.control_steps, &fields)
+        let measures: Vec<&str> = row.measures.0.iter().map(|(name, _)| name.as_str()).collect();
+        self.events.write(row.report.control_steps, &fields, &measures)
     }
 
     /// Everything is on the disk afterwards: what a checkpoint builds on.

@@ -1,6 +1,8 @@
 //! One row of metrics.
 
 use super::timing::{Rates, Split};
+use crate::run::score::Score;
+use crate::run::statistics::Estimate;
 use anyhow::{Context, Result};
 use giraffe_policy::IterationReport;
 use serde::{Serialize, Serializer};
@@ -10,10 +12,11 @@ use serde::{Serialize, Serializer};
 pub struct MetricsRow {
     /// Wall-clock seconds of training.
     pub train_seconds: f64,
-    /// Rate of rotation over the latest training episodes, rad/s.
-    pub rotation_rate_rad_per_sec: f64,
-    /// Fraction of those without a drop.
-    pub no_drop_fraction: f64,
+    /// Means of the task's measures over the latest training episodes.
+    #[serde(flatten)]
+    pub measures: MeasureColumns,
+    /// Of those, how many the simulation lost or the policy could not read.
+    pub lost_count: usize,
     /// Entropy of the ranges under automatic domain randomization, nats per dimension: -6.9 is nominal, 0 as wide as
     /// the configured ranges.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +39,25 @@ pub struct MetricsRow {
     pub dead_column_count: u32,
 }
 
-/// Mean per step of every named term of the rewards: columns `reward_rotation` and so on.
+/// The mean of every measure of the task, in a column of its name; empty before there was an episode.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MeasureColumns(pub Vec<(String, Option<f64>)>);
+
+impl MeasureColumns {
+    /// The means of a score.
+    pub fn of(score: &Score) -> Self {
+        let mean = |(name, estimate): &(String, Option<Estimate>)| (name.clone(), estimate.map(|mean| mean.value));
+        Self(score.measures.0.iter().map(mean).collect())
+    }
+}
+
+impl Serialize for MeasureColumns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// Mean per step of every named term of the rewards: columns `reward_drop` and so on.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RewardColumns(pub Vec<(&'static str, f32)>);
 
@@ -67,18 +88,17 @@ pub(super) fn fields(line: &str) -> Vec<(&str, &str)> {
     columns.map(|(name, value)| (name.trim_matches('"'), if value == "null" { "" } else { value })).collect()
 }
 
-/// What a column is called in TensorBoard, which draws together what has the same word before the stroke.
-pub(super) fn tag(name: &str) -> String {
+/// What a column is called in TensorBoard, which draws together what has the same word before the stroke. `measures` are
+/// the names of those of the task.
+pub(super) fn tag(name: &str, measures: &[&str]) -> String {
+    if measures.contains(&name) {
+        return format!("task/{name}");
+    }
     if let Some(term) = name.strip_prefix(REWARD) {
         return format!("reward/{term}");
     }
     let group = match name {
-        "rotation_rate_rad_per_sec"
-        | "no_drop_fraction"
-        | "mean_reward"
-        | "episode_count"
-        | "timeout_count"
-        | "adr_entropy" => "task",
+        "mean_reward" | "episode_count" | "timeout_count" | "lost_count" | "adr_entropy" => "task",
         "warning_count" | "dead_column_count" => "health",
         "iteration" | "control_steps" => "speed",
         name if name.ends_with("seconds") || name.ends_with("s_per_sec") => "speed",
@@ -101,11 +121,11 @@ pub(super) mod tests {
         };
         MetricsRow {
             train_seconds: 0.1 + iteration as f64 / 3.0,
-            rotation_rate_rad_per_sec: f64::NAN,
-            no_drop_fraction: 1.0 / 3.0,
+            measures: MeasureColumns(vec![("height_m".to_owned(), None), ("kept_fraction".to_owned(), Some(1.0 / 3.0))]),
+            lost_count: 0,
             adr_entropy: None,
             report,
-            rewards: RewardColumns(vec![("rotation", 0.1), ("drop", -1e-9)]),
+            rewards: RewardColumns(vec![("lift", 0.1), ("drop", -1e-9)]),
             split,
             rates: split.rates(64, 4),
             warning_count: 0,
@@ -125,27 +145,27 @@ pub(super) mod tests {
             assert!(value.is_empty() || line.contains(&format!("\"{name}\":{value}")), "{name}: {value}");
         }
         let of = |wanted: &str| fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
-        assert_eq!(of("rotation_rate_rad_per_sec"), Some(""));
+        assert_eq!(of("height_m"), Some(""));
         assert_eq!(of("physics_seconds"), Some("0.30000000000000004"));
         assert_eq!(
-            (of("reward_rotation"), of("reward_drop"), of("approx_kl")),
+            (of("reward_lift"), of("reward_drop"), of("approx_kl")),
             (Some("0.1"), Some("-1e-9"), Some("7.1"))
         );
     }
 
     #[test]
     fn every_column_belongs_to_a_group() {
-        let tags: Vec<String> = fields(&row(1).line().expect("a line")).iter().map(|(name, _)| tag(name)).collect();
+        let tags: Vec<String> = fields(&row(1).line().expect("a line")).iter().map(|(name, _)| tag(name, &["height_m"])).collect();
         for expected in [
             "learning/approx_kl",
             "learning/explained_variance",
             "learning/entropy",
-            "task/rotation_rate_rad_per_sec",
+            "task/height_m",
             "task/mean_reward",
             "speed/physics_seconds",
             "speed/update_steps_per_sec",
             "speed/learner_samples_per_sec",
-            "reward/rotation",
+            "reward/lift",
             "health/warning_count",
         ] {
             assert!(tags.iter().any(|tag| tag == expected), "{expected} is not in {tags:?}");

@@ -83,11 +83,11 @@ impl EventLog {
         Ok(log)
     }
 
-    /// Writes every field that is a finite number.
-    pub fn write(&mut self, control_steps: u64, fields: &[(&str, &str)]) -> Result<()> {
+    /// Writes every field that is a finite number. `measures` are the names of those of the task.
+    pub fn write(&mut self, control_steps: u64, fields: &[(&str, &str)], measures: &[&str]) -> Result<()> {
         let value = fields.iter().filter_map(|(name, value)| {
             let value = value.parse().ok().filter(|value: &f32| value.is_finite())?;
-            Some(Value { tag: tag(name), simple_value: Some(value) })
+            Some(Value { tag: tag(name, measures), simple_value: Some(value) })
         });
         self.append(&Event { summary: Some(Summary { value: value.collect() }), ..event(control_steps) })
     }
@@ -175,7 +175,7 @@ mod tests {
     fn write(log: &mut EventLog, iterations: std::ops::RangeInclusive<u64>) {
         for iteration in iterations {
             let loss = format!("{}.5", iteration);
-            let fields = [("policy_loss", loss.as_str()), ("no_drop_fraction", ""), ("episode_count", "3")];
+            let fields = [("policy_loss", loss.as_str()), ("kept_fraction", ""), ("episode_count", "3")];
             log.write(64 * iteration, &fields).expect("written");
         }
     }

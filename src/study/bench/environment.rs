@@ -6,8 +6,8 @@ use anyhow::Result;
 use giraffe_physics::{HandWorlds, WorldsSettings};
 use giraffe_randomization::{Distribution, FixedRanges, Preset};
 use giraffe_robots::{
-    ActionSchema, EpisodeEnd, EpisodeStart, Limits, ObjectPose, ObservationTerm, Outcome, Progress, RewardTerms,
-    RobotModel, SeedTree, SignalFrame, StepBatch, Stream, StreamRng, TASKS, Task, WorldBatch,
+    ActionSchema, Aims, EpisodeEnd, EpisodeStart, Limits, Measure, ObservationTerm, RobotModel, Seen, SeedTree,
+    StepBatch, Stream, StreamRng, TASKS, Task, Trial, TrialScene, WorldBatch,
 };
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ impl Task for RandomTargets {
     }
 
     fn doc(&self) -> &'static str {
-        "for measurements: targets are random, all else is as in rotate-z"
+        "for measurements: targets are random, all else is as in the first task"
     }
 
     fn episode_step_count(&self) -> u32 {
@@ -52,12 +52,20 @@ impl Task for RandomTargets {
         Self::inner().start(robot, rng)
     }
 
-    fn advance(&self, progress: &mut Progress, pose: &ObjectPose) -> Outcome {
-        Self::inner().advance(progress, pose)
+    fn measures(&self) -> &'static [Measure] {
+        Self::inner().measures()
     }
 
-    fn rewards(&self, robot: &RobotModel, progress: &Progress, outcome: Outcome, truth: &SignalFrame) -> RewardTerms {
-        Self::inner().rewards(robot, progress, outcome, truth)
+    fn aims(&self) -> Aims {
+        Self::inner().aims()
+    }
+
+    fn failure_reward(&self) -> f32 {
+        Self::inner().failure_reward()
+    }
+
+    fn begin(&self, scene: &TrialScene<'_>, seen: &Seen) -> Box<dyn Trial> {
+        Self::inner().begin(scene, seen)
     }
 }
 

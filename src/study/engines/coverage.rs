@@ -98,7 +98,7 @@ pub fn compare(
             index,
             statistic: row.statistic,
             nominal: row.ours.value,
-            wanted: row.mujoco.ci95,
+            wanted: row.mujoco.bounds(),
             nearest: None,
         })
         .collect();
@@ -135,7 +135,7 @@ fn compared(variant: &str, statistic: &'static str, ours: Estimate, mujoco: Esti
     let gap = (ours.value - mujoco.value).abs();
     let verdict = if gap <= TOLERATED_DIFFERENCE * mujoco.value.abs() {
         Verdict::Agrees
-    } else if inside(ours.value, mujoco.ci95) {
+    } else if inside(ours.value, mujoco.bounds()) {
         Verdict::WithinInterval
     } else {
         Verdict::NotCovered { parameter: "none", value: f32::NAN, statistic: ours.value }

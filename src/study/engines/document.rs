@@ -4,7 +4,6 @@ use super::EnginesReport;
 use super::coverage::{Comparison, TOLERATED_DIFFERENCE, Verdict};
 use super::episodes::STATISTICS;
 use super::pictures::PICTURES;
-use crate::run::statistics::Estimate;
 use std::fmt::Write as _;
 
 /// The report as Markdown.
@@ -52,7 +51,8 @@ pub fn summary(rows: &[Comparison]) -> String {
 }
 
 fn verdict(row: &Comparison) -> String {
-    let wanted = format!("[{:.3}, {:.3}]", row.mujoco.ci95[0], row.mujoco.ci95[1]);
+    let [low, high] = row.mujoco.bounds();
+    let wanted = format!("[{low:.3}, {high:.3}]");
     match &row.verdict {
         Verdict::Agrees => "agrees".to_owned(),
         Verdict::WithinInterval => format!("{:.3} is inside MuJoCo's 95 % interval {wanted}", row.ours.value),
@@ -161,7 +161,7 @@ fn episode_section(report: &EnginesReport) -> String {
     for row in &report.episodes {
         let _ = write!(text, "| {} | {} |", row.variant, row.engine);
         for (name, _) in STATISTICS {
-            let Estimate { value, ci95: [lower, upper] } = row.statistics[name];
+            let (value, [lower, upper]) = (row.statistics[name].value, row.statistics[name].bounds());
             let _ = write!(text, " {value:.3} [{lower:.3}, {upper:.3}] |");
         }
         text.push('\n');

@@ -6,7 +6,7 @@ use crate::run::statistics::{Estimate, fraction, mean};
 use anyhow::{Result, ensure};
 use giraffe_physics::EpisodeSampler;
 use giraffe_randomization::{Distribution, FixedRanges, RangeConfig, find_scenario};
-use giraffe_robots::{Limits, ObjectPose, Progress, SeedTree, Stream, Task};
+use giraffe_robots::{Limits, ObjectPose, Outcome, Referee, Seen, SeedTree, Stream, Task, TrialScene};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub const STATISTICS: [(&str, &str); 8] = [
     ("shapes touching", "-"),
     ("contact force", "N"),
     ("penetration", "mm"),
-    ("net rotation", "rad"),
+    ("task's headline", "its unit"),
 ];
 
 /// Measured, and not compared: how many points a solver presses on where two flat faces meet is its own choice (up to
@@ -123,8 +123,9 @@ pub fn measure(
     variant: &Variant,
 ) -> Result<EpisodeStatistics> {
     let traces = lab.run(setup, engine, &variant.rollouts)?;
+    ensure!(!variant.rollouts.is_empty(), "{}: no episodes to measure", variant.name);
     let numbers: Vec<EpisodeNumbers> =
-        traces.iter().zip(&variant.rollouts).map(|(trace, rollout)| of_episode(task, trace, rollout)).collect();
+        traces.iter().zip(&variant.rollouts).map(|(trace, rollout)| of_episode(setup, task, trace, rollout)).collect();
     Ok(EpisodeStatistics {
         variant: variant.name.to_owned(),
         engine: engine.label(setup.robot.control.period_secs),
@@ -133,43 +134,44 @@ pub fn measure(
         statistics: STATISTICS
             .iter()
             .enumerate()
-            .map(|(index, (name, _))| {
+            .filter_map(|(index, (name, _))| {
                 let samples: Vec<f64> = numbers.iter().map(|episode| episode[index]).collect();
-                (*name, if index == 0 { drop_rate(&samples) } else { mean(&samples) })
+                Some((*name, if index == 0 { drop_rate(&samples) } else { mean(&samples) }?))
             })
             .collect(),
     })
 }
 
-fn drop_rate(dropped: &[f64]) -> Estimate {
+fn drop_rate(dropped: &[f64]) -> Option<Estimate> {
     fraction(dropped.iter().filter(|dropped| **dropped > 0.5).count(), dropped.len())
 }
 
 /// Means up to the drop, if there is one; the task's own rule says when.
-fn of_episode(task: &dyn Task, trace: &Trace, rollout: &Rollout) -> EpisodeNumbers {
+fn of_episode(setup: &Setup, task: &dyn Task, trace: &Trace, rollout: &Rollout) -> EpisodeNumbers {
     let start = &rollout.plan.start.palm_from_object;
     let pose = ObjectPose { position_m: start.translation.vector, palm_from_object: start.rotation };
-    let mut progress = Progress::new(pose);
+    let scene = TrialScene::of_episode(&setup.robot, &setup.object, rollout.plan.noise_seed);
+    let mut referee = Referee::begin(task, &scene, &Seen::Pose(pose), task.episode_step_count());
     let mut kept = 0;
     for sample in &trace.object {
-        task.advance(&mut progress, &sample.pose);
-        if progress.dropped {
+        if referee.judge(&Seen::Pose(sample.pose)) == Some(Outcome::Failed) {
             break;
         }
         kept += 1;
     }
+    let failed = referee.outcome() == Some(Outcome::Failed);
     let samples = &trace.object[..kept];
     let mean = |number: &dyn Fn(&super::rollout::ObjectSample) -> f64| {
         samples.iter().map(number).sum::<f64>() / samples.len().max(1) as f64
     };
     [
-        f64::from(u8::from(progress.dropped || trace.diverged)),
+        f64::from(u8::from(failed || trace.diverged)),
         mean(&|sample| sample.speed_m_per_sec),
         mean(&|sample| f64::from(sample.contact_points)),
         mean(&|sample| f64::from(sample.touching_regions)),
         mean(&|sample| f64::from(sample.touching_shapes)),
         mean(&|sample| sample.normal_force_newton),
         mean(&|sample| 1e3 * sample.penetration_m),
-        progress.rotation_rad.abs(),
+        referee.result().headline().unwrap_or(0.0).abs(),
     ]
 }

@@ -2,11 +2,16 @@
 
 use super::ranges;
 use crate::learn::adr_log::{self, AdrLine};
+use crate::run::config::RunConfig;
+use crate::run::folder::CONFIG_FILE;
 use crate::run::statistics::median;
 use crate::study::chart::{Line, LineChart, picture};
 use crate::study::named_run::{NamedRun, names};
 use anyhow::{Context, Result, bail};
+use giraffe_robots::{Measure, Task, find_task};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What was drawn.
@@ -27,10 +32,10 @@ pub struct PlottedRun {
     pub run: String,
     /// Control steps done in all worlds together.
     pub control_steps: u64,
-    /// Rate over the last training episodes, in the ranges of then, rad/s.
-    pub rotation_rate_rad_per_sec: f64,
-    /// Fraction of those without a drop.
-    pub no_drop_fraction: Option<f64>,
+    /// Its task.
+    pub task: String,
+    /// The task's measures over the last training episodes, in the ranges of then; null where there was none.
+    pub measures: BTreeMap<&'static str, Option<f64>>,
     /// Entropy of the ranges, nats per dimension, where they grow by themselves.
     pub entropy_nats: Option<f64>,
 }
@@ -39,13 +44,20 @@ pub struct PlottedRun {
 #[derive(Debug, Clone, Deserialize)]
 struct Row {
     control_steps: u64,
-    rotation_rate_rad_per_sec: f64,
-    no_drop_fraction: Option<f64>,
+    #[serde(flatten)]
+    columns: Map<String, Value>,
+}
+
+impl Row {
+    fn column(&self, name: &str) -> Option<f64> {
+        self.columns.get(name).and_then(Value::as_f64)
+    }
 }
 
 #[derive(Clone)]
 struct Run<'r> {
     named: &'r NamedRun,
+    task: &'static dyn Task,
     rows: Vec<Row>,
     adr: Vec<AdrLine>,
 }
@@ -65,9 +77,13 @@ pub fn plot(runs: &[NamedRun], out: &Path) -> Result<PlotReport> {
         pictures.push(path);
         Ok(())
     };
-    let rate = |run: &Run| run.rows.iter().map(|row| point(row.control_steps, row.rotation_rate_rad_per_sec)).collect();
-    let y = "rotation rate in training, rad/s";
-    chart("learning.svg", LineChart { x: X, y, holds: &[0.0], lines: lines(&read, &names, rate) })?;
+    let headline = common_headline(&read)?;
+    let curve = |run: &Run| {
+        let shown = |row: &Row| Some(point(row.control_steps, headline.shown_scale() * row.column(headline.name)?));
+        run.rows.iter().filter_map(shown).collect()
+    };
+    let y = format!("in training: {}", headline.heading());
+    chart("learning.svg", LineChart { x: X, y: &y, holds: &[0.0], lines: lines(&read, &names, curve) })?;
     let growing: Vec<Run> = read.iter().filter(|run| !run.adr.is_empty()).map(Run::clone).collect();
     if !growing.is_empty() {
         let entropy =
@@ -100,7 +116,27 @@ fn read(named: &NamedRun) -> Result<Run<'_>> {
     if rows.len() < 2 {
         bail!("{} has {} lines of metrics: expected at least two to draw a curve", path.display(), rows.len());
     }
-    Ok(Run { named, rows, adr: adr_log::read(&named.path)? })
+    let config = RunConfig::read(Some(&named.path.join(CONFIG_FILE)), &[])?;
+    let task = find_task(&config.task).with_context(|| format!("the task of {}", named.path.display()))?;
+    Ok(Run { named, task, rows, adr: adr_log::read(&named.path)? })
+}
+
+/// What all runs are drawn by.
+fn common_headline(runs: &[Run]) -> Result<&'static Measure> {
+    let headline = |run: &Run<'_>| &run.task.measures()[0];
+    let Some(first) = runs.first() else { bail!("no runs: give at least one as NAME=RUN") };
+    match runs.iter().find(|run| headline(run) != headline(first)) {
+        None => Ok(headline(first)),
+        Some(other) => bail!(
+            "{} learned {}, measured by {}; {} learned {}, measured by {}: one picture shows one of them",
+            first.named.path.display(),
+            first.task.name(),
+            headline(first).name,
+            other.named.path.display(),
+            other.task.name(),
+            headline(other).name
+        ),
+    }
 }
 
 impl Run<'_> {
@@ -110,8 +146,8 @@ impl Run<'_> {
             name: self.named.name.clone(),
             run: self.named.folder(),
             control_steps: last.map_or(0, |row| row.control_steps),
-            rotation_rate_rad_per_sec: last.map_or(0.0, |row| row.rotation_rate_rad_per_sec),
-            no_drop_fraction: last.and_then(|row| row.no_drop_fraction),
+            task: self.task.name().to_owned(),
+            measures: self.task.measures().iter().map(|m| (m.name, last.and_then(|row| row.column(m.name)))).collect(),
             entropy_nats: self.adr.last().map(|line| line.report.entropy_nats),
         }
     }
@@ -149,7 +185,7 @@ fn median_curve(curves: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
     places
         .map(|x| {
             let values: Vec<f64> = curves.iter().map(|curve| at(curve, x)).collect();
-            (x, median(&values))
+            (x, median(&values).unwrap_or(f64::NAN))
         })
         .collect()
 }

@@ -1,6 +1,8 @@
 //! The report of a comparison of policies, for people.
 
-use super::{GroupReport, PoliciesReport, TestSetReport, picture};
+use super::{GroupMeasure, GroupReport, PoliciesReport, TestSetReport, picture};
+use crate::run::table::cell;
+use giraffe_robots::Measure;
 use std::fmt::Write as _;
 
 /// The report as Markdown.
@@ -22,20 +24,18 @@ pub fn markdown(report: &PoliciesReport) -> String {
             false => format!(", with `{}`", report.settings.join("` `")),
         }
     );
-    let _ = writeln!(text, "\n![rotation rate by test set]({})", picture::FILE);
+    let headline = report.measures.first().map_or("", |measure| measure.title);
+    let _ = writeln!(text, "\n![{headline} by test set]({})", picture::FILE);
     text.push_str(
-        "\nRate: net rotation divided by the full length of an episode, nothing counting after a drop, rad/s. The mean is \
-         over the runs of a name and the worlds, its 95 % interval over worlds: it says how well these very policies do. \
-         What another training seed would give is in the spread over runs.\n",
+        "\nMeans are over the runs of a name and the worlds, their 95 % intervals over worlds: they say how well these very \
+         policies do. What another training seed would give is in the spread over runs.\n",
     );
     for set in &report.test_sets {
         let _ = writeln!(text, "\n## {}\n\n{}.\n", set.name, capitalized(&set.worlds));
-        text.push_str(
-            "| policy | mean rate [95 %] | median of runs [lowest, highest] | episodes with a drop [95 %] |\n",
-        );
-        text.push_str("| --- | --- | --- | --- |\n");
+        let _ = writeln!(text, "| policy | {} |", headings(report.measures).join(" | "));
+        let _ = writeln!(text, "| --- |{}", " --- |".repeat(report.measures.len() + 1));
         for group in &set.groups {
-            let _ = writeln!(text, "| {} | {} | {} | {} |", group.name, rate(group), spread(group), drops(group));
+            let _ = writeln!(text, "| {} | {} |", group.name, cells(report.measures, group).join(" | "));
         }
     }
     text.push_str(&runs_section(report));
@@ -43,7 +43,8 @@ pub fn markdown(report: &PoliciesReport) -> String {
 }
 
 fn runs_section(report: &PoliciesReport) -> String {
-    let mut text = "\n## Every run\n\nMean rate, and episodes with a drop.\n\n| policy | run |".to_owned();
+    let titles: Vec<String> = report.measures.iter().map(Measure::heading).collect();
+    let mut text = format!("\n## Every run\n\nMeans: {}.\n\n| policy | run |", titles.join("; "));
     for set in &report.test_sets {
         let _ = write!(text, " {} |", set.name);
     }
@@ -54,8 +55,12 @@ fn runs_section(report: &PoliciesReport) -> String {
             let _ = write!(text, "| {} | `{}` |", group.name, run.run);
             for set in &report.test_sets {
                 let score = &set.groups[which].runs[index].score;
-                let dropped = 100.0 * (1.0 - score.no_drop_fraction);
-                let _ = write!(text, " {:.3}, {dropped:.1} % |", score.rotation_rate_rad_per_sec);
+                let mean = |measure: &Measure| {
+                    let mean = score.measure(measure.name);
+                    mean.map_or_else(|| "none".to_owned(), |mean| measure.shown(mean.value))
+                };
+                let means: Vec<String> = report.measures.iter().map(mean).collect();
+                let _ = write!(text, " {} |", means.join("; "));
             }
             text.push('\n');
         }
@@ -68,36 +73,42 @@ pub fn table(report: &PoliciesReport) -> String {
     let mut text = String::new();
     for TestSetReport { name, worlds, groups } in &report.test_sets {
         let _ = writeln!(text, "{name}: {worlds}");
-        let title = ("mean rate, rad/s [95 %]", "median of runs", "episodes with a drop");
-        let _ = writeln!(text, "  {:<20}{:>26}{:>26}{:>26}", "", title.0, title.1, title.2);
+        let headings = headings(report.measures);
+        let widths: Vec<usize> = headings.iter().map(|heading| (heading.chars().count() + 3).max(26)).collect();
+        let line = |cells: &[String]| -> String {
+            cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect()
+        };
+        let _ = writeln!(text, "  {:<20}{}", "", line(&headings));
         for group in groups {
-            let _ = writeln!(text, "  {:<20}{:>26}{:>26}{:>26}", group.name, rate(group), spread(group), drops(group));
+            let _ = writeln!(text, "  {:<20}{}", group.name, line(&cells(report.measures, group)));
         }
     }
     text
 }
 
-fn rate(group: &GroupReport) -> String {
-    match group.ci95[0].is_finite() {
-        true => format!("{:.3} [{:.3}, {:.3}]", group.rotation_rate_rad_per_sec, group.ci95[0], group.ci95[1]),
-        false => format!("{:.3} [one episode]", group.rotation_rate_rad_per_sec),
-    }
+/// The headline with its interval, how it spreads over runs, then every other measure.
+fn headings(measures: &[Measure]) -> Vec<String> {
+    let Some((headline, others)) = measures.split_first() else { return Vec::new() };
+    let with_interval = |measure: &Measure| format!("{} [95 %]", measure.heading());
+    let first = [with_interval(headline), "median of runs [lowest, highest]".to_owned()];
+    first.into_iter().chain(others.iter().map(with_interval)).collect()
 }
 
-fn spread(group: &GroupReport) -> String {
-    match group.runs.len() {
-        1 => "one run".to_owned(),
-        _ => format!(
-            "{:.3} [{:.3}, {:.3}]",
-            group.median_rad_per_sec, group.lowest_rad_per_sec, group.highest_rad_per_sec
-        ),
-    }
+fn cells(measures: &[Measure], group: &GroupReport) -> Vec<String> {
+    let mut pairs = measures.iter().zip(&group.measures);
+    let Some((headline, of_group)) = pairs.next() else { return Vec::new() };
+    let first = [cell(headline, of_group.estimate), spread(headline, of_group, group.runs.len())];
+    first.into_iter().chain(pairs.map(|(measure, of_group)| cell(measure, of_group.estimate))).collect()
 }
 
-fn drops(group: &GroupReport) -> String {
-    let percent = |fraction: f64| 100.0 * fraction;
-    let [low, high] = group.drop_ci95.map(percent);
-    format!("{:.1} % [{low:.1}, {high:.1}]", percent(group.drop_fraction))
+fn spread(measure: &Measure, of_group: &GroupMeasure, run_count: usize) -> String {
+    match (run_count, of_group.median, of_group.lowest, of_group.highest) {
+        (1, ..) => "one run".to_owned(),
+        (_, Some(median), Some(lowest), Some(highest)) => {
+            format!("{} [{}, {}]", measure.shown(median), measure.shown(lowest), measure.shown(highest))
+        }
+        _ => "none".to_owned(),
+    }
 }
 
 fn capitalized(text: &str) -> String {

@@ -13,11 +13,13 @@ pub use test_set::TestSet;
 use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::episode::EpisodeResult;
-use crate::run::evaluate::{Score, TrainedPolicy, check_fit, episode_secs, run_episodes, unseen_seeds};
+use crate::run::evaluate::{TrainedPolicy, check_fit, episode_secs, run_episodes, unseen_seeds};
+use crate::run::score::Score;
 use crate::run::statistics::{Estimate, mean, median, wilson};
 use crate::study::named_run::{NamedRun, names};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use giraffe_robots::{Measure, MeasureKind};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,6 +73,9 @@ pub struct PoliciesReport {
     pub settings: Vec<String>,
     /// Commit of the program that measured.
     pub commit: String,
+    /// What the task measures, for tables and pictures.
+    #[serde(skip)]
+    pub measures: &'static [Measure],
     /// One for each test set.
     pub test_sets: Vec<TestSetReport>,
 }
@@ -91,24 +96,28 @@ pub struct TestSetReport {
 pub struct GroupReport {
     /// Their name.
     pub name: String,
-    /// Mean over runs and worlds of the net rotation divided by the full length of an episode; nothing counts after a
-    /// drop.
-    pub rotation_rate_rad_per_sec: f64,
-    /// 95 % interval of that mean for these very policies: how much it would move with other worlds. It does not say how
-    /// much it would move with other training seeds: see `lowest` and `highest`.
-    pub ci95: [f64; 2],
-    /// Median of the runs' rates.
-    pub median_rad_per_sec: f64,
-    /// Lowest of the runs' rates.
-    pub lowest_rad_per_sec: f64,
-    /// Highest of the runs' rates.
-    pub highest_rad_per_sec: f64,
-    /// Fraction of episodes with a drop, over all runs.
-    pub drop_fraction: f64,
-    /// 95 % interval of that fraction, as wide as if there were one run: the runs meet the same worlds.
-    pub drop_ci95: [f64; 2],
+    /// Every measure of the task, the headline first.
+    pub measures: Vec<GroupMeasure>,
     /// Every run.
     pub runs: Vec<RunReport>,
+}
+
+/// One measure over all runs of a name on one test set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupMeasure {
+    /// Its name.
+    pub name: &'static str,
+    /// Mean over runs and worlds, with the 95 % interval for these very policies: how much it would move with other worlds.
+    /// It does not say how much it would move with other training seeds: see `lowest` and `highest`. `null` where no
+    /// episode said anything. Of a fraction the interval is as wide as if there were one run: the runs meet the same
+    /// worlds.
+    pub estimate: Option<Estimate>,
+    /// Median of the runs' means.
+    pub median: Option<f64>,
+    /// Lowest of the runs' means.
+    pub lowest: Option<f64>,
+    /// Highest of the runs' means.
+    pub highest: Option<f64>,
 }
 
 /// One run on one test set.
@@ -163,6 +172,7 @@ pub fn compare_policies(
         memoryless: options.memoryless,
         settings: settings.to_vec(),
         commit: COMMIT.to_owned(),
+        measures: parts.task.measures(),
         test_sets,
     };
     write(&report, options)?;
@@ -221,7 +231,6 @@ fn measure(
     stop: &AtomicBool,
 ) -> Result<TestSetReport> {
     let sampler = parts.sampler(&set.randomization, set.scenario, unseen_seeds(options.seed));
-    let secs = episode_secs(parts.task, parts.scene.robot());
     let mut results = Vec::new();
     for (named, trained) in options.policies.iter().zip(trained) {
         let of_run = run_episodes(&trained.policy, parts, &sampler, options.episodes, options.memoryless, stop)?;
@@ -231,65 +240,95 @@ fn measure(
     let group = |name: &str| {
         let members: Vec<&(&NamedRun, Vec<EpisodeResult>)> =
             results.iter().filter(|(named, _)| named.name == name).collect();
-        GroupReport::of(name, &members, secs)
+        GroupReport::of(name, parts.task.measures(), &members)
     };
     let groups = names(&options.policies).into_iter().map(group).collect();
     Ok(TestSetReport { name: set.name.clone(), worlds: set.worlds(), groups })
 }
 
 impl GroupReport {
-    fn of(name: &str, members: &[&(&NamedRun, Vec<EpisodeResult>)], secs: f64) -> Self {
-        let world_count = members.first().map_or(0, |(_, results)| results.len());
-        let over_runs = |value: &dyn Fn(&EpisodeResult) -> f64| -> Vec<f64> {
-            let of_world = |world: usize| members.iter().filter_map(move |(_, results)| results.get(world)).map(value);
-            (0..world_count).map(|world| of_world(world).sum::<f64>() / members.len().max(1) as f64).collect()
-        };
-        let rate = mean(&over_runs(&|result| result.rotation_rate_rad_per_sec(secs)));
-        let drops = over_runs(&|result| f64::from(u8::from(result.dropped)));
-        let drops: Estimate = wilson(drops.iter().sum::<f64>() / world_count.max(1) as f64, world_count);
+    fn of(name: &str, measures: &'static [Measure], members: &[&(&NamedRun, Vec<EpisodeResult>)]) -> Self {
         let runs: Vec<RunReport> = members
             .iter()
-            .map(|(named, results)| RunReport { run: named.folder(), score: Score::of(results, secs) })
+            .map(|(named, results)| RunReport { run: named.folder(), score: Score::of_episodes(measures, results) })
             .collect();
-        let rates: Vec<f64> = runs.iter().map(|run| run.score.rotation_rate_rad_per_sec).collect();
-        Self {
-            name: name.to_owned(),
-            rotation_rate_rad_per_sec: rate.value,
-            ci95: rate.ci95,
-            median_rad_per_sec: median(&rates),
-            lowest_rad_per_sec: rates.iter().copied().fold(f64::INFINITY, f64::min),
-            highest_rad_per_sec: rates.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            drop_fraction: drops.value,
-            drop_ci95: drops.ci95,
-            runs,
-        }
+        let results: Vec<&[EpisodeResult]> = members.iter().map(|(_, results)| results.as_slice()).collect();
+        let of_measure = |(index, measure): (usize, &'static Measure)| {
+            let of_runs: Vec<f64> =
+                runs.iter().filter_map(|run| run.score.measure(measure.name)).map(|mean| mean.value).collect();
+            GroupMeasure {
+                name: measure.name,
+                estimate: over_worlds(measure.kind, index, &results),
+                median: median(&of_runs),
+                lowest: of_runs.iter().copied().reduce(f64::min),
+                highest: of_runs.iter().copied().reduce(f64::max),
+            }
+        };
+        Self { name: name.to_owned(), measures: measures.iter().enumerate().map(of_measure).collect(), runs }
+    }
+}
+
+/// One measure, world by world the mean over runs: what is left varies with the worlds.
+fn over_worlds(kind: MeasureKind, index: usize, runs: &[&[EpisodeResult]]) -> Option<Estimate> {
+    let world_count = runs.iter().map(|results| results.len()).max().unwrap_or(0);
+    let of_world = |world: usize| -> Option<f64> {
+        let of_run = |results: &&[EpisodeResult]| {
+            let result = results.get(world).filter(|result| result.counts())?;
+            result.trial.measures.get(index).copied().flatten()
+        };
+        let values: Vec<f64> = runs.iter().filter_map(of_run).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let means: Vec<f64> = (0..world_count).filter_map(of_world).collect();
+    match kind {
+        MeasureKind::Mean | MeasureKind::Count => mean(&means),
+        MeasureKind::Fraction if means.is_empty() => None,
+        MeasureKind::Fraction => Some(wilson(means.iter().sum::<f64>() / means.len() as f64, means.len())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use giraffe_robots::{Better, Outcome, TrialResult};
+
+    static MEASURES: [Measure; 2] = [
+        Measure { name: "rate_hz", title: "rate", unit: "Hz", kind: MeasureKind::Mean, better: Better::Higher },
+        Measure { name: "kept_fraction", title: "kept", unit: "", kind: MeasureKind::Fraction, better: Better::Higher },
+    ];
 
     #[test]
     fn a_group_has_the_median_and_the_spread_of_its_runs_and_an_interval_over_worlds() {
         let named: NamedRun = "wide=runs/wide-1".parse().expect("a name and a folder");
         let run = |rates: [f64; 4]| {
-            let result =
-                |rate: f64| EpisodeResult { rotation_rad: 20.0 * rate, dropped: rate < 0.2, ..Default::default() };
+            let result = |rate: f64| {
+                let measures = vec![Some(rate), Some(if rate < 0.2 { 0.0 } else { 1.0 })];
+                let trial = TrialResult { outcome: Outcome::TimeUp, measures, step_count: 400 };
+                EpisodeResult { trial, cut: false, clipped_count: 0, missed_tick_count: 0 }
+            };
             (&named, rates.map(result).to_vec())
         };
         let runs = [run([0.1, 0.3, 0.5, 0.7]), run([0.3, 0.3, 0.3, 0.3]), run([0.5, 0.3, 0.1, 0.9])];
-        let group = GroupReport::of("wide", &runs.iter().collect::<Vec<_>>(), 20.0);
-        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
-        near(group.median_rad_per_sec, 0.4);
-        near(group.lowest_rad_per_sec, 0.3);
-        near(group.highest_rad_per_sec, 0.45);
+        let group = GroupReport::of("wide", &MEASURES, &runs.iter().collect::<Vec<_>>());
+        let near = |a: Option<f64>, b: f64| assert!((a.expect("a number") - b).abs() < 1e-9, "{a:?} is not {b}");
+        let [rate, kept] = &group.measures[..] else { panic!("two measures") };
+        near(rate.median, 0.4);
+        near(rate.lowest, 0.3);
+        near(rate.highest, 0.45);
         // Means over runs, world by world: 0.3, 0.3, 0.3 and 1.9 / 3.
-        let over_worlds = mean(&[0.3, 0.3, 0.3, 1.9 / 3.0]);
-        near(group.rotation_rate_rad_per_sec, over_worlds.value);
-        near(group.ci95[0], over_worlds.ci95[0]);
-        near(group.drop_fraction, 2.0 / 12.0);
-        near(group.drop_ci95[1], wilson(2.0 / 12.0, 4).ci95[1]);
+        let over_worlds = mean(&[0.3, 0.3, 0.3, 1.9 / 3.0]).expect("worlds");
+        near(rate.estimate.map(|mean| mean.value), over_worlds.value);
+        near(rate.estimate.and_then(|mean| mean.ci95).map(|ends| ends[0]), over_worlds.ci95.expect("four")[0]);
+        let expected = wilson(10.0 / 12.0, 4);
+        near(kept.estimate.map(|mean| mean.value), expected.value);
+        near(kept.estimate.and_then(|mean| mean.ci95).map(|ends| ends[0]), expected.ci95.expect("four")[0]);
         assert_eq!(group.runs.len(), 3);
+    }
+
+    #[test]
+    fn policies_without_an_episode_have_no_numbers() {
+        let named: NamedRun = "wide=runs/wide-1".parse().expect("a name and a folder");
+        let group = GroupReport::of("wide", &MEASURES, &[&(&named, Vec::new())]);
+        assert!(group.measures.iter().all(|measure| measure.estimate.is_none() && measure.median.is_none()));
     }
 }

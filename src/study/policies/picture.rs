@@ -1,4 +1,4 @@
-//! Rates of all policies on all test sets, in one picture.
+//! The headline of all policies on all test sets, in one picture.
 
 use super::{GroupReport, PoliciesReport};
 use crate::study::chart::{Area, Drawn, color, legend, picture, range};
@@ -22,9 +22,13 @@ pub fn draw(report: &PoliciesReport, path: &Path) -> Result<()> {
 }
 
 fn draw_blocks(area: &Area<'_>, report: &PoliciesReport) -> Drawn {
+    let Some(headline) = report.measures.first() else { return Ok(()) };
+    let scale = headline.shown_scale();
     let groups = || report.test_sets.iter().flat_map(|set| &set.groups);
-    let ends =
-        groups().flat_map(|group| [group.ci95[0], group.ci95[1], group.lowest_rad_per_sec, group.highest_rad_per_sec]);
+    let ends = groups().filter_map(|group| group.measures.first()).flat_map(|of_group| {
+        let interval = of_group.estimate.and_then(|mean| mean.ci95).into_iter().flatten();
+        interval.chain(of_group.lowest).chain(of_group.highest).map(|end| scale * end)
+    });
     let mut rates = range(ends.chain([0.0]), 0.04);
     // Room for the legend.
     rates.end += 0.2 * (rates.end - rates.start);
@@ -38,7 +42,7 @@ fn draw_blocks(area: &Area<'_>, report: &PoliciesReport) -> Drawn {
         .disable_x_mesh()
         .light_line_style(WHITE)
         .x_labels(0)
-        .y_desc("rotation rate, rad/s")
+        .y_desc(headline.heading())
         .draw()?;
     let count = report.test_sets.first().map_or(1, |set| set.groups.len().max(1));
     let slot = 0.8 / count as f64;
@@ -47,22 +51,25 @@ fn draw_blocks(area: &Area<'_>, report: &PoliciesReport) -> Drawn {
             Some((set as f64 - 0.4 + (which as f64 + 0.5) * slot, tested.groups.get(which)?))
         });
         let placed: Vec<(f64, &GroupReport)> = of_name.collect();
+        let of_headline = |group: &GroupReport| group.measures.first().cloned();
         let bar = |(x, group): &(f64, &GroupReport)| {
-            let corners = [(x - 0.42 * slot, 0.0), (x + 0.42 * slot, group.median_rad_per_sec)];
-            Rectangle::new(corners, color(which).mix(0.55).filled())
+            let median = of_headline(group)?.median?;
+            let corners = [(x - 0.42 * slot, 0.0), (x + 0.42 * slot, scale * median)];
+            Some(Rectangle::new(corners, color(which).mix(0.55).filled()))
         };
         let name = placed.first().map_or("", |(_, group)| &group.name);
         chart
-            .draw_series(placed.iter().map(bar))?
+            .draw_series(placed.iter().filter_map(bar))?
             .label(name)
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 16, y + 5)], color(which).mix(0.55).filled()));
         let whisker = |(x, group): &(f64, &GroupReport)| {
-            let ends = group.ci95.map(|end| end.clamp(rates.start, rates.end));
-            PathElement::new([(*x, ends[0]), (*x, ends[1])], BLACK.stroke_width(2))
+            let interval = of_headline(group)?.estimate?.ci95?;
+            let ends = interval.map(|end| (scale * end).clamp(rates.start, rates.end));
+            Some(PathElement::new([(*x, ends[0]), (*x, ends[1])], BLACK.stroke_width(2)))
         };
-        chart.draw_series(placed.iter().map(whisker))?;
+        chart.draw_series(placed.iter().filter_map(whisker))?;
         let dots = placed.iter().flat_map(|(x, group)| {
-            let scores = group.runs.iter().map(|run| run.score.rotation_rate_rad_per_sec);
+            let scores = group.runs.iter().filter_map(|run| Some(scale * run.score.headline()?.value));
             let apart = 0.5 * slot / group.runs.len() as f64;
             let first = x - 0.5 * apart * (group.runs.len() as f64 - 1.0);
             scores.enumerate().map(move |(index, rate)| (first + apart * index as f64, rate)).collect::<Vec<_>>()

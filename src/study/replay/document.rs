@@ -2,6 +2,7 @@
 
 use super::{ReplayReport, Step};
 use giraffe_physics::TimedDisturbance;
+use giraffe_robots::Measure;
 use std::fmt::Write as _;
 
 /// Everything that was planned and what came of it, for people.
@@ -25,15 +26,13 @@ pub fn text(report: &ReplayReport) -> String {
         let _ = writeln!(text, "  {:>7.2} s  {}", f64::from(timed.step) * report.period_secs, event(timed));
     }
     if let Some(outcome) = &report.outcome {
-        let _ = writeln!(
-            text,
-            "\n{:.3} rad/s ({:.2} rad), {} after {:.2} s, {} control steps",
-            outcome.rotation_rate_rad_per_sec,
-            outcome.rotation_rad,
-            if outcome.dropped { "dropped" } else { "not dropped" },
-            outcome.secs,
-            outcome.step_count
-        );
+        text.push('\n');
+        for (measure, (_, value)) in report.measures.iter().zip(&outcome.measures) {
+            let value = value.map_or_else(|| "none".to_owned(), |value| measure.shown(value));
+            let _ = writeln!(text, "{}: {value}", measure.heading());
+        }
+        let (ended, secs, steps) = (outcome.outcome.name(), outcome.secs, outcome.step_count);
+        let _ = writeln!(text, "{ended} after {secs:.2} s, {steps} control steps");
     }
     text
 }
@@ -57,16 +56,31 @@ fn rounded(value: f32) -> String {
 }
 
 /// One line per control step. Rotations are quaternions, angles rad, lengths m in the palm frame.
-pub fn csv(steps: &[Step], joints: &[&str]) -> String {
-    let mut text = "step,secs,rotation_rad,x_m,y_m,z_m,qx,qy,qz,qw".to_owned();
+/// Measures are those so far, goals those that were pursued.
+pub fn csv(steps: &[Step], measures: &[Measure], joints: &[&str]) -> String {
+    let mut text = "step,secs".to_owned();
+    measures.iter().for_each(|measure| {
+        let _ = write!(text, ",{}", measure.name);
+    });
+    text.push_str(",x_m,y_m,z_m,qx,qy,qz,qw");
+    let goals = steps.first().map_or(&[][..], |step| &step.goals);
+    for (signal, values) in goals {
+        for element in 0..values.len() {
+            let _ = write!(text, ",{}_{element}", signal.name());
+        }
+    }
     for (kind, joint) in ["target", "sensed"].iter().flat_map(|kind| joints.iter().map(move |joint| (kind, joint))) {
         let _ = write!(text, ",{kind}_{}_rad", joint.replace([',', '"'], "_"));
     }
     text.push('\n');
     for (index, step) in steps.iter().enumerate() {
-        let _ = write!(text, "{},{:.6},{}", index + 1, step.secs, step.rotation_rad);
+        let _ = write!(text, "{},{:.6}", index + 1, step.secs);
+        for measure in &step.measures {
+            let _ = write!(text, ",{}", measure.map_or_else(String::new, |value| value.to_string()));
+        }
         let pose = step.pose.position_m.iter().chain(step.pose.palm_from_object.coords.iter());
-        for number in pose.chain(&step.targets_rad).chain(&step.sensed_rad) {
+        let goals = step.goals.iter().flat_map(|(_, values)| values);
+        for number in pose.chain(goals).chain(&step.targets_rad).chain(&step.sensed_rad) {
             let _ = write!(text, ",{number}");
         }
         text.push('\n');

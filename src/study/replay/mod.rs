@@ -12,15 +12,14 @@ pub use document::text;
 use crate::learn::episode_log;
 use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
-use crate::run::episode::{EpisodeResult, Pilot};
-use crate::run::evaluate::{TrainedPolicy, episode_secs, unseen_seeds};
+use crate::run::episode::{Pilot, StepObserver, StepView};
+use crate::run::evaluate::{TrainedPolicy, unseen_seeds};
 use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder};
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
 use giraffe_randomization::{AdrRanges, NONE, Scenario, Side, find_parameter};
-use giraffe_robots::{ObjectPose, Progress};
-use nalgebra::{Quaternion, UnitQuaternion, Vector3};
+use giraffe_robots::{Measure, ObjectPose, Outcome, Seen, Signal};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,6 +75,9 @@ pub struct ReplayReport {
     pub episode: u64,
     /// What happens, by name.
     pub scenario: &'static str,
+    /// What the task measures, for words and pictures.
+    #[serde(skip)]
+    pub measures: &'static [Measure],
     /// Where ranges grow by themselves: how they were.
     pub ranges: Option<RangesThen>,
     /// Every parameter that varies.
@@ -115,12 +117,10 @@ pub struct DrawnParameter {
 /// What a policy made of an episode.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReplayOutcome {
-    /// Net rotation before any drop, rad.
-    pub rotation_rad: f64,
-    /// That, divided by the full length of an episode, rad/s.
-    pub rotation_rate_rad_per_sec: f64,
-    /// Whether the object was dropped.
-    pub dropped: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The task's measures, the headline first; null for what this episode says nothing about.
+    pub measures: Vec<(&'static str, Option<f64>)>,
     /// Control steps lived through.
     pub step_count: u32,
     /// Seconds lived through.
@@ -135,8 +135,10 @@ pub struct ReplayOutcome {
 pub struct Step {
     /// Seconds since the start, at its end.
     pub secs: f64,
-    /// Net rotation so far, as the task counts it, rad.
-    pub rotation_rad: f64,
+    /// The task's measures so far.
+    pub measures: Vec<Option<f64>>,
+    /// The goal that was pursued, signal by signal.
+    pub goals: Vec<(Signal, Vec<f32>)>,
     /// Where the object is.
     pub pose: ObjectPose,
     /// What the policy asked for, rad.
@@ -164,6 +166,7 @@ pub fn replay(options: &ReplayOptions, stop: &AtomicBool) -> Result<ReplayReport
         world: options.world,
         episode: options.episode,
         scenario,
+        measures: parts.task.measures(),
         parameters: columns.iter().zip(&plan.sampled).map(|(name, value)| drawn(name, *value)).collect(),
         period_secs: f64::from(parts.scene.robot().control.period_secs),
         plan,
@@ -269,46 +272,40 @@ fn live(
     stop: &AtomicBool,
 ) -> Result<ReplayOutcome> {
     let mut sim = HandSim::new(Arc::clone(&parts.scene), plan.clone());
-    let start = sim.object_pose();
-    let result = Pilot::new(policy, parts.task, options.memoryless)
-        .fly(&mut sim, stop)
-        .with_context(|| format!("episode {} in world {}", options.episode, options.world))?;
-    let robot = parts.scene.robot();
-    let period_secs = f64::from(robot.control.period_secs);
+    let period_secs = f64::from(parts.scene.robot().control.period_secs);
+    let mut recorder = Steps { period_secs, steps: Vec::new() };
+    let result = Pilot::of(policy, parts, options.memoryless)
+        .fly_observed(&mut sim, &mut recorder, stop)
+        .with_context(|| format!("episode {} in world {}", options.episode, options.world))?
+        .trial;
     Ok(ReplayOutcome {
-        rotation_rad: result.rotation_rad,
-        rotation_rate_rad_per_sec: result.rotation_rate_rad_per_sec(episode_secs(parts.task, robot)),
-        dropped: result.dropped,
+        outcome: result.outcome,
+        measures: parts.task.measures().iter().map(|measure| measure.name).zip(result.measures).collect(),
         step_count: result.step_count,
         secs: f64::from(result.step_count) * period_secs,
-        steps: steps(&result, parts, start),
+        steps: recorder.steps,
     })
 }
 
-/// The trace of an episode, step by step.
-fn steps(result: &EpisodeResult, parts: &Parts, start: ObjectPose) -> Vec<Step> {
-    let robot = parts.scene.robot();
-    let joint_count = robot.joint_count();
-    let mut progress = Progress::new(start);
-    // Targets, what of them was applied, sensed angles, position and rotation.
-    let of_steps = result.trace.chunks_exact(3 * joint_count + 7);
-    let step = |(index, numbers): (usize, &[f32])| {
-        let (joints, pose) = numbers.split_at(3 * joint_count);
-        let rotation = Quaternion::new(pose[6], pose[3], pose[4], pose[5]);
-        let pose = ObjectPose {
-            position_m: Vector3::new(pose[0], pose[1], pose[2]),
-            palm_from_object: UnitQuaternion::new_unchecked(rotation),
-        };
-        parts.task.advance(&mut progress, &pose);
-        Step {
-            secs: (index + 1) as f64 * f64::from(robot.control.period_secs),
-            rotation_rad: progress.rotation_rad,
-            pose,
-            targets_rad: joints[..joint_count].to_vec(),
-            sensed_rad: joints[2 * joint_count..].to_vec(),
-        }
-    };
-    of_steps.enumerate().map(step).collect()
+/// Takes down an episode step by step.
+struct Steps {
+    period_secs: f64,
+    steps: Vec<Step>,
+}
+
+impl StepObserver for Steps {
+    fn stepped(&mut self, view: &StepView<'_>) {
+        let Seen::Pose(pose) = view.seen else { return };
+        let goal = |signal: Signal| Some((signal, view.sensed.read(signal)?.to_vec()));
+        self.steps.push(Step {
+            secs: f64::from(view.referee.step_count()) * self.period_secs,
+            measures: view.referee.result().measures,
+            goals: Signal::goals().filter_map(goal).collect(),
+            pose: *pose,
+            targets_rad: view.targets_rad.to_vec(),
+            sensed_rad: view.sensed.read(Signal::JointPosition).unwrap_or(&[]).to_vec(),
+        });
+    }
 }
 
 fn write(report: &ReplayReport, joints: &[&str], out: &Path) -> Result<Vec<PathBuf>> {
@@ -322,7 +319,7 @@ fn write(report: &ReplayReport, joints: &[&str], out: &Path) -> Result<Vec<PathB
     };
     text("plan.json", serde_json::to_string_pretty(&report.plan).context("writing JSON")? + "\n")?;
     if let Some(outcome) = &report.outcome {
-        text("episode.csv", document::csv(&outcome.steps, joints))?;
+        text("episode.csv", document::csv(&outcome.steps, report.measures, joints))?;
         let path = out.join("episode.svg");
         picture::draw(report, outcome, &path)?;
         files.push(path);

@@ -1,8 +1,9 @@
-//! An episode as curves over time: how far the object was turned, how high it lies, and every joint.
+//! An episode as curves over time: the task's headline so far, how high the object lies, and every joint.
 
 use super::{ReplayOutcome, ReplayReport};
 use crate::study::chart::{Line, LineChart, picture};
 use anyhow::Result;
+use giraffe_robots::Measure;
 use std::path::Path;
 
 const MILLIMETERS: f64 = 1e3;
@@ -17,12 +18,18 @@ pub fn draw(report: &ReplayReport, outcome: &ReplayOutcome, path: &Path) -> Resu
         outcome.steps.iter().map(|step| (step.secs, value(step))).collect()
     };
     let line = |color: usize, points| Line { name: None, color, pale: false, points };
-    let rotation = curve(&|step| step.rotation_rad);
+    let headline = report.measures.first();
+    let so_far = outcome.steps.iter().filter_map(|step| {
+        let value = step.measures.first().copied().flatten()?;
+        Some((step.secs, headline.map_or(1.0, Measure::shown_scale) * value))
+    });
+    let so_far: Vec<(f64, f64)> = so_far.collect();
+    let heading = headline.map_or_else(String::new, |measure| format!("so far: {}", measure.heading()));
     let height = curve(&|step| MILLIMETERS * f64::from(step.pose.position_m.z));
     let joint_count = outcome.steps.first().map_or(0, |step| step.sensed_rad.len());
     let joints = (0..joint_count).map(|joint| line(joint, curve(&|step| f64::from(step.sensed_rad[joint]))));
     let charts = [
-        ("net rotation, rad", vec![line(0, rotation)]),
+        (heading.as_str(), vec![line(0, so_far)]),
         ("height above the palm's origin, mm", vec![line(1, height)]),
         ("joint angles as sensed, rad", joints.collect()),
     ];

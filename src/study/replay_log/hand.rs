@@ -7,7 +7,7 @@ use giraffe_bridge::log::{LoggedEpisode, LoggedStep};
 use giraffe_bridge::message::Welcome;
 use giraffe_bridge::{SensedPose, write_sensed};
 use giraffe_policy::Policy;
-use giraffe_robots::{Commanded, Hand, HandError, ObjectPose, RobotModel, SignalFrame};
+use giraffe_robots::{Commanded, Hand, HandError, RobotModel, Seen, SignalFrame};
 use std::cell::Cell;
 use std::sync::atomic::AtomicBool;
 
@@ -142,8 +142,12 @@ impl Hand for LoggedHand<'_> {
 
 impl WatchedHand for LoggedHand<'_> {
     /// Nobody is watched again: an episode of a log ends where the log says.
-    fn object_pose(&mut self) -> Option<ObjectPose> {
-        None
+    fn watch(&mut self) -> Seen {
+        Seen::Never
+    }
+
+    fn goal_seed(&self) -> u64 {
+        self.episode.goal_seed
     }
 
     fn hidden_state_reset_due(&self) -> bool {
