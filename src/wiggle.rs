@@ -3,10 +3,10 @@
 use crate::serve::open_driver;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use giraffe_bridge::calibration::{BusIdentity, Calibration, wiring};
+use giraffe_bridge::calibration::{Calibration, wiring};
 use giraffe_bridge::commissioning::{AssumeYes, Findings, TerminalWitness, WiggleSpec, Witness, wiggle};
 use giraffe_bridge::drivers::DriverOptions;
-use giraffe_bridge::{HandDriver, MonotonicClock};
+use giraffe_bridge::{BusIdentity, HandDriver, MonotonicClock};
 use giraffe_robots::{RobotModel, load_robot};
 use serde_json::json;
 use std::path::PathBuf;

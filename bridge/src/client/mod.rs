@@ -18,7 +18,6 @@ pub use tap::{LinkTap, SensedPose, write_sensed};
 
 use crate::clock::{Clock, after};
 use crate::envelope::EnvelopeSpec;
-use crate::error::BridgeError;
 use crate::fault::Fault;
 use crate::handshake::{Objection, hello, judge_welcome};
 use crate::message::{
@@ -26,7 +25,7 @@ use crate::message::{
     Started, Stop, Welcome,
 };
 use crate::security::ClientSecurity;
-use crate::transport::{ClientSockets, Endpoints};
+use crate::transport::{ClientSockets, Endpoints, TransportError};
 use crate::wire::Body;
 use admission::Admission;
 use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, SignalFrame};
@@ -106,7 +105,7 @@ impl BridgeClient {
     /// # Errors
     /// When nobody answers in time; when the controller refuses, or its hand is not ours: says which joint and what.
     pub fn connect(config: ClientConfig, clock: Arc<dyn Clock>, stop: Arc<AtomicBool>) -> Result<Self, HandError> {
-        let refused = |error: BridgeError| HandError::Refused {
+        let refused = |error: TransportError| HandError::Refused {
             attempted: format!("connecting to {}", config.endpoint),
             code: "ENDPOINT".to_owned(),
             detail: error.to_string(),
