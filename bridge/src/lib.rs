@@ -52,7 +52,7 @@ mod transport;
 mod watchdog;
 pub mod wire;
 
-pub use client::{BridgeClient, ClientConfig, LinkReport, LinkTap, Observer, SensedPose, write_sensed};
+pub use client::{BridgeClient, ClientConfig, LinkReport, LinkTap, ObjectWatch, Observer, SensedPose, write_sensed};
 pub use clock::{Clock, MonotonicClock};
 pub use core::{
     CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, HomingSpec, Order, Request, ServerCore,
