@@ -1,7 +1,7 @@
 //! What somebody found out about one very hand: which servo moves which joint, which way, and from where. A TOML file,
 //! written by `giraffe wiggle`.
 
-use crate::driver::{Calibrated, DriverError};
+use crate::driver::{BusIdentity, Calibrated, DriverError};
 use giraffe_robots::{RobotModel, nearest_name};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,33 +11,6 @@ use std::path::Path;
 
 /// Largest offset that is still a matter of calibration, rad. Beyond it a horn is mounted in another place.
 pub const MAX_OFFSET_RAD: f32 = 0.35;
-
-/// A servo, as it says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServoIdentity {
-    /// Id on the bus.
-    pub id: u8,
-    /// Name of its model.
-    pub model: String,
-    /// Version of its firmware.
-    pub firmware: u8,
-}
-
-/// A servo bus, as far as it can be told from another one. Servos have no serial number, so two hands of the same
-/// kind differ only by their USB adapter.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BusIdentity {
-    /// Port it was at.
-    pub port: String,
-    /// Serial number of the USB adapter; empty if it has none.
-    #[serde(default)]
-    pub adapter_serial: String,
-    /// Its servos, in joint order.
-    #[serde(default)]
-    pub servos: Vec<ServoIdentity>,
-}
 
 /// How a joint is wired, on this very hand: device angle = sign * joint angle + `zero_rad`.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,9 +1,9 @@
 //! What is behind a controller: motors, or a simulator that stands in for them.
 
-use crate::calibration::BusIdentity;
 use crate::envelope::SafeTargets;
 use crate::fault::Fault;
 use giraffe_robots::{ObjectPose, SignalFrame};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A hand could not be read or moved.
@@ -46,6 +46,33 @@ pub struct ServoAlarm {
     pub fault: Fault,
     /// In words, with the servo's id.
     pub detail: String,
+}
+
+/// A servo, as it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServoIdentity {
+    /// Id on the bus.
+    pub id: u8,
+    /// Name of its model.
+    pub model: String,
+    /// Version of its firmware.
+    pub firmware: u8,
+}
+
+/// A servo bus, as far as it can be told from another one. Servos have no serial number, so two hands of the same
+/// kind differ only by their USB adapter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusIdentity {
+    /// Port it was at.
+    pub port: String,
+    /// Serial number of the USB adapter; empty if it has none.
+    #[serde(default)]
+    pub adapter_serial: String,
+    /// Its servos, in joint order.
+    #[serde(default)]
+    pub servos: Vec<ServoIdentity>,
 }
 
 /// Whether zeros and signs of the joints were checked on this very hand.

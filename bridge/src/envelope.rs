@@ -2,8 +2,8 @@
 //!
 //! A backstop, not a controller: for targets inside every limit it is the identity, bit for bit.
 
-use crate::error::BridgeError;
 use crate::message::JointLimits;
+use crate::setting::SettingError;
 use giraffe_robots::{Limits, RobotModel};
 
 /// Bits of a clip mask.
@@ -74,7 +74,7 @@ impl EnvelopeSpec {
     ///
     /// # Errors
     /// Names the joint and the limit.
-    pub fn check(&self) -> Result<(), BridgeError> {
+    pub fn check(&self) -> Result<(), SettingError> {
         let count = self.limits.len();
         if self.names.len() != count || count == 0 || count > MAX_JOINT_COUNT {
             let found = format!("{count} (and {} names)", self.names.len());
@@ -92,7 +92,7 @@ impl EnvelopeSpec {
 ///
 /// # Errors
 /// Names the joint and the limit.
-pub fn check_limits(name: &str, limits: &JointLimits) -> Result<(), BridgeError> {
+pub fn check_limits(name: &str, limits: &JointLimits) -> Result<(), SettingError> {
     // NaN compares false and is refused too.
     if !(limits.lower.is_finite() && limits.upper.is_finite() && limits.lower < limits.upper) {
         let found = format!("[{}, {}]", limits.lower, limits.upper);
@@ -102,15 +102,15 @@ pub fn check_limits(name: &str, limits: &JointLimits) -> Result<(), BridgeError>
     positive(format!("acceleration limit of joint `{name}` (rad/s2)"), limits.acceleration)
 }
 
-fn positive(what: String, value: f32) -> Result<(), BridgeError> {
+fn positive(what: String, value: f32) -> Result<(), SettingError> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
     Err(setting(what, value.to_string(), "finite and positive"))
 }
 
-fn setting(what: String, found: String, expected: &'static str) -> BridgeError {
-    BridgeError::Setting { what, found, expected }
+fn setting(what: String, found: String, expected: &'static str) -> SettingError {
+    SettingError { what, found, expected }
 }
 
 /// Why wanted targets were not even looked at.
@@ -183,7 +183,7 @@ impl SafetyEnvelope {
     ///
     /// # Errors
     /// When a limit is NaN, infinite, empty, zero or negative; names the joint.
-    pub fn new(spec: EnvelopeSpec, positions_rad: &[f32]) -> Result<Self, BridgeError> {
+    pub fn new(spec: EnvelopeSpec, positions_rad: &[f32]) -> Result<Self, SettingError> {
         spec.check()?;
         let count = spec.limits.len();
         if positions_rad.len() != count {
@@ -210,7 +210,7 @@ impl SafetyEnvelope {
     ///
     /// # Errors
     /// As [`SafetyEnvelope::new`]; the old limits then stay.
-    pub fn relimit(&mut self, limits: Vec<JointLimits>) -> Result<(), BridgeError> {
+    pub fn relimit(&mut self, limits: Vec<JointLimits>) -> Result<(), SettingError> {
         let spec = EnvelopeSpec { limits, ..self.spec.clone() };
         spec.check()?;
         self.spec = spec;

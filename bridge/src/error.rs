@@ -1,65 +1,21 @@
-//! What can go wrong when a bridge is built or bound.
+//! What can go wrong when a controller is set up or ends: the sum of what its parts can fail with. It stands on top of
+//! them, and none of them knows it.
 
+use crate::driver::DriverError;
+use crate::setting::SettingError;
+use crate::transport::TransportError;
 use thiserror::Error;
 
-/// Why a bridge could not be set up or had to end.
+/// Why a controller could not be set up or had to end.
 #[derive(Debug, Error)]
 pub enum BridgeError {
-    /// The base endpoint cannot be used.
-    #[error("endpoint `{endpoint}`: {reason}; expected `tcp://HOST:PORT` or `ipc://PATH`")]
-    Endpoint {
-        /// As given.
-        endpoint: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The endpoint is not on this machine and nothing would authenticate or encrypt the link.
-    #[error(
-        "endpoint `{endpoint}` can be reached from other machines, and the link would carry commands in clear text \
-         (ZeroMQ with CURVE: {curve}; keys: none); make keys with `giraffe keygen` and give them, or use a loopback \
-         address or ipc"
-    )]
-    NotLoopback {
-        /// As given.
-        endpoint: String,
-        /// Whether this build of ZeroMQ could encrypt.
-        curve: &'static str,
-    },
-    /// Somebody else has the endpoint.
-    #[error(
-        "cannot bind `{endpoint}` (socket `{socket}`): address in use; another controller is running there, choose \
-         another base endpoint (four ports in a row are taken) or end it"
-    )]
-    AddressInUse {
-        /// The one that failed.
-        endpoint: String,
-        /// Name of the socket in the protocol.
-        socket: &'static str,
-    },
-    /// A socket operation failed.
-    #[error("{attempted} `{endpoint}`: {reason}")]
-    Socket {
-        /// What was being done.
-        attempted: &'static str,
-        /// With which endpoint.
-        endpoint: String,
-        /// What ZeroMQ says.
-        reason: String,
-    },
-    /// A limit, rate or timer of a controller makes no sense.
-    #[error("{what} is {found}; expected {expected}")]
-    Setting {
-        /// Which, with its joint if it has one.
-        what: String,
-        /// What was found.
-        found: String,
-        /// What would be right.
-        expected: &'static str,
-    },
-    /// Keys or an allow-list are wrong, or cannot be used.
+    /// A limit, rate or timer makes no sense.
     #[error(transparent)]
-    Security(#[from] crate::security::SecurityError),
+    Setting(#[from] SettingError),
+    /// Its sockets could not be bound.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// The driver failed.
     #[error(transparent)]
-    Driver(#[from] crate::driver::DriverError),
+    Driver(#[from] DriverError),
 }

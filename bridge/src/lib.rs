@@ -47,17 +47,20 @@ pub mod message;
 pub mod minimum_jerk;
 mod security;
 mod server;
+mod setting;
 mod transport;
 mod watchdog;
 pub mod wire;
 
-pub use client::{BridgeClient, ClientConfig, LinkReport, LinkTap, Observer, SensedPose, write_sensed};
+pub use client::{BridgeClient, ClientConfig, LinkReport, LinkTap, ObjectWatch, Observer, SensedPose, write_sensed};
 pub use clock::{Clock, MonotonicClock};
 pub use core::{
     CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, HomingSpec, Order, Request, ServerCore,
     TrackingSpec,
 };
-pub use driver::{Calibrated, DriverError, HandDriver, Rehearsal, ServoAlarm, ServoHealth, TrackedObject};
+pub use driver::{
+    BusIdentity, Calibrated, DriverError, HandDriver, Rehearsal, ServoAlarm, ServoHealth, ServoIdentity, TrackedObject,
+};
 pub use envelope::{EnvelopeSpec, Pace, SafeTargets, SafetyEnvelope, Unusable};
 pub use error::BridgeError;
 pub use fault::{Fault, FaultSet};
@@ -66,5 +69,8 @@ pub use security::{
     allow_line,
 };
 pub use server::{BridgeServer, ExitAction};
-pub use transport::{ClientSockets, DEFAULT_ENDPOINT, Endpoints, Incoming, LinkEvent, ServerSockets, can_encrypt};
+pub use setting::SettingError;
+pub use transport::{
+    ClientSockets, DEFAULT_ENDPOINT, Endpoints, Incoming, LinkEvent, ServerSockets, TransportError, can_encrypt,
+};
 pub use watchdog::{Mode, Watchdog, WatchdogSpec};

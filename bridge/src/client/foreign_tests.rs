@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use super::{BridgeClient, ClientConfig};
+use super::{BridgeClient, ClientConfig, ObjectWatch};
 use crate::clock::{Clock, MonotonicClock};
 use crate::core::{ControllerSpec, Request, ServerCore};
 use crate::driver::{HandDriver, Rehearsal};
@@ -219,6 +219,37 @@ fn a_policy_that_reads_the_object_holds_when_nobody_sees_it_any_more() {
     assert!(matches!(error, HandError::Stopped { .. }) && error.to_string().contains("POSE_LOST"), "{error}");
     await_that(|| *controller.mode.lock().unwrap() == "hold");
     assert_eq!(client.object_pose(), None);
+}
+
+#[test]
+fn an_object_is_seen_then_lost_for_so_long_then_seen_again_and_before_all_that_never_watched() {
+    let controller = Foreign::start();
+    controller.sees.store(false, Ordering::Relaxed);
+    let mut client = controller.client(false);
+    client.arm().unwrap();
+    let mut frame = frame_of_hand();
+    let mut step = |client: &mut BridgeClient| client.exchange(&hand().home_rad, &mut frame).unwrap();
+    (0..4).for_each(|_| drop(step(&mut client)));
+    assert_eq!(client.object_watch(), ObjectWatch::default(), "nobody ever spoke");
+
+    let seen_now = |client: &BridgeClient| {
+        let watch = client.object_watch();
+        watch.pose.is_some() && watch.unseen_secs.is_some_and(|secs| secs < 0.1)
+    };
+    for _ in 0..2 {
+        controller.sees.store(true, Ordering::Relaxed);
+        (0..4).for_each(|_| drop(step(&mut client)));
+        assert!(seen_now(&client), "{:?}", client.object_watch());
+        controller.sees.store(false, Ordering::Relaxed);
+        let covered = clock();
+        while covered.now().as_secs() < 0.4 {
+            step(&mut client);
+        }
+        let ObjectWatch { pose, unseen_secs } = client.object_watch();
+        let (secs, at_most) = (unseen_secs.unwrap(), covered.now().as_secs() + 0.1);
+        // One pose may still have been under way when it was covered.
+        assert!(pose.is_none() && (0.3..=at_most).contains(&secs), "{pose:?} {secs}");
+    }
 }
 
 #[test]

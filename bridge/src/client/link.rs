@@ -3,7 +3,8 @@
 use super::admission::Admission;
 use super::clocks::ClockEstimate;
 use super::local::LocalEnvelope;
-use super::pose::PoseGuard;
+use super::object::{ObjectView, ObjectWatch};
+use super::pose::BelievedPose;
 use super::tap::LinkTap;
 use crate::clock::{Clock, after};
 use crate::fault::FaultSet;
@@ -81,9 +82,8 @@ pub(super) struct Link {
     pub(super) cmd_seq: u64,
     pub(super) state: Option<WithHead<State>>,
     pub(super) state_arrived: Nanos,
-    pub(super) pose: Option<WithHead<Pose>>,
-    /// What is believed of a tracker's poses.
-    pub(super) tracked: PoseGuard,
+    /// What is known of the object.
+    pub(super) object: ObjectView,
     /// In the controller's place, if it has none.
     pub(super) envelope: Option<LocalEnvelope>,
     clocks: ClockEstimate,
@@ -119,8 +119,7 @@ impl Link {
             ctl_seq: 0,
             cmd_seq: 0,
             state: None,
-            pose: None,
-            tracked: PoseGuard::default(),
+            object: ObjectView::default(),
             envelope: None,
             clocks: ClockEstimate::default(),
             next_clock_ping: Nanos(0),
@@ -182,7 +181,7 @@ impl Link {
         if let Some(WithHead { head, body }) = &self.state {
             tap.state(&encode(head.sid, head.seq, head.ts, body), now);
         }
-        if let Some(WithHead { head, body }) = &self.pose {
+        if let Some(WithHead { head, body }) = &self.object.newest {
             tap.pose(&encode(head.sid, head.seq, head.ts, body), now);
         }
         self.tap = Some(tap);
@@ -214,13 +213,7 @@ impl Link {
         self.state = Some(state);
         let now = self.now();
         self.state_arrived = now;
-        if let Some(pose) = pose {
-            self.tracked.forget();
-            if !pose.body.truth {
-                self.tracked.offer(&pose, true, now);
-            }
-            self.pose = Some(pose);
-        }
+        self.object.begin(pose, now);
     }
 
     /// Waits for whatever comes, at most `timeout_ms`, then takes it in.
@@ -308,22 +301,30 @@ impl Link {
         }
         while let Some(bytes) = self.sockets.pose() {
             let Ok((head, body)) = decode::<Pose>(&bytes) else {
-                self.tracked.rejected += 1;
+                self.object.reject();
                 continue;
             };
             // A tracker that is a process of its own knows of no session, and of no truth.
             let ours = self.sid != 0 && head.sid == self.sid;
             if ours || (head.sid == 0 && !body.truth) {
                 self.tell(|tap, now| tap.pose(&bytes, now));
-                let pose = WithHead { head, body };
-                if !pose.body.truth {
-                    let now = self.now();
-                    self.tracked.offer(&pose, ours, now);
-                }
-                self.pose = Some(pose);
+                let now = self.now();
+                self.object.take(WithHead { head, body }, ours, now);
             }
         }
-        self.report.poses_rejected = self.tracked.rejected;
+        self.report.poses_rejected = self.object.rejected();
+    }
+
+    /// What a policy may be told of the object; `None` before the first state.
+    pub(super) fn believed_pose(&self) -> Option<BelievedPose> {
+        let hand_now = Nanos(self.state.as_ref()?.body.t_meas);
+        self.object.believed(hand_now, self.now())
+    }
+
+    /// What is seen of the object; nothing before the first state.
+    pub(super) fn object_watch(&self) -> ObjectWatch {
+        let state = self.state.as_ref();
+        state.map_or_else(ObjectWatch::default, |state| self.object.watch(Nanos(state.body.t_meas), self.now()))
     }
 
     /// Whether this state is a newer one of our session and hand: then it is the newest now.

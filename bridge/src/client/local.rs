@@ -1,8 +1,8 @@
 //! The policy's own envelope, for controllers that have none.
 
 use crate::envelope::{EnvelopeSpec, SafetyEnvelope};
-use crate::error::BridgeError;
 use crate::message::{JointLimits, NO_ENVELOPE, Welcome};
+use crate::setting::SettingError;
 use giraffe_robots::{Nanos, RobotModel};
 
 /// Keeps commands to the limits before they are sent, in the order of the wire.
@@ -18,7 +18,7 @@ impl LocalEnvelope {
     ///
     /// # Errors
     /// When that leaves no room for a joint.
-    pub(super) fn for_terms(welcome: &Welcome, robot: &RobotModel) -> Result<Option<Self>, BridgeError> {
+    pub(super) fn for_terms(welcome: &Welcome, robot: &RobotModel) -> Result<Option<Self>, SettingError> {
         if !welcome.grants.iter().any(|grant| grant == NO_ENVELOPE) {
             return Ok(None);
         }
@@ -34,7 +34,7 @@ impl LocalEnvelope {
             })
         };
         let limits: Option<Vec<JointLimits>> = welcome.joints.iter().map(of).collect();
-        let limits = limits.ok_or_else(|| BridgeError::Setting {
+        let limits = limits.ok_or_else(|| SettingError {
             what: "limits in the welcome".to_owned(),
             found: format!("{} joints", welcome.limits.len()),
             expected: "one entry per joint",

@@ -7,18 +7,19 @@ mod foreign_tests;
 mod homing;
 mod link;
 mod local;
+mod object;
 mod observer;
 mod paced;
 mod pose;
 mod tap;
 
 pub use link::LinkReport;
+pub use object::ObjectWatch;
 pub use observer::Observer;
 pub use tap::{LinkTap, SensedPose, write_sensed};
 
 use crate::clock::{Clock, after};
 use crate::envelope::EnvelopeSpec;
-use crate::error::BridgeError;
 use crate::fault::Fault;
 use crate::handshake::{Objection, hello, judge_welcome};
 use crate::message::{
@@ -26,13 +27,12 @@ use crate::message::{
     Started, Stop, Welcome,
 };
 use crate::security::ClientSecurity;
-use crate::transport::{ClientSockets, Endpoints};
+use crate::transport::{ClientSockets, Endpoints, TransportError};
 use crate::wire::Body;
 use admission::Admission;
 use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, SignalFrame};
 use link::{CONNECT_MS, Link, Reply, SILENCE_SECS, WAIT_MS, refusal};
 use local::LocalEnvelope;
-use nalgebra::Vector3;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -106,7 +106,7 @@ impl BridgeClient {
     /// # Errors
     /// When nobody answers in time; when the controller refuses, or its hand is not ours: says which joint and what.
     pub fn connect(config: ClientConfig, clock: Arc<dyn Clock>, stop: Arc<AtomicBool>) -> Result<Self, HandError> {
-        let refused = |error: BridgeError| HandError::Refused {
+        let refused = |error: TransportError| HandError::Refused {
             attempted: format!("connecting to {}", config.endpoint),
             code: "ENDPOINT".to_owned(),
             detail: error.to_string(),
@@ -172,7 +172,7 @@ impl BridgeClient {
         let attempted = "waiting for the first state";
         let mut next_ping = self.link.now();
         loop {
-            if self.link.state.is_some() && (self.link.pose.is_some() || !self.has_feature(OBJECT_POSE)) {
+            if self.link.state.is_some() && (self.link.object.newest.is_some() || !self.has_feature(OBJECT_POSE)) {
                 return Ok(());
             }
             let now = self.link.now();
@@ -214,17 +214,12 @@ impl BridgeClient {
     /// Where the object is, as the `pose` stream last said: the truth if the hand is simulated, otherwise what a
     /// tracker sees. `None` if nobody says, or it is not seen now.
     pub fn object_pose(&self) -> Option<ObjectPose> {
-        let pose = &self.link.pose.as_ref()?.body;
-        if !pose.truth {
-            return self.believed_pose().map(|seen| seen.pose);
-        }
-        let rotation = pose::rotation(pose.q_xyzw).filter(|_| pose.valid)?;
-        Some(ObjectPose { position_m: Vector3::from(pose.p), palm_from_object: rotation })
+        self.object_watch().pose
     }
 
-    fn believed_pose(&self) -> Option<pose::BelievedPose> {
-        let hand_now = Nanos(self.link.state.as_ref()?.body.t_meas);
-        self.link.tracked.believed(hand_now, self.link.now())
+    /// What is seen of the object: where it is, or for how long nobody has seen it, or that nobody watches.
+    pub fn object_watch(&self) -> ObjectWatch {
+        self.link.object_watch()
     }
 
     /// What this side keeps targets to, if the controller has no envelope of its own. Joints in the controller's order.
@@ -310,13 +305,13 @@ impl BridgeClient {
 
     /// A policy that reads where the object is must not go on without knowing.
     fn check_pose(&self, attempted: &str) -> Result<(), HandError> {
-        if !self.config.needs_object_pose || self.believed_pose().is_some() {
+        if !self.config.needs_object_pose || self.link.believed_pose().is_some() {
             return Ok(());
         }
         let detail = format!(
             "the policy reads where the object is, and no tracker has said so for {:.0} ms ({} poses were not believed)",
             pose::HOLD_SECS * 1e3,
-            self.link.tracked.rejected
+            self.link.object.rejected()
         );
         Err(refusal(attempted, Objection::new(Fault::PoseLost.name(), detail)))
     }
@@ -448,7 +443,7 @@ impl BridgeClient {
                 if let Some(refused) = state.body.refused.as_ref().filter(|refused| refused.seq == self.link.cmd_seq) {
                     return Err(refusal(attempted, Objection::new(refused.code.clone(), refused.detail.clone())));
                 }
-                let pose_came = match &self.link.pose {
+                let pose_came = match &self.link.object.newest {
                     Some(pose) if self.has_feature(OBJECT_POSE) => {
                         (pose.body.episode, pose.body.tick) == (episode, tick)
                     }
@@ -505,7 +500,7 @@ impl BridgeClient {
         let Some(state) = &self.link.state else { return };
         let hand_now = Nanos(state.body.t_meas);
         // The truth of a simulator is not for the policy.
-        let seen = self.believed_pose().map(|seen| SensedPose {
+        let seen = self.link.believed_pose().map(|seen| SensedPose {
             position_m: seen.pose.position_m.into(),
             rotation_xyzw: seen.pose.palm_from_object.coords.into(),
             stamp: Nanos(hand_now.0.saturating_sub(Nanos::from_secs(seen.age_secs).0)),

@@ -4,10 +4,9 @@ use super::REPLY_SECS;
 use super::admission::Admission;
 use super::link::{Link, Reply, WAIT_MS, refusal};
 use crate::clock::{Clock, after};
-use crate::error::BridgeError;
 use crate::message::{Estop, Granted, Ping, State, Stop};
 use crate::security::ClientSecurity;
-use crate::transport::{ClientSockets, Endpoints};
+use crate::transport::{ClientSockets, Endpoints, TransportError};
 use crate::wire::{Body, Head, decode};
 use giraffe_robots::HandError;
 use std::sync::Arc;
@@ -28,7 +27,7 @@ impl Observer {
         security: &ClientSecurity,
         clock: Arc<dyn Clock>,
         stop: Arc<AtomicBool>,
-    ) -> Result<Self, BridgeError> {
+    ) -> Result<Self, TransportError> {
         let has_keys = !matches!(security, ClientSecurity::LocalOnly);
         let sockets = ClientSockets::connect(&Endpoints::parse(endpoint, has_keys)?, security)?;
         let link = Link::new(endpoint, sockets, Admission::new(has_keys), clock, stop, 0, false);

@@ -1,6 +1,6 @@
 //! What a policy may believe of a tracker. Pure: poses and the time come in.
 
-use crate::message::{Pose, WithHead};
+use crate::message::Pose;
 use giraffe_robots::{Nanos, ObjectPose};
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 
@@ -16,7 +16,7 @@ const QUATERNION_TOLERANCE: f32 = 1e-2;
 const QUATERNION_EXACT: f32 = 1e-5;
 
 /// The rotation of a quaternion x y z w; `None` if it is none.
-pub(super) fn rotation([x, y, z, w]: [f32; 4]) -> Option<UnitQuaternion<f32>> {
+fn rotation([x, y, z, w]: [f32; 4]) -> Option<UnitQuaternion<f32>> {
     let quaternion = Quaternion::new(w, x, y, z);
     let off = (quaternion.norm() - 1.0).abs();
     // Written so that NaN fails.
@@ -29,15 +29,48 @@ pub(super) fn rotation([x, y, z, w]: [f32; 4]) -> Option<UnitQuaternion<f32>> {
     }
 }
 
+/// Where a simulator says that the object is; `None` if it does not know, or says no pose.
+pub(super) fn true_pose(pose: &Pose) -> Option<ObjectPose> {
+    let rotation = rotation(pose.q_xyzw).filter(|_| pose.valid)?;
+    Some(ObjectPose { position_m: Vector3::from(pose.p), palm_from_object: rotation })
+}
+
+/// When something was so.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// When it came, our clock.
+    arrived: Nanos,
+    /// When it was measured, in the time of the hand, if the controller itself says so.
+    measured: Option<Nanos>,
+}
+
+impl Moment {
+    /// Of a pose that came `now`. `ours`: from the controller, in the time of the hand.
+    pub(super) fn of(pose: &Pose, ours: bool, now: Nanos) -> Self {
+        Self { arrived: now, measured: ours.then_some(Nanos(pose.t_meas)) }
+    }
+
+    /// Whether it is told in the time of the hand.
+    pub(super) fn is_of_the_hand(&self) -> bool {
+        self.measured.is_some()
+    }
+
+    /// How long ago, s. In the clock that knows: that of the hand where the controller measured (in lock-step no other
+    /// runs), ours otherwise.
+    pub(super) fn age_secs(&self, hand_now: Nanos, now: Nanos) -> f64 {
+        match self.measured {
+            Some(measured) => hand_now.secs_since(measured).max(0.0),
+            None => now.secs_since(self.arrived).max(0.0),
+        }
+    }
+}
+
 /// What was believed last.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     position_m: [f32; 3],
     rotation: UnitQuaternion<f32>,
-    /// When it came, our clock.
-    arrived: Nanos,
-    /// When it was measured, in the time of the hand, if the controller itself says so.
-    measured: Option<Nanos>,
+    at: Moment,
 }
 
 /// Follows one object through the poses of its tracker.
@@ -65,24 +98,23 @@ impl PoseGuard {
     }
 
     /// Takes in a pose that arrived `now` and is no truth. `ours`: it comes from the controller, in the time of the
-    /// hand; otherwise from a tracker with a clock of its own.
-    pub(super) fn offer(&mut self, pose: &WithHead<Pose>, ours: bool, now: Nanos) {
-        let body = &pose.body;
+    /// hand; otherwise from a tracker with a clock of its own. Whether it is believed.
+    pub(super) fn offer(&mut self, body: &Pose, ours: bool, now: Nanos) -> bool {
         if !body.valid {
-            return;
+            return false;
         }
         let finite = body.p.iter().chain(&body.q_xyzw).all(|value| value.is_finite());
         let Some(rotation) = rotation(body.q_xyzw).filter(|_| finite) else {
             self.rejected += 1;
-            return;
+            return false;
         };
-        let measured = ours.then_some(Nanos(body.t_meas));
-        let rotation = match self.last_fresh(measured, now) {
+        let at = Moment::of(body, ours, now);
+        let rotation = match self.last_fresh(&at) {
             Some(last) => {
                 if last.rotation.angle_to(&rotation) > JUMP_RAD && self.jumps_in_a_row < JUMPS_BELIEVED {
                     self.jumps_in_a_row += 1;
                     self.rejected += 1;
-                    return;
+                    return false;
                 }
                 near_side(rotation, &last.rotation)
             }
@@ -90,30 +122,22 @@ impl PoseGuard {
             None => self.seen.map_or(rotation, |last| near_side(rotation, &last.rotation)),
         };
         self.jumps_in_a_row = 0;
-        self.seen = Some(Seen { position_m: body.p, rotation, arrived: now, measured });
+        self.seen = Some(Seen { position_m: body.p, rotation, at });
+        true
     }
 
     /// The last pose, if it is recent enough to compare with.
-    fn last_fresh(&self, measured: Option<Nanos>, now: Nanos) -> Option<Seen> {
-        self.seen.filter(|last| last.age_secs(measured.unwrap_or(now), now) <= HOLD_SECS)
+    fn last_fresh(&self, at: &Moment) -> Option<Seen> {
+        let Moment { arrived, measured } = *at;
+        self.seen.filter(|last| last.at.age_secs(measured.unwrap_or(arrived), arrived) <= HOLD_SECS)
     }
 
     /// Where the object is at `hand_now` (time of the hand) and `now` (our clock); `None` if it is lost.
     pub(super) fn believed(&self, hand_now: Nanos, now: Nanos) -> Option<BelievedPose> {
         let seen = self.seen.as_ref()?;
-        let age_secs = seen.age_secs(hand_now, now);
+        let age_secs = seen.at.age_secs(hand_now, now);
         let pose = ObjectPose { position_m: Vector3::from(seen.position_m), palm_from_object: seen.rotation };
         (age_secs <= HOLD_SECS).then_some(BelievedPose { pose, age_secs })
-    }
-}
-
-impl Seen {
-    /// In the clock that knows: that of the hand where the controller measured, ours otherwise.
-    fn age_secs(&self, hand_now: Nanos, now: Nanos) -> f64 {
-        match self.measured {
-            Some(measured) => hand_now.secs_since(measured).max(0.0),
-            None => now.secs_since(self.arrived).max(0.0),
-        }
     }
 }
 
@@ -129,7 +153,6 @@ fn near_side(rotation: UnitQuaternion<f32>, last: &UnitQuaternion<f32>) -> UnitQ
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Head;
     use nalgebra::Vector3;
 
     fn at(secs: f64) -> Nanos {
@@ -140,11 +163,10 @@ mod tests {
         UnitQuaternion::from_axis_angle(&Vector3::z_axis(), angle_rad).coords.into()
     }
 
-    fn pose(q_xyzw: [f32; 4], valid: bool) -> WithHead<Pose> {
-        let head = Head { v: 1, t: "pose".to_owned(), sid: 0, seq: 1, ts: 0 };
+    fn pose(q_xyzw: [f32; 4], valid: bool) -> Pose {
         let (object, frame) = ("cube".to_owned(), "palm".to_owned());
         let p = [0.01, 0.0, 0.1];
-        WithHead { head, body: Pose { episode: 0, tick: 0, t_meas: 0, object, frame, p, q_xyzw, valid, truth: false } }
+        Pose { episode: 0, tick: 0, t_meas: 0, object, frame, p, q_xyzw, valid, truth: false }
     }
 
     fn heading(guard: &PoseGuard, secs: f64) -> Option<f32> {
@@ -211,7 +233,7 @@ mod tests {
             assert_eq!(heading(&guard, 0.0), None, "{q:?}");
         }
         let mut far = pose(yaw(0.0), true);
-        far.body.p[1] = f32::NAN;
+        far.p[1] = f32::NAN;
         guard.offer(&far, false, at(0.0));
         assert_eq!((heading(&guard, 0.0), guard.rejected), (None, 5));
         guard.offer(&pose([0.0, 0.0, 0.0, 1.005], true), false, at(0.0));
@@ -223,7 +245,7 @@ mod tests {
     fn a_controllers_own_poses_age_in_the_time_of_the_hand() {
         let mut guard = PoseGuard::default();
         let mut ours = pose(yaw(0.2), true);
-        ours.body.t_meas = at(5.0).0;
+        ours.t_meas = at(5.0).0;
         guard.offer(&ours, true, at(100.0));
         assert!(guard.believed(at(5.05), at(900.0)).is_some(), "in lock-step no clock runs");
         assert!(guard.believed(at(5.2), at(100.0)).is_none());

@@ -1,7 +1,8 @@
 //! From what was seen to how a hand is wired. Pure.
 
 use super::{CommissioningError, Sighting};
-use crate::calibration::{BusIdentity, Calibration, JointCalibration, JointWire, MAX_OFFSET_RAD, Seen};
+use crate::calibration::{Calibration, JointCalibration, JointWire, MAX_OFFSET_RAD, Seen};
+use crate::driver::BusIdentity;
 use giraffe_robots::RobotModel;
 use std::fmt;
 

@@ -14,9 +14,9 @@ use crate::calibration::JointWire;
 use crate::clock::{Clock, after};
 use crate::driver::{DriverError, HandDriver};
 use crate::envelope::{EnvelopeSpec, SafetyEnvelope};
-use crate::error::BridgeError;
 use crate::message::JointLimits;
 use crate::minimum_jerk::{MinimumJerk, minimum_jerk};
+use crate::setting::SettingError;
 use giraffe_robots::{Nanos, RobotModel, Signal, SignalFrame, SignalLayout};
 use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
@@ -166,8 +166,8 @@ pub enum CommissioningError {
     },
 }
 
-impl From<BridgeError> for CommissioningError {
-    fn from(error: BridgeError) -> Self {
+impl From<SettingError> for CommissioningError {
+    fn from(error: SettingError) -> Self {
         Self::Envelope(error.to_string())
     }
 }

@@ -14,8 +14,8 @@ mod peer;
 mod stream;
 
 use crate::clock::Clock;
-use crate::error::BridgeError;
 use crate::security::ClientSecurity;
+use crate::transport::TransportError;
 use bench::Bench;
 use giraffe_robots::{RobotModel, nearest_name};
 use serde::Serialize;
@@ -93,7 +93,7 @@ impl CheckReport {
 pub enum CheckError {
     /// The sockets could not be made.
     #[error(transparent)]
-    Link(#[from] BridgeError),
+    Link(#[from] TransportError),
     /// Nobody answered.
     #[error("{endpoint}: no reply to `hello` within {waited_secs} s; is a controller running there?")]
     Silent {

@@ -2,10 +2,9 @@
 
 use super::Unmet;
 use crate::clock::{Clock, after};
-use crate::error::BridgeError;
 use crate::message::{Command, Ping, Pose, Refusal, Reject, State};
 use crate::security::ClientSecurity;
-use crate::transport::{ClientSockets, Endpoints};
+use crate::transport::{ClientSockets, Endpoints, TransportError};
 use crate::wire::{Body, Head, decode, decode_head, encode};
 use giraffe_robots::Nanos;
 use serde::Deserialize;
@@ -97,7 +96,7 @@ impl Peer {
         endpoints: &Endpoints,
         security: &ClientSecurity,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, BridgeError> {
+    ) -> Result<Self, TransportError> {
         let sockets = ClientSockets::connect(endpoints, security)?;
         Ok(Self {
             sockets,

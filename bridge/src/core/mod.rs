@@ -17,12 +17,12 @@ pub use spec::{ControllerSpec, HomingSpec, TrackingSpec};
 
 use crate::clock::after;
 use crate::envelope::{SafeTargets, SafetyEnvelope};
-use crate::error::BridgeError;
 use crate::fault::{Fault, FaultSet};
 use crate::health::HealthMonitor;
 use crate::kinematics::describe;
 use crate::message::RobotDescription;
 use crate::security::Sender;
+use crate::setting::SettingError;
 use crate::watchdog::{Mode, Watchdog};
 use crate::wire::{Body, encode};
 use arrivals::Arrivals;
@@ -173,7 +173,7 @@ impl ServerCore {
     ///
     /// # Errors
     /// When a limit or timer makes no sense.
-    pub fn new(spec: ControllerSpec, now: Nanos) -> Result<Self, BridgeError> {
+    pub fn new(spec: ControllerSpec, now: Nanos) -> Result<Self, SettingError> {
         spec.check()?;
         let envelope = SafetyEnvelope::new(spec.envelope.clone(), &spec.robot.home_rad)?;
         let joint_count = spec.robot.joint_count();

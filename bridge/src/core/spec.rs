@@ -2,7 +2,7 @@
 
 use crate::driver::Calibrated;
 use crate::envelope::EnvelopeSpec;
-use crate::error::BridgeError;
+use crate::setting::SettingError;
 use crate::watchdog::WatchdogSpec;
 use giraffe_robots::{HoldAt, RobotModel, ServoLimits};
 
@@ -98,7 +98,7 @@ impl ControllerSpec {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), BridgeError> {
+    pub(super) fn check(&self) -> Result<(), SettingError> {
         self.envelope.check()?;
         let w = &self.watchdog;
         let timers = [
@@ -119,12 +119,12 @@ impl ControllerSpec {
         for (what, found) in timers {
             if !(found.is_finite() && found > 0.0 && found < 1e6) {
                 let (what, found) = (what.to_owned(), found.to_string());
-                return Err(BridgeError::Setting { what, found, expected: "positive, below a million" });
+                return Err(SettingError { what, found, expected: "positive, below a million" });
             }
         }
         if let Some((name, problem)) = self.servos.first_mistake() {
             let (what, found) = (format!("limit of servos `{name}`"), problem);
-            return Err(BridgeError::Setting { what, found, expected: "limits that rise" });
+            return Err(SettingError { what, found, expected: "limits that rise" });
         }
         Ok(())
     }

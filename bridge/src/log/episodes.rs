@@ -1,7 +1,8 @@
 //! A log as the policy lived through it: episodes and steps, each with what it was computed from.
 
+use super::goal::Goal;
 use super::reader::{Logged, LoggedDeployment};
-use super::record::{EventKind, PoseUsed};
+use super::record::{EpisodeSummary, EventKind, PoseUsed};
 use crate::message::{Command, State, WithHead};
 
 /// One episode.
@@ -11,6 +12,8 @@ pub struct LoggedEpisode {
     pub number: u64,
     /// Its steps.
     pub steps: Vec<LoggedStep>,
+    /// What came of it, if it came to an end and somebody wrote that down.
+    pub summary: Option<EpisodeSummary>,
 }
 
 /// One control step.
@@ -24,6 +27,8 @@ pub struct LoggedStep {
     pub state: Option<WithHead<State>>,
     /// Where the policy was told then that the object is.
     pub pose: Option<PoseUsed>,
+    /// What the task's goal was then, if it has goals.
+    pub goal: Option<Goal>,
     /// Whether the recurrent state was emptied before it.
     pub reset_before: bool,
     /// Whether recurrent state and history were emptied after it.
@@ -54,6 +59,7 @@ struct Walk {
     episodes: Vec<LoggedEpisode>,
     state: Option<WithHead<State>>,
     pose: Option<PoseUsed>,
+    goal: Option<Goal>,
     reset: bool,
     gap: bool,
 }
@@ -67,10 +73,16 @@ impl Walk {
         match logged {
             Logged::State(state) => self.state = Some(WithHead::clone(state)),
             Logged::Sensed(pose) => self.pose = Some(*pose),
+            Logged::Goal(goal) => self.goal = Some(goal.clone()),
             Logged::Event(event) => match event.kind {
                 EventKind::EpisodeStart => {
-                    (self.reset, self.gap, self.pose) = (false, false, None);
-                    self.episodes.push(LoggedEpisode { number: event.number, steps: Vec::new() });
+                    (self.reset, self.gap, self.pose, self.goal) = (false, false, None, None);
+                    self.episodes.push(LoggedEpisode { number: event.number, ..LoggedEpisode::default() });
+                }
+                EventKind::EpisodeEnd => {
+                    if let Some(episode) = self.episodes.last_mut() {
+                        episode.summary.clone_from(&event.summary);
+                    }
                 }
                 EventKind::RecurrentReset => self.reset = true,
                 EventKind::Rearmed => {
@@ -82,11 +94,14 @@ impl Walk {
                 _ => {}
             },
             Logged::Observation(numbers) => {
+                // A step of which records are missing does not leave its goal to the next.
+                let goal = self.goal.take().filter(|goal| goal.step == numbers.step);
                 let step = LoggedStep {
                     number: numbers.step,
                     log_time_ns,
                     state: self.state.clone(),
                     pose: self.pose.take(),
+                    goal,
                     reset_before: std::mem::take(&mut self.reset),
                     rearmed_after: false,
                     gap_before: std::mem::take(&mut self.gap),

@@ -14,6 +14,7 @@
 
 mod cdr;
 mod episodes;
+mod goal;
 mod histogram;
 mod json;
 mod reader;
@@ -24,10 +25,11 @@ mod writer;
 
 pub use cdr::JointState;
 pub use episodes::{LoggedEpisode, LoggedStep};
+pub use goal::Goal;
 pub use histogram::Histogram;
 pub use json::{exact, exact_pretty};
 pub use reader::{Entry, Logged, LoggedDeployment, is_log, read, read_bytes};
-pub use record::{ClockBounds, Event, EventKind, Net, Numbers, PoseUsed, Record};
+pub use record::{ClockBounds, EpisodeSummary, Event, EventKind, MeasuredValue, Net, Numbers, PoseUsed, Record};
 pub use schemas::topic;
 pub use twin::{EnvelopeCheck, EnvelopeDifference, check_envelope};
 

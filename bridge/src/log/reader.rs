@@ -1,5 +1,6 @@
 //! Reading a log back, also one whose writer was killed.
 
+use super::goal::Goal;
 use super::record::{ClockBounds, Event, EventKind, Net, Numbers, PoseUsed};
 use super::schemas::topic;
 use super::{LogError, Sections};
@@ -46,6 +47,8 @@ pub enum Logged {
     Observation(Numbers),
     /// `/action_raw`
     Action(Numbers),
+    /// `/goal`
+    Goal(Goal),
     /// `/cmd_raw`, and what `/cmd` says of it.
     Command {
         /// The message.
@@ -178,6 +181,7 @@ impl Reading {
         let logged = match self.topics.get(&header.channel_id).map_or("", String::as_str) {
             topic::OBS => json(data).map(Logged::Observation),
             topic::ACTION_RAW => json(data).map(Logged::Action),
+            topic::GOAL => json(data).map(Logged::Goal),
             topic::CMD => {
                 self.sent = json::<SentRow>(data).is_none_or(|row| row.sent);
                 return;

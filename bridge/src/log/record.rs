@@ -1,5 +1,6 @@
 //! What can be recorded, and how it is written down.
 
+use super::goal::Goal;
 use super::histogram::Histogram;
 use crate::client::{LinkReport, SensedPose};
 use giraffe_robots::Nanos;
@@ -12,6 +13,8 @@ pub enum Record {
     Observation(Numbers),
     /// What it said at that step.
     Action(Numbers),
+    /// What the task's goal is at a step; before what the policy reads at it, at every step of a task with goals.
+    Goal(Goal),
     /// A command that was handed to the link.
     Command {
         /// As sent.
@@ -42,7 +45,8 @@ impl Record {
             Record::Command { bytes, .. } | Record::State(bytes) | Record::Ignored(bytes) | Record::Pose(bytes) => {
                 bytes.len()
             }
-            Record::Event(event) => event.text.len(),
+            Record::Goal(goal) => goal.byte_count(),
+            Record::Event(event) => event.text.len() + event.summary.as_ref().map_or(0, |summary| summary.byte_count()),
             Record::Sensed(_) | Record::Link(_) => 0,
         }
     }
@@ -64,7 +68,7 @@ pub struct Numbers {
     pub values: Vec<f32>,
 }
 
-fn null_is_nan<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
+pub(super) fn null_is_nan<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
     let values: Vec<Option<f32>> = Deserialize::deserialize(from)?;
     Ok(values.into_iter().map(|value| value.unwrap_or(f32::NAN)).collect())
 }
@@ -102,7 +106,7 @@ pub enum EventKind {
     Request,
     /// An episode begins: recurrent state and history are empty. `number`: which.
     EpisodeStart,
-    /// An episode is over. `number`: its steps.
+    /// An episode is over. `number`: its steps; `summary`: what came of it.
     EpisodeEnd,
     /// The recurrent state alone was emptied before the step that follows.
     RecurrentReset,
@@ -134,12 +138,15 @@ pub struct Event {
     /// See the kinds.
     #[serde(default)]
     pub number: u64,
+    /// What came of an episode. Logs written before there were summaries have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<EpisodeSummary>,
 }
 
 impl Event {
     /// An event in words.
     pub fn new(kind: EventKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), number: 0 }
+        Self { kind, text: text.into(), number: 0, summary: None }
     }
 
     /// The same with a number.
@@ -147,6 +154,41 @@ impl Event {
     pub fn numbered(self, number: u64) -> Self {
         Self { number, ..self }
     }
+
+    /// The same with what came of the episode.
+    #[must_use]
+    pub fn summed_up(self, summary: EpisodeSummary) -> Self {
+        Self { summary: Some(summary), ..self }
+    }
+}
+
+/// What came of an episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpisodeSummary {
+    /// How it ended, in the word that the task's reports use.
+    pub outcome: String,
+    /// What was measured, in the order of the task.
+    #[serde(default)]
+    pub measures: Vec<MeasuredValue>,
+}
+
+impl EpisodeSummary {
+    /// About how much it takes beside its own fields.
+    fn byte_count(&self) -> usize {
+        let measure = |measure: &MeasuredValue| size_of_val(measure) + measure.name.len() + measure.unit.len();
+        self.outcome.len() + self.measures.iter().map(measure).sum::<usize>()
+    }
+}
+
+/// One thing that was measured in an episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeasuredValue {
+    /// What, in the task's own name for it.
+    pub name: String,
+    /// In which unit.
+    pub unit: String,
+    /// How much; `None` where nobody could see it. One that is not finite is written as null, too.
+    pub value: Option<f64>,
 }
 
 /// How the link does.

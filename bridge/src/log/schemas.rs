@@ -6,6 +6,8 @@ pub mod topic {
     pub const OBS: &str = "/obs";
     /// What the network said.
     pub const ACTION_RAW: &str = "/action_raw";
+    /// What the task's goal was.
+    pub const GOAL: &str = "/goal";
     /// Targets sent.
     pub const CMD: &str = "/cmd";
     /// The same, as the bytes that were sent.
@@ -48,7 +50,7 @@ pub(super) struct JsonChannel {
 }
 
 /// Channels in JSON.
-pub(super) const JSON_CHANNELS: [JsonChannel; 10] = [
+pub(super) const JSON_CHANNELS: [JsonChannel; 11] = [
     JsonChannel {
         topic: topic::POSE_USED,
         schema: "giraffe.PoseUsed",
@@ -66,6 +68,12 @@ pub(super) const JSON_CHANNELS: [JsonChannel; 10] = [
         schema: "giraffe.Action",
         doc: "what the network said; null where it said no finite number",
         keys: &[("episode", "i"), ("step", "i"), ("state_seq", "i"), ("values", "f*")],
+    },
+    JsonChannel {
+        topic: topic::GOAL,
+        schema: "giraffe.Goal",
+        doc: "what the task's goal was, by the names of its signals, and how old each was",
+        keys: &[("stamp", "i"), ("episode", "i"), ("step", "i"), ("number", "i"), ("values", "o"), ("age_ns", "o")],
     },
     JsonChannel {
         topic: topic::CMD,
@@ -143,7 +151,7 @@ pub(super) const JSON_CHANNELS: [JsonChannel; 10] = [
         topic: topic::EVENT,
         schema: "giraffe.Event",
         doc: "something that happened",
-        keys: &[("kind", "s"), ("text", "s"), ("number", "i")],
+        keys: &[("kind", "s"), ("text", "s"), ("number", "i"), ("summary", "o")],
     },
     JsonChannel {
         topic: topic::NET,

@@ -7,8 +7,8 @@
 
 use super::reader::{Entry, Logged};
 use crate::envelope::{EnvelopeSpec, SafetyEnvelope};
-use crate::error::BridgeError;
 use crate::message::{State, WithHead};
+use crate::setting::SettingError;
 use crate::watchdog::Mode;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ pub struct EnvelopeDifference {
 ///
 /// # Errors
 /// When `spec` makes no sense.
-pub fn check_envelope(entries: &[Entry], spec: &EnvelopeSpec, lockstep: bool) -> Result<EnvelopeCheck, BridgeError> {
+pub fn check_envelope(entries: &[Entry], spec: &EnvelopeSpec, lockstep: bool) -> Result<EnvelopeCheck, SettingError> {
     let count = spec.limits.len();
     let envelope = SafetyEnvelope::new(spec.clone(), &vec![0.0; count])?;
     let mut twin = Twin {

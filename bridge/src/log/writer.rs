@@ -138,6 +138,7 @@ impl Writer {
         match record {
             Record::Observation(numbers) => self.numbers(topic::OBS, numbers, at)?,
             Record::Action(numbers) => self.numbers(topic::ACTION_RAW, numbers, at)?,
+            Record::Goal(goal) => self.put_json(topic::GOAL, &goal, at)?,
             Record::Command { bytes, sent } => self.command(&bytes, sent, at)?,
             Record::State(bytes) => self.state(&bytes, at)?,
             Record::Pose(bytes) => {

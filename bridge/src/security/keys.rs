@@ -112,13 +112,9 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// A new pair, drawn from the system's generator.
-    ///
-    /// # Errors
-    /// When this build of ZeroMQ cannot encrypt.
-    pub fn generate() -> Result<Self, SecurityError> {
-        let (public, secret) = crate::transport::draw_key_pair().ok_or(SecurityError::NoCurve)?;
-        Ok(Self { public: PublicKey(public), secret: SecretKey(Box::new(secret)) })
+    /// A pair that belongs together: [`Keys::generate`] draws one, in `transport/zeromq/`.
+    pub(crate) fn from_pair(public: [u8; KEY_BYTES], secret: [u8; KEY_BYTES]) -> Self {
+        Self { public: PublicKey(public), secret: SecretKey(Box::new(secret)) }
     }
 
     /// Who we are.

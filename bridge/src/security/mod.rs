@@ -12,6 +12,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 
+/// Of a probe that leaves the answer to ZeroMQ itself.
+fn no_objection() -> bool {
+    true
+}
+
 /// The line of an allow-list for somebody.
 pub fn allow_line(name: &str, key: &PublicKey, role: Role) -> String {
     format!("{name}  {key}  {}", allow::role_name(role))
@@ -29,11 +34,11 @@ pub enum ServerSecurity {
 impl ServerSecurity {
     /// With keys, and a list of those who may come in.
     pub fn curve(keys: Keys, permissions: Arc<Permissions>) -> Self {
-        Self::Curve(CurveServer { keys, permissions, probe: crate::transport::can_encrypt })
+        Self::Curve(CurveServer { keys, permissions, probe: no_objection })
     }
 
-    /// The same, with another answer to whether this build of ZeroMQ can encrypt: a build that cannot is hard to come
-    /// by in a test.
+    /// The same, asking `probe` as well whether this build of ZeroMQ can encrypt: a build that cannot is hard to come by
+    /// in a test.
     #[must_use]
     pub fn with_probe(mut self, probe: fn() -> bool) -> Self {
         if let Self::Curve(curve) = &mut self {
@@ -48,6 +53,7 @@ impl ServerSecurity {
 pub struct CurveServer {
     pub(crate) keys: Keys,
     pub(crate) permissions: Arc<Permissions>,
+    /// Asked beside ZeroMQ whether sockets can be encrypted; both must say so.
     pub(crate) probe: fn() -> bool,
 }
 
@@ -63,7 +69,7 @@ pub enum ClientSecurity {
 impl ClientSecurity {
     /// With our own keys, to the controller that has `server`.
     pub fn curve(keys: Keys, server: PublicKey) -> Self {
-        Self::Curve(CurveClient { keys, server, probe: crate::transport::can_encrypt })
+        Self::Curve(CurveClient { keys, server, probe: no_objection })
     }
 
     /// As [`ServerSecurity::with_probe`].
@@ -81,6 +87,7 @@ impl ClientSecurity {
 pub struct CurveClient {
     pub(crate) keys: Keys,
     pub(crate) server: PublicKey,
+    /// As in [`CurveServer`].
     pub(crate) probe: fn() -> bool,
 }
 

@@ -1,10 +1,10 @@
 //! Carrying bytes. [`zeromq`] is the only folder that names the ZeroMQ crate.
 
+mod error;
 mod zeromq;
 
-pub use zeromq::{ClientSockets, Incoming, ServerSockets, can_encrypt, draw_key_pair};
-
-use crate::error::BridgeError;
+pub use error::TransportError;
+pub use zeromq::{ClientSockets, Incoming, ServerSockets, can_encrypt};
 
 /// The endpoints of the four sockets, derived from one base endpoint (PROTOCOL.md section 1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +30,8 @@ impl Endpoints {
     /// # Errors
     /// When it is not `tcp://HOST:PORT` with three more ports after PORT, or `ipc://PATH`; or when it can be reached
     /// from other machines, and there are no keys.
-    pub fn parse(base: &str, has_keys: bool) -> Result<Self, BridgeError> {
-        let wrong = |reason: &str| BridgeError::Endpoint { endpoint: base.to_owned(), reason: reason.to_owned() };
+    pub fn parse(base: &str, has_keys: bool) -> Result<Self, TransportError> {
+        let wrong = |reason: &str| TransportError::Endpoint { endpoint: base.to_owned(), reason: reason.to_owned() };
         if let Some(path) = base.strip_prefix("ipc://") {
             if path.is_empty() {
                 return Err(wrong("the path is empty"));
@@ -46,7 +46,7 @@ impl Endpoints {
         }
         if !has_keys && !is_loopback(host) {
             let curve = if can_encrypt() { "yes" } else { "no" };
-            return Err(BridgeError::NotLoopback { endpoint: base.to_owned(), curve });
+            return Err(TransportError::NotLoopback { endpoint: base.to_owned(), curve });
         }
         Ok(Self::named(base, |offset, _| format!("tcp://{host}:{}", port + offset)))
     }

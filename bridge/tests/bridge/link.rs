@@ -5,7 +5,7 @@ use crate::hand::{shuffled_hand, small_hand};
 use giraffe_bridge::drivers::{ScriptedDriver, ScriptedEpisode};
 use giraffe_bridge::{
     BridgeClient, BridgeError, BridgeServer, ClientConfig, ControllerSpec, EnvelopeSpec, ExitAction, HandDriver,
-    Rehearsal, SafetyEnvelope,
+    Rehearsal, SafetyEnvelope, TransportError,
 };
 use giraffe_robots::{Hand, HandError, Signal, SignalFrame};
 use std::net::TcpListener;
@@ -248,7 +248,7 @@ fn bind(endpoint: &str) -> Result<BridgeServer, BridgeError> {
 fn a_taken_port_is_named() {
     let controller = Controller::start(&small_hand(), true);
     let error = bind(&controller.endpoint).map(drop).unwrap_err();
-    assert!(matches!(error, BridgeError::AddressInUse { .. }), "{error}");
+    assert!(matches!(error, BridgeError::Transport(TransportError::AddressInUse { .. })), "{error}");
     assert!(error.to_string().contains(&controller.endpoint), "{error}");
     // The third of the four.
     let at = endpoint();
@@ -264,13 +264,16 @@ fn what_other_machines_could_reach_is_not_bound_nor_connected_to() {
         ["tcp://0.0.0.0:7401", "tcp://*:7401", "tcp://192.168.1.2:7401", "tcp://[::]:7401", "tcp://example.org:7401"]
     {
         let error = bind(at).map(drop).unwrap_err();
-        assert!(matches!(error, BridgeError::NotLoopback { .. }), "{at}: {error}");
+        assert!(matches!(error, BridgeError::Transport(TransportError::NotLoopback { .. })), "{at}: {error}");
         let config = ClientConfig::new(at, &small_hand());
         let error = BridgeClient::connect(config, clock(), never()).map(drop).unwrap_err().to_string();
         assert!(error.contains("clear text"), "{error}");
     }
     for at in ["udp://127.0.0.1:7401", "tcp://127.0.0.1", "tcp://127.0.0.1:x", "tcp://127.0.0.1:65533", "ipc://", ""] {
-        assert!(matches!(bind(at).map(drop).unwrap_err(), BridgeError::Endpoint { .. }), "{at}");
+        assert!(
+            matches!(bind(at).map(drop).unwrap_err(), BridgeError::Transport(TransportError::Endpoint { .. })),
+            "{at}"
+        );
     }
 }
 
@@ -281,7 +284,7 @@ fn ipc_works_and_a_taken_path_is_named() {
     let at = format!("ipc://{}", folder.join("link").display());
     let stop = never();
     let mut server = bind(&at).unwrap();
-    assert!(matches!(bind(&at).map(drop).unwrap_err(), BridgeError::AddressInUse { .. }));
+    assert!(matches!(bind(&at).map(drop).unwrap_err(), BridgeError::Transport(TransportError::AddressInUse { .. })));
     let flag = stop.clone();
     let thread = std::thread::spawn(move || server.run(&flag));
     let config = ClientConfig { lockstep: true, ..ClientConfig::new(at, &small_hand()) };

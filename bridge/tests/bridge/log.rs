@@ -1,8 +1,8 @@
 //! Logs of deployments: what is recorded comes back, whatever happens to the writer.
 
 use giraffe_bridge::log::{
-    DeploymentLog, Event, EventKind, JointState, LogStart, Logged, LoggedDeployment, Numbers, Record, exact, read,
-    read_bytes,
+    DeploymentLog, EpisodeSummary, Event, EventKind, Goal, JointState, LogStart, Logged, LoggedDeployment,
+    MeasuredValue, Numbers, Record, exact, read, read_bytes,
 };
 use giraffe_bridge::message::{Command, Pose, State};
 use giraffe_bridge::wire::{Body, encode};
@@ -69,7 +69,7 @@ fn command(q: &[f32]) -> Command {
     Command { episode: 1, tick: 0, state_seq: 4, t_state: 9, q: q.to_vec() }
 }
 
-fn start(folder: &Path, queue_records: usize) -> LogStart {
+pub fn start(folder: &Path, queue_records: usize) -> LogStart {
     let section = BTreeMap::from([("fingerprint".to_owned(), "abc".to_owned())]);
     LogStart {
         path: folder.join("logs").join("one.mcap"),
@@ -86,12 +86,27 @@ fn bytes<B: Body>(seq: u64, body: &B) -> Vec<u8> {
     encode(77, seq, 1_000, body)
 }
 
-fn numbers(step: u64, values: &[f32]) -> Numbers {
+pub fn numbers(step: u64, values: &[f32]) -> Numbers {
     Numbers { episode: 0, step, state_seq: 0, values: values.to_vec() }
 }
 
+/// What the task's goal is at a step.
+pub fn goal(step: u64) -> Goal {
+    let values = [("object_position", vec![0.1, -0.0, 1e-42]), ("gravity", vec![step as f32, f32::NAN, -9.81])];
+    let values = values.map(|(name, values)| (name.to_owned(), values));
+    let age_ns = BTreeMap::from([("object_position".to_owned(), 50_000_001)]);
+    Goal { stamp: -3, episode: 0, step, number: step / 2, values: BTreeMap::from(values), age_ns }
+}
+
+/// What came of an episode.
+pub fn summary() -> EpisodeSummary {
+    let measure = |name: &str, unit: &str, value| MeasuredValue { name: name.to_owned(), unit: unit.to_owned(), value };
+    let measures = vec![measure("rotated", "rad/s", Some(0.75)), measure("reached", "", None)];
+    EpisodeSummary { outcome: "failed".to_owned(), measures }
+}
+
 /// A log with one of everything, and some steps.
-fn written(folder: &Path, steps: u64) -> Vec<u8> {
+pub fn written(folder: &Path, steps: u64) -> Vec<u8> {
     let log = DeploymentLog::create(start(folder, 8192)).unwrap();
     let mut handle = log.handle();
     let clock = MonotonicClock::start();
@@ -105,13 +120,16 @@ fn written(folder: &Path, steps: u64) -> Vec<u8> {
         if step == 1 {
             handle.sensed_pose(&BELIEVED, clock.now());
         }
+        handle.record(Record::Goal(goal(step)));
         handle.record(Record::Observation(numbers(step, &[0.1, f32::MIN_POSITIVE, step as f32])));
         handle.record(Record::Action(numbers(step, &[0.3, f32::NAN])));
         handle.command(&bytes(step + 1, &command(&q)), step != 1, clock.now());
     }
+    let end = Event::new(EventKind::EpisodeEnd, "").numbered(steps).summed_up(summary());
+    handle.record(Record::Event(end));
     handle.record(Record::Link(LinkReport { commands_sent: 4, states_lost: 2, ..LinkReport::default() }));
     let summary = log.finish().unwrap();
-    assert_eq!((summary.dropped, summary.written), (0, 3 + 6 * steps + u64::from(steps > 1)));
+    assert_eq!((summary.dropped, summary.written), (0, 4 + 7 * steps + u64::from(steps > 1)));
     std::fs::read(folder.join("logs").join("one.mcap")).unwrap()
 }
 
@@ -148,9 +166,10 @@ fn what_was_recorded_on_any_channel_comes_back_as_it_was() {
     assert_eq!(net.observed_to_applied_us.total(), 2, "states 1 and 2 say that another command was applied");
     assert_eq!(net.observed_to_applied_us.quantile_us(0.5), Some(700));
     let kinds: Vec<EventKind> = of(&log, |logged| if let Logged::Event(e) = logged { Some(e.kind) } else { None });
-    let expected =
-        [EventKind::LogStart, EventKind::EpisodeStart, EventKind::Request, EventKind::Mode, EventKind::LogEnd];
-    assert_eq!(kinds, expected);
+    use EventKind::{EpisodeEnd, EpisodeStart, LogEnd, LogStart, Mode, Request};
+    assert_eq!(kinds, [LogStart, EpisodeStart, Request, Mode, EpisodeEnd, LogEnd]);
+    let end = log.events(EpisodeEnd).next().unwrap();
+    assert_eq!((end.number, end.summary.as_ref()), (3, Some(&summary())));
     let times: Vec<u64> = log.entries.iter().map(|entry| entry.log_time_ns).collect();
     assert!(times[0] >= WALL_NS && times[0] < WALL_NS + 1_000_000_000, "the clock is mapped to the wall once");
 }

@@ -19,6 +19,8 @@ mod keys;
 mod link;
 mod log;
 mod log_envelope;
+mod log_goals;
+mod object;
 mod over_sockets;
 mod protocol_text;
 mod proxy;

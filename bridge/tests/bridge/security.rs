@@ -9,7 +9,8 @@ use giraffe_bridge::message::{
 };
 use giraffe_bridge::{
     BridgeClient, BridgeError, BridgeServer, ClientConfig, ClientSecurity, CommandVerdict, ControllerSpec, Counters,
-    ExitAction, Keys, Mode, Peer, Permissions, PublicKey, SecurityError, Sender, ServerSecurity, allow_line,
+    ExitAction, Keys, Mode, Peer, Permissions, PublicKey, SecurityError, Sender, ServerSecurity, TransportError,
+    allow_line,
 };
 use giraffe_robots::{Hand as _, HandError, Signal, SignalFrame};
 use std::path::PathBuf;
@@ -425,7 +426,7 @@ fn a_build_that_cannot_encrypt_refuses_keys_instead_of_going_on_in_clear_text() 
     let at = endpoint();
     for address in [at.clone(), at.replace("127.0.0.1", "0.0.0.0")] {
         let error = bind(&address, &security).unwrap_err();
-        assert!(matches!(error, BridgeError::Security(SecurityError::NoCurve)), "{error}");
+        assert!(matches!(error, BridgeError::Transport(TransportError::Security(SecurityError::NoCurve))), "{error}");
     }
     let security = ClientSecurity::curve(person.keys.clone(), person.keys.public()).with_probe(|| false);
     let config = ClientConfig { security, ..ClientConfig::new(at.clone(), &small_hand()) };
@@ -433,7 +434,8 @@ fn a_build_that_cannot_encrypt_refuses_keys_instead_of_going_on_in_clear_text() 
     assert!(error.contains("cannot encrypt"), "{error}");
     // Without keys other machines are shut out whatever the build can do; with keys and a build that can, they are not.
     let open = at.replace("127.0.0.1", "0.0.0.0");
-    assert!(matches!(bind(&open, &ServerSecurity::LocalOnly).unwrap_err(), BridgeError::NotLoopback { .. }));
+    let error = bind(&open, &ServerSecurity::LocalOnly).unwrap_err();
+    assert!(matches!(error, BridgeError::Transport(TransportError::NotLoopback { .. })), "{error}");
     assert!(giraffe_bridge::can_encrypt(), "this build can");
     bind(&open, &ServerSecurity::curve(person.keys.clone(), permissions)).unwrap();
 }

@@ -29,9 +29,9 @@ pub use port::UsbAdapter;
 pub use settings::{DynamixelSettings, Gains};
 
 use super::DriverOptions;
-use crate::calibration::{BusIdentity, Calibration, JointWire, wiring};
+use crate::calibration::{Calibration, JointWire, wiring};
 use crate::clock::MonotonicClock;
-use crate::driver::{Calibrated, DriverError, HandDriver, ServoHealth};
+use crate::driver::{BusIdentity, Calibrated, DriverError, HandDriver, ServoHealth};
 use crate::envelope::SafeTargets;
 use bus::Bus;
 use giraffe_robots::{RobotModel, Signal, SignalFrame};

@@ -15,8 +15,8 @@ use super::registers::{
     STARTUP_CONFIGURATION, TEMPERATURE_LIMIT, TORQUE_ENABLE, bytes, unsigned,
 };
 use super::settings::DynamixelSettings;
-use crate::calibration::{JointWire, ServoIdentity};
-use crate::driver::DriverError;
+use crate::calibration::JointWire;
+use crate::driver::{DriverError, ServoIdentity};
 
 /// Longest a single transaction may take while setting up, s.
 const ATTEMPT_SECS: f64 = 0.03;

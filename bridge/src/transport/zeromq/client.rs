@@ -4,9 +4,8 @@ use super::monitor::Monitor;
 use super::{
     BYE_LINGER_MS, COMMAND_QUEUE, DRAINED_QUEUE, REQUEST_QUEUE, content, curve, failed, receive_message, socket,
 };
-use crate::error::BridgeError;
 use crate::security::ClientSecurity;
-use crate::transport::{Endpoints, LinkEvent};
+use crate::transport::{Endpoints, LinkEvent, TransportError};
 use zmq::{Context, DONTWAIT, POLLIN, Socket, SocketType};
 
 /// The policy's sockets.
@@ -25,7 +24,7 @@ impl ClientSockets {
     /// # Errors
     /// When a socket cannot be made or an endpoint makes no sense to ZeroMQ. When there are keys and anything about
     /// them fails.
-    pub fn connect(endpoints: &Endpoints, security: &ClientSecurity) -> Result<Self, BridgeError> {
+    pub fn connect(endpoints: &Endpoints, security: &ClientSecurity) -> Result<Self, TransportError> {
         let context = Context::new();
         if let ClientSecurity::Curve(curve) = security {
             curve::require(curve.probe)?;
@@ -37,13 +36,13 @@ impl ClientSockets {
         let connected = |kind, queue, endpoint: &str| {
             let socket = prepared(kind, queue, endpoint)?;
             connect(&socket, endpoint)?;
-            Ok::<Socket, BridgeError>(socket)
+            Ok::<Socket, TransportError>(socket)
         };
         let watched = |kind, queue, name, endpoint: &str| {
             let socket = prepared(kind, queue, endpoint)?;
             let monitor = Monitor::of(&context, &socket, name)?;
             connect(&socket, endpoint)?;
-            Ok::<(Socket, Monitor), BridgeError>((socket, monitor))
+            Ok::<(Socket, Monitor), TransportError>((socket, monitor))
         };
         let (ctl, of_ctl) = watched(zmq::DEALER, REQUEST_QUEUE, "ctl", &endpoints.ctl)?;
         let cmd = connected(zmq::PUSH, COMMAND_QUEUE, &endpoints.cmd)?;
@@ -109,7 +108,7 @@ fn prepared(
     queue: i32,
     security: &ClientSecurity,
     endpoint: &str,
-) -> Result<Socket, BridgeError> {
+) -> Result<Socket, TransportError> {
     let socket = socket(context, kind, queue, endpoint)?;
     let set = match kind {
         zmq::SUB => socket.set_subscribe(b""),

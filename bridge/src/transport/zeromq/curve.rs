@@ -2,8 +2,8 @@
 //! would go on in clear text for whoever does not ask.
 
 use super::failed;
-use crate::error::BridgeError;
 use crate::security::{Keys, PublicKey, SecurityError};
+use crate::transport::TransportError;
 use std::os::raw::c_int;
 use zmq::{Mechanism, Socket};
 
@@ -17,18 +17,25 @@ pub fn can_encrypt() -> bool {
     zmq::has("curve") == Some(true)
 }
 
-/// A new pair of keys, public and secret, from the system's generator; `None` if this build cannot encrypt.
-pub fn draw_key_pair() -> Option<([u8; 32], [u8; 32])> {
-    zmq::CurveKeyPair::new().ok().map(|pair| (pair.public_key, pair.secret_key))
+impl Keys {
+    /// A new pair, drawn from the system's generator. Here, because it is ZeroMQ that draws it: what keys are needs no
+    /// sockets.
+    ///
+    /// # Errors
+    /// When this build of ZeroMQ cannot encrypt.
+    pub fn generate() -> Result<Self, SecurityError> {
+        let pair = zmq::CurveKeyPair::new().map_err(|_| SecurityError::NoCurve)?;
+        Ok(Self::from_pair(pair.public_key, pair.secret_key))
+    }
 }
 
 /// Refuses to go on with keys that could not be used.
-pub(super) fn require(probe: fn() -> bool) -> Result<(), BridgeError> {
+pub(super) fn require(probe: fn() -> bool) -> Result<(), TransportError> {
     if probe() && can_encrypt() { Ok(()) } else { Err(SecurityError::NoCurve.into()) }
 }
 
 /// Makes `socket` one that only lets in whom the doorkeeper knows. Before it is bound.
-pub(super) fn serve(socket: &mut Socket, keys: &Keys, endpoint: &str) -> Result<(), BridgeError> {
+pub(super) fn serve(socket: &mut Socket, keys: &Keys, endpoint: &str) -> Result<(), TransportError> {
     let set = |socket: &Socket| -> zmq::Result<()> {
         socket.set_zap_domain(ZAP_DOMAIN)?;
         socket.set_curve_server(true)?;
@@ -56,7 +63,7 @@ fn enforce_domain(socket: &mut Socket) -> zmq::Result<()> {
 }
 
 /// Makes `socket` one that speaks only with the controller that has `server`. Before it is connected.
-pub(super) fn join(socket: &Socket, keys: &Keys, server: &PublicKey, endpoint: &str) -> Result<(), BridgeError> {
+pub(super) fn join(socket: &Socket, keys: &Keys, server: &PublicKey, endpoint: &str) -> Result<(), TransportError> {
     let set = || -> zmq::Result<()> {
         socket.set_curve_serverkey(server.bytes())?;
         socket.set_curve_publickey(keys.public().bytes())?;
@@ -66,10 +73,10 @@ pub(super) fn join(socket: &Socket, keys: &Keys, server: &PublicKey, endpoint: &
 }
 
 /// Whether ZeroMQ, too, thinks that this socket is encrypted.
-pub(super) fn check(socket: &Socket, endpoint: &str) -> Result<(), BridgeError> {
+pub(super) fn check(socket: &Socket, endpoint: &str) -> Result<(), TransportError> {
     match socket.get_mechanism() {
         Ok(Mechanism::ZMQ_CURVE) => Ok(()),
-        Ok(other) => Err(BridgeError::Socket {
+        Ok(other) => Err(TransportError::Socket {
             attempted: "encrypting",
             endpoint: endpoint.to_owned(),
             reason: format!("the socket uses {other:?} in spite of its keys"),

@@ -1,11 +1,10 @@
 //! Who may come in: answers ZeroMQ's question for every connection (ZAP, ZeroMQ RFC 27), and says who was refused.
 
-use super::super::LinkEvent;
 use super::failed;
 use super::monitor::Monitor;
 use crate::clock::{Clock, MonotonicClock};
-use crate::error::BridgeError;
 use crate::security::{Permissions, PublicKey};
+use crate::transport::{LinkEvent, TransportError};
 use giraffe_robots::Nanos;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +26,7 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn open(context: &Context) -> Result<Self, BridgeError> {
+    pub(super) fn open(context: &Context) -> Result<Self, TransportError> {
         let make = || -> zmq::Result<Socket> {
             let zap = context.socket(zmq::REP)?;
             zap.set_linger(0)?;
@@ -44,13 +43,13 @@ impl Door {
     }
 
     /// Keeps it, in a thread of its own.
-    pub(super) fn keep(self, permissions: Arc<Permissions>) -> Result<Doorkeeper, BridgeError> {
+    pub(super) fn keep(self, permissions: Arc<Permissions>) -> Result<Doorkeeper, TransportError> {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name("doorkeeper".to_owned())
             .spawn(move || self.run(&permissions, &flag))
-            .map_err(|error| BridgeError::Socket {
+            .map_err(|error| TransportError::Socket {
                 attempted: "starting a thread for",
                 endpoint: ZAP_ENDPOINT.to_owned(),
                 reason: error.to_string(),

@@ -10,10 +10,10 @@ mod monitor;
 mod server;
 
 pub use client::ClientSockets;
-pub use curve::{can_encrypt, draw_key_pair};
+pub use curve::can_encrypt;
 pub use server::{Incoming, ServerSockets};
 
-use crate::error::BridgeError;
+use crate::transport::TransportError;
 use crate::wire::MAX_MESSAGE_BYTES;
 use zmq::{Context, DONTWAIT, Message, Socket, SocketType};
 
@@ -31,7 +31,7 @@ const BYE_LINGER_MS: i32 = 100;
 /// A connection that is not established by then is given up and tried again, ms.
 const HANDSHAKE_MS: i32 = 1000;
 
-fn socket(context: &Context, kind: SocketType, queue: i32, endpoint: &str) -> Result<Socket, BridgeError> {
+fn socket(context: &Context, kind: SocketType, queue: i32, endpoint: &str) -> Result<Socket, TransportError> {
     let make = || -> zmq::Result<Socket> {
         let socket = context.socket(kind)?;
         socket.set_linger(0)?;
@@ -47,8 +47,8 @@ fn socket(context: &Context, kind: SocketType, queue: i32, endpoint: &str) -> Re
     make().map_err(|error| failed("setting up a socket for", endpoint, error))
 }
 
-fn failed(attempted: &'static str, endpoint: &str, error: zmq::Error) -> BridgeError {
-    BridgeError::Socket { attempted, endpoint: endpoint.to_owned(), reason: error.to_string() }
+fn failed(attempted: &'static str, endpoint: &str, error: zmq::Error) -> TransportError {
+    TransportError::Socket { attempted, endpoint: endpoint.to_owned(), reason: error.to_string() }
 }
 
 /// The next message, whether it is one frame, and with what ZeroMQ knows of who sent it. Interruptions by signals count

@@ -1,8 +1,7 @@
 //! What happens to the connections of a socket. ZeroMQ tells nobody else: a peer that is not let in sees silence.
 
-use super::super::LinkEvent;
 use super::failed;
-use crate::error::BridgeError;
+use crate::transport::{LinkEvent, TransportError};
 use zmq::{Context, DONTWAIT, Socket, SocketEvent};
 
 /// `ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH` of zmq.h.
@@ -24,7 +23,7 @@ pub(super) struct Monitor {
 
 impl Monitor {
     /// Watches `socket`, from before it is bound or connected. `name` is unique within the context.
-    pub(super) fn of(context: &Context, socket: &Socket, name: &'static str) -> Result<Self, BridgeError> {
+    pub(super) fn of(context: &Context, socket: &Socket, name: &'static str) -> Result<Self, TransportError> {
         let endpoint = format!("inproc://events-of-{name}");
         let make = || -> zmq::Result<Socket> {
             let events = context.socket(zmq::PAIR)?;

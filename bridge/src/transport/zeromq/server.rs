@@ -3,9 +3,8 @@
 use super::doorkeeper::{Door, Doorkeeper};
 use super::monitor::Monitor;
 use super::{BYE_LINGER_MS, REQUEST_QUEUE, STREAM_QUEUE, content, curve, failed, receive_message, socket};
-use crate::error::BridgeError;
 use crate::security::{CurveServer, Sender, ServerSecurity};
-use crate::transport::Endpoints;
+use crate::transport::{Endpoints, TransportError};
 use std::cell::Cell;
 use zmq::{Context, DONTWAIT, Message, POLLIN, Socket};
 
@@ -41,7 +40,7 @@ impl ServerSockets {
     ///
     /// # Errors
     /// When an endpoint is taken or cannot be bound: names it. When there are keys and anything about them fails.
-    pub fn bind(endpoints: &Endpoints, security: &ServerSecurity, tracked: bool) -> Result<Self, BridgeError> {
+    pub fn bind(endpoints: &Endpoints, security: &ServerSecurity, tracked: bool) -> Result<Self, TransportError> {
         let context = Context::new();
         let (curve, mut door) = match security {
             ServerSecurity::LocalOnly => (None, None),
@@ -56,7 +55,7 @@ impl ServerSockets {
                 door.watch(Monitor::of(&context, &socket, name)?);
             }
             bind(&socket, name, endpoint)?;
-            Ok::<Socket, BridgeError>(socket)
+            Ok::<Socket, TransportError>(socket)
         };
         let ctl = bound(zmq::ROUTER, "ctl", &endpoints.ctl)?;
         let cmd = bound(zmq::PULL, "cmd", &endpoints.cmd)?;
@@ -174,14 +173,14 @@ impl Stream {
         name: &'static str,
         endpoint: &str,
         curve: Option<&CurveServer>,
-    ) -> Result<Self, BridgeError> {
+    ) -> Result<Self, TransportError> {
         let (context, endpoint) = (context.clone(), endpoint.to_owned());
         let mut stream = Self { context, name, endpoint, curve: curve.cloned(), socket: None };
         stream.open()?;
         Ok(stream)
     }
 
-    fn open(&mut self) -> Result<(), BridgeError> {
+    fn open(&mut self) -> Result<(), TransportError> {
         let socket = prepared(&self.context, zmq::PUB, STREAM_QUEUE, self.curve.as_ref(), &self.endpoint)?;
         bind(&socket, self.name, &self.endpoint)?;
         self.socket = Some(socket);
@@ -211,7 +210,7 @@ fn prepared(
     queue: i32,
     curve: Option<&CurveServer>,
     endpoint: &str,
-) -> Result<Socket, BridgeError> {
+) -> Result<Socket, TransportError> {
     let mut socket = socket(context, kind, queue, endpoint)?;
     if let Some(curve) = curve {
         curve::serve(&mut socket, &curve.keys, endpoint)?;
@@ -220,17 +219,17 @@ fn prepared(
     Ok(socket)
 }
 
-fn bind(socket: &Socket, name: &'static str, endpoint: &str) -> Result<(), BridgeError> {
+fn bind(socket: &Socket, name: &'static str, endpoint: &str) -> Result<(), TransportError> {
     refuse_taken_path(name, endpoint)?;
     socket.bind(endpoint).map_err(|error| match error {
-        zmq::Error::EADDRINUSE => BridgeError::AddressInUse { endpoint: endpoint.to_owned(), socket: name },
+        zmq::Error::EADDRINUSE => TransportError::AddressInUse { endpoint: endpoint.to_owned(), socket: name },
         other => failed("binding", endpoint, other),
     })
 }
 
 /// Binding an ipc path takes it from whoever listens there without a word, so that is asked first.
-fn refuse_taken_path(socket: &'static str, endpoint: &str) -> Result<(), BridgeError> {
+fn refuse_taken_path(socket: &'static str, endpoint: &str) -> Result<(), TransportError> {
     let taken =
         endpoint.strip_prefix("ipc://").is_some_and(|path| std::os::unix::net::UnixStream::connect(path).is_ok());
-    if taken { Err(BridgeError::AddressInUse { endpoint: endpoint.to_owned(), socket }) } else { Ok(()) }
+    if taken { Err(TransportError::AddressInUse { endpoint: endpoint.to_owned(), socket }) } else { Ok(()) }
 }

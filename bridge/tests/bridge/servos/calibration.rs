@@ -1,10 +1,10 @@
 //! A calibration file is of one hand, and says what is wrong with it.
 
 use super::{Bench, servo_hand};
-use giraffe_bridge::calibration::{BusIdentity, Calibration, JointCalibration, Seen, ServoIdentity, wiring};
+use giraffe_bridge::calibration::{Calibration, JointCalibration, Seen, wiring};
 use giraffe_bridge::drivers::DriverOptions;
 use giraffe_bridge::drivers::dynamixel::DynamixelDriver;
-use giraffe_bridge::{Calibrated, HandDriver};
+use giraffe_bridge::{BusIdentity, Calibrated, HandDriver, ServoIdentity};
 
 pub fn valid() -> Calibration {
     let joints = servo_hand().joints.into_iter().map(|joint| JointCalibration {

@@ -2,7 +2,7 @@
 
 use super::servo_bus::EmulatedBus;
 use super::{Bench, sensed};
-use giraffe_bridge::calibration::{BusIdentity, Calibration, JointWire, Seen, wiring};
+use giraffe_bridge::calibration::{Calibration, JointWire, Seen, wiring};
 use giraffe_bridge::commissioning::{
     AssumeYes, CommissioningError, Correction, Findings, Question, Sighting, TerminalWitness, WiggleSpec, Witness,
     wiggle,
@@ -10,7 +10,7 @@ use giraffe_bridge::commissioning::{
 use giraffe_bridge::drivers::ScriptedDriver;
 use giraffe_bridge::drivers::dynamixel::DynamixelDriver;
 use giraffe_bridge::minimum_jerk::minimum_jerk;
-use giraffe_bridge::{Clock, DriverError, HandDriver, MonotonicClock, Rehearsal, SafeTargets};
+use giraffe_bridge::{BusIdentity, Clock, DriverError, HandDriver, MonotonicClock, Rehearsal, SafeTargets};
 use giraffe_robots::{Nanos, RobotModel, Signal, SignalFrame, load_robot};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
