@@ -137,10 +137,9 @@ const ALLOWED: &[(&str, &str, &str)] = &[(
 #[test]
 fn libraries_never_read_the_clock_the_environment_or_a_generator_of_their_own() {
     hold(&SourceFile::example("policy/src/ppo.rs", "let begun = std::time::Instant::now();"), |file| {
-        let is_library = ["robots", "physics", "randomization", "policy", "bridge"]
-            .iter()
-            .any(|folder| file.is_in(&format!("{folder}/src/")));
-        if !is_library {
+        // What builds and judges a run is to be a library, too.
+        let libraries = ["robots/src/", "physics/src/", "randomization/src/", "policy/src/", "bridge/src/", "src/run/"];
+        if !libraries.iter().any(|folder| file.is_in(folder)) {
             return Problems::new();
         }
         let code = code(&file.text);

@@ -4,7 +4,9 @@
 //! rule passes because it sees nothing.
 
 mod architecture;
+mod dependencies;
 mod documents;
+mod modules;
 mod source;
 mod style;
 
