@@ -141,7 +141,8 @@ impl SignalFrame {
 
 /// Works out where the fingertips are from the joint angles in a frame, and writes them beside these, as old as they are.
 pub fn write_fingertips(robot: &RobotModel, frame: &mut SignalFrame) {
-    let (Some(angles_rad), Some(stamp)) = (frame.read(Signal::JointPosition), frame.stamp(Signal::JointPosition)) else {
+    let (Some(angles_rad), Some(stamp)) = (frame.read(Signal::JointPosition), frame.stamp(Signal::JointPosition))
+    else {
         return;
     };
     let points = robot.fingertip_positions(angles_rad);

@@ -43,12 +43,12 @@ pub use description::{
 };
 pub use encoder::ObservationEncoder;
 pub use frame::{Nanos, SignalFrame, SignalLayout, write_fingertips};
+pub use measure::{Better, Measure, MeasureKind};
 pub use model::{
     BodyModel, ControlSpec, DeviceMapping, FingertipModel, GeomModel, GeomShape, HoldAt, JointCoupling, JointModel,
     Limits, Region, RobotModel, SafetySpec, ServoLimits,
 };
 pub use names::{UnknownName, nearest_name};
-pub use measure::{Better, Measure, MeasureKind};
 pub use object::{OBJECTS, ObjectModel, ObjectPose, find_object};
 pub use observation::{NamedLimits, ObservationSchema};
 pub use referee::{LOST_TERM, Referee, UNSEEN_AFTER_SECS};

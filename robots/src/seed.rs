@@ -139,9 +139,9 @@ mod tests {
     #[test]
     fn training_draws_what_it_always_drew() {
         let mut rng = SeedTree::new(7).stream(Stream::Start, 3, 5);
-        assert_eq!(rng.random::<u64>(), EXPECTED_START);
+        assert_eq!(rng.random::<u64>(), 0x0c0b_bc49_f823_ba28);
         let mut rng = SeedTree::new(7).branch("object.mass").stream(Stream::Parameters, 3, 5);
-        assert_eq!(rng.random::<u64>(), EXPECTED_MASS);
+        assert_eq!(rng.random::<u64>(), 0x3178_fb4a_7d18_8f22);
     }
 
     #[test]

@@ -247,9 +247,7 @@ impl Signal {
         use Source::{SimulatorOnly, Tracker};
         use Unit::{Meter, MeterPerSecond, MeterPerSecondSquared, Mixed, One, Radian, RadianPerSecond};
         let (name, unit, frame, shape, source, doc) = match self {
-            Signal::ObjectPosition => {
-                ("object_position", Meter, Palm, Xyz, Tracker, "position of the object's frame")
-            }
+            Signal::ObjectPosition => ("object_position", Meter, Palm, Xyz, Tracker, "position of the object's frame"),
             Signal::ObjectRotation => {
                 ("object_rotation", One, Palm, QuaternionXyzw, Tracker, "orientation of the object's frame")
             }

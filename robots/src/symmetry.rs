@@ -55,12 +55,9 @@ impl Symmetry {
         let upside_down = about(Vector3::x(), PI);
         match self {
             Symmetry::Nothing | Symmetry::Sphere => vec![UnitQuaternion::identity()],
-            Symmetry::Cuboid => vec![
-                UnitQuaternion::identity(),
-                upside_down,
-                about(Vector3::y(), PI),
-                about(Vector3::z(), PI),
-            ],
+            Symmetry::Cuboid => {
+                vec![UnitQuaternion::identity(), upside_down, about(Vector3::y(), PI), about(Vector3::z(), PI)]
+            }
             Symmetry::Cylinder => vec![UnitQuaternion::identity(), upside_down],
             Symmetry::Prism { side_count } => {
                 let turn = |side: u32| about(Vector3::z(), TAU * side as f32 / side_count.max(1) as f32);
@@ -82,7 +79,6 @@ impl Symmetry {
             }
         }
     }
-
 }
 
 /// Finds among orientations that look alike the one that is meant. Keeps the group's rotations at hand.
@@ -100,11 +96,7 @@ impl Folding {
 
     /// Of all orientations in which the object looks the same as in `palm_from_object`, the one turned least from
     /// `reference`. Of equals the first counts.
-    pub fn fold(
-        &self,
-        palm_from_object: &UnitQuaternion<f32>,
-        reference: &UnitQuaternion<f32>,
-    ) -> UnitQuaternion<f32> {
+    pub fn fold(&self, palm_from_object: &UnitQuaternion<f32>, reference: &UnitQuaternion<f32>) -> UnitQuaternion<f32> {
         if self.symmetry == Symmetry::Sphere {
             return *reference;
         }
@@ -154,9 +146,12 @@ mod tests {
 
     #[test]
     fn groups_have_as_many_members_as_geometry_says_and_are_closed() {
-        for (symmetry, count) in
-            [(Symmetry::Cuboid, 4), (Symmetry::Prism { side_count: 8 }, 16), (Symmetry::Cube, 24), (Symmetry::Nothing, 1)]
-        {
+        for (symmetry, count) in [
+            (Symmetry::Cuboid, 4),
+            (Symmetry::Prism { side_count: 8 }, 16),
+            (Symmetry::Cube, 24),
+            (Symmetry::Nothing, 1),
+        ] {
             let members = symmetry.rotations();
             assert_eq!(members.len(), count);
             let known = |q: &UnitQuaternion<f32>| members.iter().filter(|own| own.angle_to(q) < 1e-3).count();

@@ -3,8 +3,8 @@
 use crate::action::ActionSchema;
 use crate::measure::Measure;
 use crate::model::RobotModel;
-use crate::observation::ObservationTerm;
 use crate::seed::StreamRng;
+use crate::term::ObservationTerm;
 use crate::trial::{Trial, TrialScene};
 use crate::watch::Seen;
 use nalgebra::Isometry3;

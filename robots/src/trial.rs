@@ -88,14 +88,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, best first.
-    pub const ALL: [Outcome; 6] = [
-        Outcome::TimeUp,
-        Outcome::Done,
-        Outcome::Failed,
-        Outcome::Unseen,
-        Outcome::Diverged,
-        Outcome::Unreadable,
-    ];
+    pub const ALL: [Outcome; 6] =
+        [Outcome::TimeUp, Outcome::Done, Outcome::Failed, Outcome::Unseen, Outcome::Diverged, Outcome::Unreadable];
 
     /// Whether the object was kept and the hand could go on. Everything else counts as a failure.
     pub fn is_sound(self) -> bool {

@@ -4,8 +4,8 @@ use super::log::{LoggedPolicy, Recorder, begin_log};
 use super::options::{DeployOptions, mode_name};
 use super::sim_driver::EpisodeRequest;
 use crate::run::config::Parts;
-use crate::run::episode::{EpisodeResult, Nobody, Pilot, StepObserver, WatchedHand};
-use crate::run::evaluate::{Score, episode_secs};
+use crate::run::episode::{Both, EpisodeResult, Nobody, Pilot, StepObserver, Trace, WatchedHand};
+use crate::run::score::Score;
 use anyhow::{Context, Result, bail};
 use giraffe_bridge::log::{DeploymentLog, Event, EventKind, LogHandle, LogSummary, Record};
 use giraffe_bridge::message::{PolicyIdentity, REHEARSAL};
@@ -13,9 +13,7 @@ use giraffe_bridge::{BridgeClient, ClientConfig, Clock, MonotonicClock};
 use giraffe_physics::{Disturbance, EpisodePlan, EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
-use giraffe_robots::{
-    Audience, Commanded, Hand, HandError, Nanos, ObjectPose, ObservationTerm, RobotModel, Signal, SignalFrame,
-};
+use giraffe_robots::{Commanded, Hand, HandError, Nanos, Purpose, RobotModel, SeedTree, Seen, SignalFrame, Task};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,8 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deployment {
-    /// The score; `None` where nobody watched the object.
-    #[serde(flatten)]
+    /// The score of the episodes in which somebody watched the object; `None` where nobody did.
     pub score: Option<Score>,
     /// Episodes that were run in this process too, and how many of them were equal in every bit.
     pub paired: Option<Paired>,
@@ -54,6 +51,8 @@ pub struct Paired {
 struct BridgedHand {
     client: BridgeClient,
     reset_steps: Vec<u32>,
+    /// What the episode's goals follow from: its plan, where that is known here.
+    goal_seed: u64,
     step: u32,
     clock: Arc<dyn Clock>,
     log: Option<LogHandle>,
@@ -95,8 +94,12 @@ impl Hand for BridgedHand {
 }
 
 impl WatchedHand for BridgedHand {
-    fn object_pose(&mut self) -> Option<ObjectPose> {
-        self.client.object_pose()
+    fn watch(&mut self) -> Seen {
+        self.client.seen()
+    }
+
+    fn goal_seed(&self) -> u64 {
+        self.goal_seed
     }
 
     fn hidden_state_reset_due(&self) -> bool {
@@ -172,9 +175,10 @@ fn fly_all(
     if options.paired && !simulated {
         bail!("--paired needs a simulated controller that grants rehearsals; {} does not", options.endpoint);
     }
-    let mut pilot = Pilot::new(policy, parts.task, options.memoryless);
-    let mut twin = Pilot::new(policy, parts.task, options.memoryless);
-    let mut recorder = hand.log.clone().map(Recorder::new);
+    let mut pilot = Pilot::of(policy, parts, options.memoryless);
+    let mut twin = Twin { pilot: Pilot::of(policy, parts, options.memoryless), expected: Trace::default() };
+    let mut recorder = hand.log.clone().map(|log| Recorder::new(log, parts.task));
+    let mut trace = Trace::default();
     let mut results = Vec::with_capacity(options.episodes);
     let mut paired = options.paired.then_some(Paired { episodes: 0, equal: 0 });
     for index in 0..options.episodes as u64 {
@@ -182,36 +186,66 @@ fn fly_all(
             break;
         }
         let plan = options.paired.then(|| sampler.plan(index, 0));
+        hand.goal_seed = match &plan {
+            Some(plan) => plan.noise_seed,
+            None => deployed_goals(options.seed, index),
+        };
         if simulated {
-            begin_episode(hand, options.seed + index, plan.as_ref())?;
+            begin_episode(hand, options.seed.wrapping_add(index), plan.as_ref())?;
         }
         if options.home {
             hand.client.home().context("bringing the hand home")?;
         }
         hand.client.arm().context("arming the hand")?;
-        let observer: &mut dyn StepObserver = match &mut recorder {
+        let mut nobody = Nobody;
+        let logged: &mut dyn StepObserver = match &mut recorder {
             Some(recorder) => recorder,
-            None => &mut Nobody,
+            None => &mut nobody,
         };
+        let traced: &mut dyn StepObserver = if plan.is_some() { &mut trace } else { &mut Nobody };
+        let observer = &mut Both(logged, traced);
         let result = pilot.fly_observed(hand, observer, stop).with_context(|| format!("episode {index}"))?;
-        if let (Some(paired), Some(plan)) = (&mut paired, plan) {
-            let mut sim = HandSim::new(Arc::clone(&parts.scene), plan);
-            let expected = twin.fly(&mut sim, stop)?;
+        if let (Some(paired), Some(plan), false) = (&mut paired, plan, result.cut) {
             paired.episodes += 1;
-            let difference = first_difference(&expected.trace, &result.trace);
-            paired.equal += usize::from(difference.is_none());
-            if let Some(at) = difference {
-                let per_step = expected.trace.len() / (expected.step_count.max(1) as usize);
-                tracing::warn!(
-                    "episode {index} differs from the same one in this process at step {}, number {} of the step's {per_step}",
-                    at / per_step,
-                    at % per_step
-                );
-            }
+            paired.equal += usize::from(twin.lives_the_same(index, plan, parts, &trace, stop)?);
         }
         results.push(result);
     }
-    Ok(summary(&results, paired, episode_secs(parts.task, parts.scene.robot()), options.real_time))
+    Ok(summary(&results, paired, parts.task, options.real_time))
+}
+
+/// What goals follow from where no plan is known here.
+fn deployed_goals(seed: u64, episode: u64) -> u64 {
+    SeedTree::for_purpose(Purpose::Deployment, seed).branch(&format!("episode {episode}")).root()
+}
+
+/// Lives in this process through what was flown over the wire.
+struct Twin {
+    pilot: Pilot,
+    expected: Trace,
+}
+
+impl Twin {
+    /// Whether both are equal in every bit; says where they are not.
+    fn lives_the_same(
+        &mut self,
+        index: u64,
+        plan: EpisodePlan,
+        parts: &Parts,
+        found: &Trace,
+        stop: &AtomicBool,
+    ) -> Result<bool> {
+        let mut sim = HandSim::new(Arc::clone(&parts.scene), plan);
+        let result = self.pilot.fly_observed(&mut sim, &mut self.expected, stop)?;
+        let Some(at) = first_difference(&self.expected.0, &found.0) else { return Ok(true) };
+        let per_step = (self.expected.0.len() / (result.trial.step_count.max(1) as usize)).max(1);
+        tracing::warn!(
+            "episode {index} differs from the same one in this process at step {}, number {} of the step's {per_step}",
+            at / per_step,
+            at % per_step
+        );
+        Ok(false)
+    }
 }
 
 fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<AtomicBool>) -> Result<BridgedHand> {
@@ -221,19 +255,13 @@ fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<A
     config.lockstep = !options.real_time;
     config.security = options.security.read()?;
     // Only poses that somebody sees are for a policy: a simulator's are the truth, and rehearsals score with it.
-    config.needs_object_pose = reads_object_pose(manifest.observation.terms());
+    config.needs_object_pose = manifest.observation.actor_reads_object();
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let client = BridgeClient::connect(config, Arc::clone(&clock), Arc::clone(stop))?;
     for note in &client.terms().notes {
         tracing::warn!("the controller notes: {note}");
     }
-    Ok(BridgedHand { client, reset_steps: Vec::new(), step: 0, clock, log: None, report_due: Nanos(0) })
-}
-
-/// Whether the policy itself reads where the object is.
-fn reads_object_pose(terms: &[ObservationTerm]) -> bool {
-    let is_pose = |signal: Signal| matches!(signal, Signal::ObjectPosition | Signal::ObjectRotation);
-    terms.iter().any(|term| term.audience == Audience::ActorAndCritic && is_pose(term.signal))
+    Ok(BridgedHand { client, reset_steps: Vec::new(), goal_seed: 0, step: 0, clock, log: None, report_due: Nanos(0) })
 }
 
 fn begin_episode(hand: &mut BridgedHand, seed: u64, plan: Option<&EpisodePlan>) -> Result<()> {
@@ -253,14 +281,14 @@ fn first_difference(expected: &[f32], found: &[f32]) -> Option<usize> {
     differing.or_else(|| (expected.len() != found.len()).then_some(expected.len().min(found.len())))
 }
 
-fn summary(results: &[EpisodeResult], paired: Option<Paired>, duration_secs: f64, real_time: bool) -> Deployment {
-    let watched: Vec<EpisodeResult> = results.iter().filter(|result| result.watched).cloned().collect();
+fn summary(results: &[EpisodeResult], paired: Option<Paired>, task: &dyn Task, real_time: bool) -> Deployment {
+    let score = Score::of_episodes(task.measures(), results);
     Deployment {
-        score: (!watched.is_empty()).then(|| Score::of(&watched, duration_secs)),
+        score: (score.episodes > 0).then_some(score),
         paired,
         clipped_count: results.iter().map(|result| result.clipped_count).sum(),
         missed_tick_count: results.iter().map(|result| result.missed_tick_count).sum(),
-        control_steps: results.iter().map(|result| u64::from(result.step_count)).sum(),
+        control_steps: results.iter().map(|result| u64::from(result.trial.step_count)).sum(),
         mode: mode_name(real_time).to_owned(),
         log: None,
     }

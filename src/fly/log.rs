@@ -8,11 +8,12 @@ use crate::run::folder::CONFIG_FILE;
 use anyhow::{Context, Result};
 use giraffe_bridge::Clock;
 use giraffe_bridge::log::{
-    DeploymentLog, Event, EventKind, LogHandle, LogStart, Numbers, QUEUE_RECORDS, Record, Sections, exact,
+    DeploymentLog, EpisodeSummary, Event, EventKind, Goal, LogHandle, LogStart, MeasuredValue, Numbers, QUEUE_RECORDS,
+    Record, Sections, exact,
 };
 use giraffe_bridge::message::Welcome;
 use giraffe_policy::Policy;
-use giraffe_robots::RobotModel;
+use giraffe_robots::{RobotModel, Signal, SignalFrame, Task};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -131,15 +132,29 @@ fn sections(wanted: &LogOptions, logged: &LoggedPolicy<'_>, terms: &Welcome) -> 
 /// Writes down what a policy reads and says.
 pub struct Recorder {
     log: LogHandle,
+    task: &'static dyn Task,
     /// Of the next episode.
     episode: u64,
     step: u64,
+    /// Which of the goals of the episode it is, and its values.
+    goal: (u64, Option<Goal>),
 }
 
 impl Recorder {
     /// Into this log.
-    pub fn new(log: LogHandle) -> Self {
-        Self { log, episode: 0, step: 0 }
+    pub fn new(log: LogHandle, task: &'static dyn Task) -> Self {
+        Self { log, task, episode: 0, step: 0, goal: (0, None) }
+    }
+
+    fn summary(&self, result: &EpisodeResult) -> EpisodeSummary {
+        let outcome = if result.cut { "cut" } else { result.trial.outcome.name() };
+        let pairs = self.task.measures().iter().zip(&result.trial.measures);
+        let measures = pairs.map(|(measure, value)| MeasuredValue {
+            name: measure.name.to_owned(),
+            unit: measure.unit.to_owned(),
+            value: *value,
+        });
+        EpisodeSummary { outcome: outcome.to_owned(), measures: measures.collect() }
     }
 
     fn event(&self, kind: EventKind, number: u64) {
@@ -152,13 +167,31 @@ impl Recorder {
 }
 
 impl StepObserver for Recorder {
-    fn began(&mut self) {
-        self.step = 0;
+    fn began(&mut self, _goal_seed: u64) {
+        (self.step, self.goal) = (0, (0, None));
         self.event(EventKind::EpisodeStart, self.episode);
     }
 
     fn reset(&mut self) {
         self.event(EventKind::RecurrentReset, self.step);
+    }
+
+    fn aimed(&mut self, sensed: &SignalFrame) {
+        let signals: Vec<Signal> = Signal::goals().collect();
+        let goal = Goal::of(sensed, &signals);
+        if goal.values.is_empty() {
+            return;
+        }
+        let (number, last) = &mut self.goal;
+        // How far away a goal is changes all the time: another one it is when what was asked for changes.
+        let asked = |goal: &Goal| -> Vec<Vec<f32>> {
+            let own = Signal::goals().filter(|signal| !signal.is_goal_error());
+            own.filter_map(|signal| goal.values.get(signal.name()).cloned()).collect()
+        };
+        *number += u64::from(last.as_ref().is_some_and(|last| asked(last) != asked(&goal)));
+        let goal = Goal { episode: self.episode, step: self.step, number: *number, ..goal };
+        *last = Some(goal.clone());
+        self.log.record(Record::Goal(goal));
     }
 
     fn observed(&mut self, observation: &[f32]) {
@@ -175,7 +208,8 @@ impl StepObserver for Recorder {
     }
 
     fn ended(&mut self, result: &EpisodeResult) {
-        self.event(EventKind::EpisodeEnd, u64::from(result.step_count));
+        let event = Event::new(EventKind::EpisodeEnd, "").numbered(u64::from(result.trial.step_count));
+        self.log.record(Record::Event(event.summed_up(self.summary(result))));
         self.episode += 1;
     }
 }

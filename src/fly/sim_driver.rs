@@ -5,11 +5,10 @@
 //! compared, bit by bit, with the same plan in the policy's own process).
 
 use crate::run::config::Parts;
-use crate::run::evaluate::unseen_seeds;
 use giraffe_bridge::{DriverError, HandDriver, Rehearsal, SafeTargets, TrackedObject};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
 use giraffe_randomization::{FixedRanges, NONE, RandomizationConfig};
-use giraffe_robots::{Hand, Signal, SignalFrame, SignalLayout};
+use giraffe_robots::{Hand, Purpose, SeedTree, Signal, SignalFrame, SignalLayout};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ pub fn open_sim(
     randomization: &RandomizationConfig,
     seed: u64,
 ) -> Result<Box<dyn HandDriver>, DriverError> {
-    let hidden = parts.sampler(randomization, &NONE, unseen_seeds(seed));
+    let hidden = parts.sampler(randomization, &NONE, SeedTree::for_purpose(Purpose::Hidden, seed));
     Ok(Box::new(SimDriver::new(parts, hidden)?))
 }
 

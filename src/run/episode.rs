@@ -20,6 +20,10 @@ pub trait WatchedHand: Hand {
     /// What the episode's goals follow from: the noise seed of its plan, where there is a plan.
     fn goal_seed(&self) -> u64;
 
+    /// Writes the goal over what the task says, where somebody else decided it: a recorded hand, whose episode had the goals
+    /// it had.
+    fn tell_goal(&mut self, _sensed: &mut SignalFrame) {}
+
     /// Whether the policy's recurrent state is to be wiped before the next step.
     fn hidden_state_reset_due(&self) -> bool {
         false
@@ -321,6 +325,7 @@ impl Pilot {
         counts: &mut Counts,
     ) -> Result<()> {
         referee.write_goal(&mut self.sensed);
+        hand.tell_goal(&mut self.sensed);
         observer.aimed(&self.sensed);
         if let Err(error) = self.read() {
             tracing::warn!("the episode ends here: {error}");

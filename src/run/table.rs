@@ -45,7 +45,13 @@ mod tests {
     fn nobody_is_told_zero_where_there_was_no_episode() {
         let measures = [
             Measure { name: "rate_hz", title: "rate", unit: "Hz", kind: MeasureKind::Mean, better: Better::Higher },
-            Measure { name: "kept_fraction", title: "kept", unit: "", kind: MeasureKind::Fraction, better: Better::Higher },
+            Measure {
+                name: "kept_fraction",
+                title: "kept",
+                unit: "",
+                kind: MeasureKind::Fraction,
+                better: Better::Higher,
+            },
         ];
         let of = |outcome, rate| TrialResult { outcome, measures: vec![Some(rate), Some(1.0)], step_count: 1 };
         let (none, one) = (Score::of(&measures, []), Score::of(&measures, &[of(Outcome::TimeUp, 0.25)]));

@@ -30,7 +30,7 @@ use crate::security::ClientSecurity;
 use crate::transport::{ClientSockets, Endpoints, TransportError};
 use crate::wire::Body;
 use admission::Admission;
-use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, SignalFrame};
+use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Seen, SignalFrame};
 use link::{CONNECT_MS, Link, Reply, SILENCE_SECS, WAIT_MS, refusal};
 use local::LocalEnvelope;
 use std::sync::Arc;
@@ -220,6 +220,16 @@ impl BridgeClient {
     /// What is seen of the object: where it is, or for how long nobody has seen it, or that nobody watches.
     pub fn object_watch(&self) -> ObjectWatch {
         self.link.object_watch()
+    }
+
+    /// The same in the terms of a task.
+    pub fn seen(&self) -> Seen {
+        let ObjectWatch { pose, unseen_secs } = self.object_watch();
+        match (pose, unseen_secs) {
+            (Some(pose), _) => Seen::Pose(pose),
+            (None, Some(secs)) => Seen::Lost { secs },
+            (None, None) => Seen::Never,
+        }
     }
 
     /// What this side keeps targets to, if the controller has no envelope of its own. Joints in the controller's order.

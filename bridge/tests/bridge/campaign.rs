@@ -101,7 +101,7 @@ fn sense_something(rig: &mut Rig, rng: &mut StreamRng) {
             rig.core.on_sensed(&sensed(&odd, rig.now), rig.now);
         }
         2 => {
-            let nothing = SignalFrame::new(SignalLayout { joint_count: 3, action_count: 3, parameter_count: 0 });
+            let nothing = SignalFrame::new(SignalLayout { joint_count: 3, action_count: 3, ..SignalLayout::default() });
             rig.core.on_sensed(&nothing, rig.now);
         }
         3 if rng.random_range(0..5) == 0 => rig.core.on_command_failed("noise", rig.now),

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-pub const LAYOUT: SignalLayout = SignalLayout { joint_count: 3, action_count: 3, parameter_count: 0 };
+pub const LAYOUT: SignalLayout =
+    SignalLayout { joint_count: 3, action_count: 3, parameter_count: 0, fingertip_count: 0, object_joint_count: 0 };
 
 /// A base endpoint whose four ports are free. Several tests, and several runs of all tests, ask at the same time: the
 /// system gives the first port, since it does not give one to two at a time.

@@ -295,7 +295,7 @@ fn unknown_requests_and_garbage_do_no_harm() {
 #[test]
 fn sensors_that_fail_three_times_release_the_hand_and_zeros_are_never_made_up() {
     let mut rig = active();
-    let empty = SignalFrame::new(SignalLayout { joint_count: 3, action_count: 3, parameter_count: 0 });
+    let empty = SignalFrame::new(SignalLayout { joint_count: 3, action_count: 3, ..SignalLayout::default() });
     let mut broken = sensed(&rig.q, rig.now);
     broken.write(Signal::JointPosition, &[0.0, f32::NAN, 0.0]);
     rig.core.on_sensed(&empty, rig.now);

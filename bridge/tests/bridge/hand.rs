@@ -94,7 +94,8 @@ pub fn shuffled_hand() -> RobotModel {
 
 /// A frame with these angles, at rest.
 pub fn sensed(q: &[f32], now: Nanos) -> SignalFrame {
-    let mut frame = SignalFrame::new(SignalLayout { joint_count: q.len(), action_count: q.len(), parameter_count: 0 });
+    let mut frame =
+        SignalFrame::new(SignalLayout { joint_count: q.len(), action_count: q.len(), ..SignalLayout::default() });
     frame.begin(now);
     frame.write(Signal::JointPosition, q);
     frame.write(Signal::JointVelocity, &vec![0.0; q.len()]);

@@ -137,7 +137,7 @@ fn a_scripted_hand_that_is_hurried_about_never_trips() {
     let mut rig = Rig::new(ControllerSpec { rehearsal: true, ..ControllerSpec::of(&small_hand()) });
     let mut hand = ScriptedDriver::new(&small_hand());
     rig.activate();
-    let mut frame = SignalFrame::new(SignalLayout { joint_count: 3, action_count: 3, parameter_count: 0 });
+    let mut frame = SignalFrame::new(SignalLayout { joint_count: 3, action_count: 3, ..SignalLayout::default() });
     for turn in 0..6000u32 {
         rig.wait(0.01);
         if turn % 5 == 0 {

@@ -131,7 +131,9 @@ fn only_the_clock_ends_a_pendulum_and_its_mass_is_then_another() {
     let second = masses(&batch.observations);
     assert!(first.iter().zip(&second).all(|(first, second)| (first - second).abs() > 1e-4));
     let reports = worlds.take_reports();
-    assert!(reports.len() == COUNT && reports.iter().all(|report| report.step_count == 60 && report.outcome.is_sound()));
+    assert!(
+        reports.len() == COUNT && reports.iter().all(|report| report.step_count == 60 && report.outcome.is_sound())
+    );
     assert!(worlds.take_reports().is_empty());
 }
 

@@ -9,10 +9,10 @@ use crate::frame::SignalFrame;
 use crate::measure::{Better, Measure, MeasureKind};
 use crate::model::RobotModel;
 use crate::object::ObjectPose;
-use crate::observation::{Audience, Encoding, ObservationTerm};
 use crate::seed::StreamRng;
 use crate::signal::Signal;
 use crate::task::{Aims, EpisodeStart, Task};
+use crate::term::{Audience, Encoding, ObservationTerm};
 use crate::trial::{Ending, RewardTerms, Trial, TrialScene, Verdict};
 use crate::watch::Seen;
 use nalgebra::{Translation3, UnitQuaternion, Vector3};
@@ -267,7 +267,8 @@ fn twist_about_z_rad(from: &ObjectPose, to: &ObjectPose) -> f32 {
 mod tests {
     use super::*;
     use crate::object::OBJECTS;
-    use crate::trial::{Outcome, Referee, TrialResult};
+    use crate::referee::Referee;
+    use crate::trial::{Outcome, TrialResult};
 
     fn pose(x: f32, z: f32, yaw_rad: f32) -> ObjectPose {
         ObjectPose {

@@ -121,7 +121,10 @@ pub(super) mod tests {
         };
         MetricsRow {
             train_seconds: 0.1 + iteration as f64 / 3.0,
-            measures: MeasureColumns(vec![("height_m".to_owned(), None), ("kept_fraction".to_owned(), Some(1.0 / 3.0))]),
+            measures: MeasureColumns(vec![
+                ("height_m".to_owned(), None),
+                ("kept_fraction".to_owned(), Some(1.0 / 3.0)),
+            ]),
             lost_count: 0,
             adr_entropy: None,
             report,
@@ -147,15 +150,13 @@ pub(super) mod tests {
         let of = |wanted: &str| fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         assert_eq!(of("height_m"), Some(""));
         assert_eq!(of("physics_seconds"), Some("0.30000000000000004"));
-        assert_eq!(
-            (of("reward_lift"), of("reward_drop"), of("approx_kl")),
-            (Some("0.1"), Some("-1e-9"), Some("7.1"))
-        );
+        assert_eq!((of("reward_lift"), of("reward_drop"), of("approx_kl")), (Some("0.1"), Some("-1e-9"), Some("7.1")));
     }
 
     #[test]
     fn every_column_belongs_to_a_group() {
-        let tags: Vec<String> = fields(&row(1).line().expect("a line")).iter().map(|(name, _)| tag(name, &["height_m"])).collect();
+        let tags: Vec<String> =
+            fields(&row(1).line().expect("a line")).iter().map(|(name, _)| tag(name, &["height_m"])).collect();
         for expected in [
             "learning/approx_kl",
             "learning/explained_variance",

@@ -6,7 +6,7 @@ use anyhow::Result;
 use giraffe_physics::{HandWorlds, WorldsSettings};
 use giraffe_randomization::{Distribution, FixedRanges, Preset};
 use giraffe_robots::{
-    ActionSchema, Aims, EpisodeEnd, EpisodeStart, Limits, Measure, ObservationTerm, RobotModel, Seen, SeedTree,
+    ActionSchema, Aims, EpisodeEnd, EpisodeStart, Limits, Measure, ObservationTerm, RobotModel, SeedTree, Seen,
     StepBatch, Stream, StreamRng, TASKS, Task, Trial, TrialScene, WorldBatch,
 };
 use std::time::Instant;

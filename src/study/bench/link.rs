@@ -16,7 +16,7 @@ use giraffe_bridge::{
 use giraffe_physics::EpisodeSampler;
 use giraffe_policy::{DeviceChoice, Policy, PolicyContext, PpoConfig, PpoLearner};
 use giraffe_randomization::NONE;
-use giraffe_robots::{Hand, Nanos, ObservationSchema, RobotModel, SeedTree, Task};
+use giraffe_robots::{Hand, Nanos, OBJECTS, ObservationSchema, RobotModel, SeedTree, Task};
 use hand::{SteadyHand, Turns};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -194,7 +194,7 @@ impl Bench {
     /// From a state's arrival to its command's departure, and the network's part of it.
     fn latency(&self) -> Result<(Quantiles, Quantiles)> {
         let mut link = Link::begin(&self.robot_at(LATENCY_HZ), &self.stop)?;
-        let mut pilot = Pilot::new(&self.policy, self.task, false);
+        let mut pilot = Pilot::new(&self.policy, self.task, &self.robot, &OBJECTS[0], false);
         link.client.observe(pilot.sensed_mut())?;
         let clock = Arc::clone(&link.clock);
         let mut stopwatch = Stopwatch::new(clock.as_ref());
@@ -215,7 +215,7 @@ impl Bench {
     fn loops(&self, policy_hz: u32, slow_observer: bool) -> Result<LoopRow> {
         let mut link = Link::begin(&self.robot_at(policy_hz), &self.stop)?;
         let _stuck = slow_observer.then(|| link.onlooker(&self.stop)).transpose()?;
-        let mut pilot = Pilot::new(&self.policy, self.task, false);
+        let mut pilot = Pilot::new(&self.policy, self.task, &self.robot, &OBJECTS[0], false);
         link.client.observe(pilot.sensed_mut())?;
         let steps = (self.secs * f64::from(policy_hz)) as usize;
         let period_secs = 1.0 / f64::from(policy_hz);

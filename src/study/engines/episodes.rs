@@ -6,7 +6,7 @@ use crate::run::statistics::{Estimate, fraction, mean};
 use anyhow::{Result, ensure};
 use giraffe_physics::EpisodeSampler;
 use giraffe_randomization::{Distribution, FixedRanges, RangeConfig, find_scenario};
-use giraffe_robots::{Limits, ObjectPose, Outcome, Referee, Seen, SeedTree, Stream, Task, TrialScene};
+use giraffe_robots::{Limits, ObjectPose, Outcome, Referee, SeedTree, Seen, Stream, Task, TrialScene};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

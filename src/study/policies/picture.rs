@@ -37,13 +37,7 @@ fn draw_blocks(area: &Area<'_>, report: &PoliciesReport) -> Drawn {
         .x_label_area_size(34)
         .y_label_area_size(64)
         .build_cartesian_2d(-0.5..report.test_sets.len() as f64 - 0.5, rates.clone())?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(WHITE)
-        .x_labels(0)
-        .y_desc(headline.heading())
-        .draw()?;
+    chart.configure_mesh().disable_x_mesh().light_line_style(WHITE).x_labels(0).y_desc(headline.heading()).draw()?;
     let count = report.test_sets.first().map_or(1, |set| set.groups.len().max(1));
     let slot = 0.8 / count as f64;
     for which in 0..count {

@@ -146,8 +146,16 @@ impl WatchedHand for LoggedHand<'_> {
         Seen::Never
     }
 
+    /// Goals come from the log, too.
     fn goal_seed(&self) -> u64 {
-        self.episode.goal_seed
+        0
+    }
+
+    fn tell_goal(&mut self, sensed: &mut SignalFrame) {
+        let goal = self.episode.steps.get(self.at.get()).and_then(|step| step.goal.as_ref());
+        if let Some(Err(problem)) = goal.map(|goal| goal.write(sensed)) {
+            tracing::warn!("{problem}");
+        }
     }
 
     fn hidden_state_reset_due(&self) -> bool {

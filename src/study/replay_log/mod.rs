@@ -20,12 +20,12 @@ use giraffe_bridge::EnvelopeSpec;
 use giraffe_bridge::log::{EnvelopeCheck, EventKind, Logged, LoggedDeployment, check_envelope, read};
 use giraffe_bridge::message::{JointLimits, NO_ENVELOPE, Welcome};
 use giraffe_policy::Policy;
-use giraffe_robots::load_robot_with_report;
-use giraffe_robots::tasks::find_task;
+use giraffe_robots::{find_object, find_task, load_robot_with_report};
 use hand::Places;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const DROPPED: &str = "records before it are missing in the log: the disk or the processor could not keep up";
 
@@ -146,11 +146,13 @@ pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
     let memoryless = log.text("giraffe.deployment", "memoryless") == Some("true");
     let places = Places::of(policy, &welcome)?;
     let task = find_task(&policy.manifest().context.task)?;
-    let mut pilot = Pilot::new(policy, task, memoryless);
+    let (robot, _) = load_robot_with_report(&trained.config.robot)?;
+    let robot = Arc::new(robot);
+    let object = find_object(&policy.manifest().context.object)?;
+    let mut pilot = Pilot::new(policy, task, &robot, object, memoryless);
     let limited = welcome.grants.iter().any(|grant| grant == NO_ENVELOPE);
     let mut checks = hand::Checks::new(policy, limited);
     let episodes = log.episodes();
-    let (robot, _) = load_robot_with_report(&trained.config.robot)?;
     for episode in &episodes {
         checks.replay(&mut pilot, episode, &robot, &places);
     }

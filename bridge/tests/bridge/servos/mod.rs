@@ -81,7 +81,7 @@ impl Bench {
 }
 
 fn frame() -> SignalFrame {
-    let mut frame = SignalFrame::new(SignalLayout { joint_count: 3, action_count: 3, parameter_count: 0 });
+    let mut frame = SignalFrame::new(SignalLayout { joint_count: 3, action_count: 3, ..SignalLayout::default() });
     frame.begin(Nanos(1));
     frame
 }
