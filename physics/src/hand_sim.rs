@@ -3,18 +3,19 @@
 use crate::actuation::{DelayLine, Servos, with_dead_servos};
 use crate::adversary::Adversary;
 use crate::clock::UnevenClock;
-use crate::engine::{ContactSummary, ObjectPush, World};
+use crate::disturbance::{Disturbance, ObjectSwap, tilted};
+use crate::engine::{ContactSummary, World};
 use crate::forces::RandomForces;
-use crate::plan::{Disturbance, EpisodePlan};
+use crate::parameters::ObjectPush;
+use crate::plan::EpisodePlan;
 use crate::scene::SceneModel;
 use crate::sensing::{Encoders, ObjectTracker};
-use crate::swap::ObjectSwap;
-use crate::tie::Ties;
+use crate::ties::Ties;
 use giraffe_robots::{
     Commanded, GeomShape, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout,
     find_object,
 };
-use nalgebra::{UnitQuaternion, UnitVector3, Vector3};
+use nalgebra::Vector3;
 use std::sync::Arc;
 
 /// One world: a hand, an object, and an [`EpisodePlan`] that fixes everything random about them.
@@ -138,7 +139,9 @@ impl HandSim {
     /// A disturbance that acts from the next step on.
     pub fn disturb(&mut self, disturbance: &Disturbance) {
         let period_secs = self.scene.robot().control.period_secs;
-        let until = |duration_secs: f32| self.step + (duration_secs / period_secs).round().max(1.0) as u32;
+        // What lasts longer than steps can be counted lasts to the end.
+        let steps = |duration_secs: f32| (duration_secs / period_secs).round().max(1.0) as u32;
+        let until = |duration_secs: f32| self.step.saturating_add(steps(duration_secs));
         match *disturbance {
             Disturbance::ObjectImpulse { newton_secs } => self.world.push_object(newton_secs),
             Disturbance::GravityTilt { radians, axis, duration_secs } => {
@@ -149,7 +152,8 @@ impl HandSim {
                 self.jams[joint] = Some((until(duration_secs), self.positions[joint]));
             }
             Disturbance::SignalLoss { duration_secs } => self.frozen_until = until(duration_secs),
-            Disturbance::HiddenStateReset => {}
+            // The world itself stays as it is.
+            Disturbance::HiddenStateReset | Disturbance::Change(_) => {}
             Disturbance::ObjectSwap(ref swap) => self.swap_object(swap),
             Disturbance::FingerTie(ref tie) => {
                 self.ties.tie(self.scene.robot(), tie, until(tie.duration_secs));
@@ -345,11 +349,4 @@ impl Hand for HandSim {
             applied_seq: u64::from(self.step),
         })
     }
-}
-
-/// Gravity as a palm feels it that is tilted by `radians` about `axis`. A zero axis tilts nothing.
-fn tilted(gravity: [f32; 3], axis: [f32; 3], radians: f32) -> [f32; 3] {
-    let turn = UnitVector3::try_new(Vector3::from(axis), 1e-9)
-        .map_or_else(UnitQuaternion::identity, |axis| UnitQuaternion::from_axis_angle(&axis, -radians));
-    (turn * Vector3::from(gravity)).into()
 }

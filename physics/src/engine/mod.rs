@@ -15,7 +15,7 @@ mod shape;
 mod swap;
 mod tree;
 
-use crate::parameters::{ObjectParameters, WorldParameters};
+use crate::parameters::{ObjectParameters, ObjectPush, WorldParameters};
 use crate::scene::SceneModel;
 pub(crate) use band::Band;
 pub use contact::{ContactSummary, ContactTotals};
@@ -52,13 +52,6 @@ pub(crate) struct Motor {
     pub target_rad_per_sec: f32,
     pub damping_newton_m_secs_per_rad: f32,
     pub limit_newton_m: f32,
-}
-
-/// What pushes the object from outside, palm frame: force per mass, and torque per inertia, at the centre of mass.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct ObjectPush {
-    pub m_per_sec2: [f32; 3],
-    pub rad_per_sec2: [f32; 3],
 }
 
 /// One simulated world. The palm frame is rapier's world frame.
