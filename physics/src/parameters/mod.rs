@@ -4,10 +4,12 @@
 //! and tested without either side knowing the other.
 
 mod check;
+mod form;
 mod meddling;
 
 use crate::scene::SceneModel;
 pub(crate) use check::{between_zero_and, finite};
+pub(crate) use form::{scaled, stretched};
 use giraffe_robots::{EpisodeStart, Limits, Region, RobotModel};
 pub(crate) use meddling::ObjectPush;
 pub use meddling::{AdversaryParameters, ForceParameters};
