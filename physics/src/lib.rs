@@ -26,7 +26,6 @@ mod plan;
 mod sampler;
 mod scene;
 mod sensing;
-mod ties;
 mod worlds;
 
 pub use disturbance::{Disturbance, FingerTie, ObjectSwap, TimedDisturbance, WorldChange, tilted};
