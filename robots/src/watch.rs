@@ -64,6 +64,8 @@ pub fn rotation_from_xyzw([x, y, z, w]: [f32; 4]) -> Option<UnitQuaternion<f32>>
 #[derive(Debug, Clone, Default)]
 pub struct PoseGuard {
     last: Option<Believed>,
+    /// When the newest pose was measured that was offered.
+    offered: Option<Nanos>,
     jumps_in_a_row: u32,
     rejected: u64,
 }
@@ -80,7 +82,7 @@ pub struct Believed {
 impl PoseGuard {
     /// An episode starts: the object may be anywhere.
     pub fn forget(&mut self) {
-        (self.last, self.jumps_in_a_row) = (None, 0);
+        (self.last, self.offered, self.jumps_in_a_row) = (None, None, 0);
     }
 
     /// How many poses were not believed so far.
@@ -94,8 +96,13 @@ impl PoseGuard {
     }
 
     /// Takes in a pose measured at `stamp`. A turn of more than 0.5 rad, and faster than 15 rad/s, since a pose of the
-    /// last 0.1 s is not believed, unless the tracker insists five times.
+    /// last 0.1 s is not believed, unless the tracker insists five times. One that is no newer than the one before says
+    /// nothing.
     pub fn offer(&mut self, position_m: [f32; 3], rotation_xyzw: [f32; 4], stamp: Nanos) {
+        if self.offered.is_some_and(|offered| stamp <= offered) {
+            return;
+        }
+        self.offered = Some(stamp);
         let finite = position_m.iter().chain(&rotation_xyzw).all(|value| value.is_finite());
         let Some(rotation) = rotation_from_xyzw(rotation_xyzw).filter(|_| finite) else {
             self.rejected += 1;
@@ -198,6 +205,15 @@ mod tests {
     }
 
     #[test]
+    fn the_same_picture_told_again_is_no_second_opinion() {
+        let mut guard = PoseGuard::default();
+        guard.offer(PLACE_M, yaw(0.0), at(0.0));
+        (0..20).for_each(|_| guard.offer(PLACE_M, yaw(2.5), at(0.05)));
+        assert!(heading_rad(&guard).abs() < 1e-5);
+        assert_eq!(guard.rejected(), 1);
+    }
+
+    #[test]
     fn a_cube_that_falls_over_its_edge_is_believed_at_fifteen_pictures_a_second() {
         let mut guard = PoseGuard::default();
         guard.offer(PLACE_M, yaw(0.0), at(0.0));
@@ -233,13 +249,14 @@ mod tests {
     #[test]
     fn what_is_no_rotation_or_no_place_is_not_taken_for_one() {
         let mut guard = PoseGuard::default();
-        for q in [[0.0; 4], [0.0, 0.0, 0.0, 1.02], [f32::NAN, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, f32::INFINITY]] {
-            guard.offer(PLACE_M, q, at(0.0));
+        let wrong = [[0.0; 4], [0.0, 0.0, 0.0, 1.02], [f32::NAN, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, f32::INFINITY]];
+        for (index, q) in wrong.into_iter().enumerate() {
+            guard.offer(PLACE_M, q, at(index as f64));
             assert!(guard.last().is_none(), "{q:?}");
         }
-        guard.offer([0.0, f32::NAN, 0.0], yaw(0.0), at(0.0));
+        guard.offer([0.0, f32::NAN, 0.0], yaw(0.0), at(5.0));
         assert_eq!((guard.last().is_none(), guard.rejected()), (true, 5));
-        guard.offer(PLACE_M, [0.0, 0.0, 0.0, 1.005], at(0.0));
+        guard.offer(PLACE_M, [0.0, 0.0, 0.0, 1.005], at(6.0));
         let seen = guard.last().expect("nearly unit is unit");
         assert!((seen.pose.palm_from_object.norm() - 1.0).abs() < 1e-6);
     }

@@ -5,3 +5,4 @@ mod tracker;
 
 pub(crate) use encoders::Encoders;
 pub(crate) use tracker::ObjectTracker;
+pub use tracker::TrackedPose;

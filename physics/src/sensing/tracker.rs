@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 
 /// A pose and how old it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct TrackedPose {
+pub struct TrackedPose {
+    /// Where the object was found, palm frame.
     pub pose: ObjectPose,
     /// Since the picture it was found in, s.
     pub age_secs: f64,
