@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn a_misspelled_name_gets_a_suggestion() {
         let error = error_of("\"object.mas\" = 1.0");
-        assert!(error.contains("object.mas\"") && error.contains("did you mean \"object.mass\"?"), "{error}");
+        assert!(error.contains("object.mas\"") && error.contains("did you mean `object.mass`?"), "{error}");
         let error = error_of("object.mass = 1.0");
         assert!(error.contains("\"object\"") && error.contains("quote them"), "{error}");
         let error = error_of("\"zzz\" = 1.0");
