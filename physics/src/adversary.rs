@@ -13,14 +13,6 @@ use crate::noise;
 use crate::parameters::WorldParameters;
 use giraffe_robots::{Limits, ObjectPose, RobotModel};
 use nalgebra::Vector3;
-use serde::{Deserialize, Serialize};
-
-/// What an adversary may do to the object; what it may do to each joint is `JointParameters::adversary_share`.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct AdversaryParameters {
-    /// Largest push along each axis, N per kg of the object.
-    pub push_m_per_sec2: f32,
-}
 
 /// Units of each hidden layer.
 const HIDDEN_WIDTH: usize = 64;

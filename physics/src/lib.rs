@@ -16,6 +16,7 @@
 mod actuation;
 mod adversary;
 mod clock;
+mod disturbance;
 mod engine;
 mod forces;
 mod hand_sim;
@@ -25,21 +26,17 @@ mod plan;
 mod sampler;
 mod scene;
 mod sensing;
-mod swap;
-mod tie;
 mod worlds;
 
-pub use adversary::AdversaryParameters;
+pub use disturbance::{Disturbance, FingerTie, ObjectSwap, TimedDisturbance, WorldChange, tilted};
 pub use engine::{ContactSummary, ContactTotals};
-pub use forces::ForceParameters;
 pub use hand_sim::HandSim;
 pub use parameters::{
-    ActuationParameters, ClockParameters, ContactParameters, GRAVITY_M_PER_SEC2, HandParameters, JointParameters,
-    LEAST_RANGE_RAD, ObjectParameters, SensingParameters, TrackingParameters, WorldParameters,
+    ActuationParameters, AdversaryParameters, ClockParameters, ContactParameters, ForceParameters, GRAVITY_M_PER_SEC2,
+    HandParameters, JointParameters, LEAST_RANGE_RAD, ObjectParameters, SensingParameters, TrackingParameters,
+    WorldParameters,
 };
-pub use plan::{Disturbance, EpisodePlan, TimedDisturbance};
+pub use plan::EpisodePlan;
 pub use sampler::EpisodeSampler;
 pub use scene::{PhysicsSettings, SceneModel};
-pub use swap::ObjectSwap;
-pub use tie::FingerTie;
 pub use worlds::{HandWorlds, WorldsError, WorldsSettings, WorldsShare};

@@ -1,57 +1,9 @@
 //! Everything random about an episode, as one plain value.
 
-use crate::parameters::{JointParameters, ObjectParameters, WorldParameters};
-use crate::swap::ObjectSwap;
-use crate::tie::FingerTie;
+use crate::disturbance::TimedDisturbance;
+use crate::parameters::{WorldParameters, finite};
 use giraffe_robots::{EpisodeStart, RobotModel};
 use serde::{Deserialize, Serialize};
-
-/// Something that happens to a world at a time during an episode.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Disturbance {
-    /// A push on the object at its centre of mass.
-    ObjectImpulse {
-        /// In the palm frame.
-        newton_secs: [f32; 3],
-    },
-    /// The palm tilts about an axis and comes back.
-    GravityTilt {
-        /// How far, rad.
-        radians: f32,
-        /// Horizontal axis of the palm frame; need not have unit length.
-        axis: [f32; 3],
-        /// How long, s.
-        duration_secs: f32,
-    },
-    /// A servo holds the angle it has and ignores its target.
-    JointJam {
-        /// Canonical index.
-        joint: usize,
-        /// How long, s.
-        duration_secs: f32,
-    },
-    /// Joint angles freeze at their last sensed values.
-    SignalLoss {
-        /// How long, s.
-        duration_secs: f32,
-    },
-    /// The policy's recurrent state is wiped (the world itself does not change).
-    HiddenStateReset,
-    /// The object is replaced by another.
-    ObjectSwap(ObjectSwap),
-    /// A rubber band around two fingers.
-    FingerTie(FingerTie),
-}
-
-/// A disturbance and when it strikes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TimedDisturbance {
-    /// Control steps after the start of the episode: it acts during the step with this index.
-    pub step: u32,
-    /// What happens.
-    pub disturbance: Disturbance,
-}
 
 /// Everything random about an episode, as one plain value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,15 +21,16 @@ pub struct EpisodePlan {
 }
 
 impl EpisodePlan {
-    /// Whether this hand has every finger that the plan ties.
+    /// Whether it is one of this hand: as many joints, and every finger that the plan ties.
     ///
     /// # Errors
-    /// Names the finger that it does not have.
+    /// Names what the hand does not have.
     pub fn check_fits(&self, robot: &RobotModel) -> Result<(), String> {
-        self.disturbances.iter().try_for_each(|timed| match &timed.disturbance {
-            Disturbance::FingerTie(tie) => tie.check_fits(robot),
-            _ => Ok(()),
-        })
+        let (planned, expected) = (self.parameters.joints.len(), robot.joint_count());
+        if planned != expected {
+            return Err(format!("the plan is for {planned} joints, but {} has {expected}", robot.name));
+        }
+        self.disturbances.iter().try_for_each(|timed| timed.disturbance.check_fits(robot))
     }
 
     /// Whether every number can be: finite, and where physics asks for it, above zero. For plans from outside.
@@ -85,154 +38,42 @@ impl EpisodePlan {
     /// # Errors
     /// Names what cannot be.
     pub fn check(&self) -> Result<(), String> {
-        let parameters = &self.parameters;
-        parameters.joints.iter().try_for_each(check_joint)?;
-        check_bodies(parameters)?;
-        check_way_to_and_fro(parameters)?;
-        check_meddling(parameters)?;
-        self.disturbances.iter().try_for_each(|timed| match &timed.disturbance {
-            Disturbance::ObjectSwap(swap) => swap.check(self.sampled.len()),
-            Disturbance::FingerTie(tie) => tie.check(),
-            _ => Ok(()),
-        })?;
+        self.parameters.check()?;
+        let (joint_count, column_count) = (self.parameters.joints.len(), self.sampled.len());
+        self.check_start(joint_count)?;
+        finite("sampled", &self.sampled)?;
+        self.disturbances.iter().try_for_each(|timed| timed.disturbance.check(joint_count, column_count))
+    }
+
+    fn check_start(&self, joint_count: usize) -> Result<(), String> {
         let start = &self.start;
-        let tracking = &parameters.tracking;
-        let loose = parameters.gravity_m_per_sec2.iter().chain(&parameters.object.center_of_mass_m);
-        let seen = tracking.position_bias_m.iter().chain(&tracking.rotation_bias_rad);
-        let placed = start.joint_positions_rad.iter().chain(start.palm_from_object.translation.vector.iter());
-        let turned = start.palm_from_object.rotation.coords.iter();
-        if loose.chain(seen).chain(placed).chain(turned).chain(&self.sampled).any(|value| !value.is_finite()) {
-            return Err("gravity, the centre of mass, a tracker's bias, the start or a sampled value is not a finite \
-                        number"
-                .to_owned());
+        let angle_count = start.joint_positions_rad.len();
+        if angle_count != joint_count {
+            return Err(format!(
+                "start.joint_positions_rad has {angle_count} angles, but there are {joint_count} joints"
+            ));
         }
-        let joint_count = parameters.joints.len();
-        let jams = self.disturbances.iter().filter_map(|timed| match timed.disturbance {
-            Disturbance::JointJam { joint, .. } => Some(joint),
-            _ => None,
-        });
-        match jams.into_iter().find(|joint| *joint >= joint_count) {
-            Some(joint) => Err(format!("a jam of joint {joint}, but there are {joint_count} joints")),
-            None => Ok(()),
+        finite("start.joint_positions_rad", &start.joint_positions_rad)?;
+        finite("start.palm_from_object, its place,", start.palm_from_object.translation.vector.as_slice())?;
+        let turn = start.palm_from_object.rotation.coords;
+        finite("start.palm_from_object, its rotation,", turn.as_slice())?;
+        if (turn.norm() - 1.0).abs() <= UNIT_TOLERANCE {
+            return Ok(());
         }
+        Err(format!("start.palm_from_object turns by a quaternion of length {}, which must be 1", turn.norm()))
     }
 }
 
-impl ObjectParameters {
-    /// Whether there can be such an object.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        positive("object.mass_kg", self.mass_kg)?;
-        positive("object.size_scale", self.size_scale)?;
-        positive("object.inertia_scale", self.inertia_scale)?;
-        positive("object.stretch", self.stretch)?;
-        match self.center_of_mass_m.iter().find(|axis| !axis.is_finite()) {
-            Some(axis) => Err(format!("object.center_of_mass_m has {axis}, which must be a finite number")),
-            None => Ok(()),
-        }
-    }
-}
-
-fn check_joint(joint: &JointParameters) -> Result<(), String> {
-    positive("a joint's stiffness", joint.stiffness_newton_m_per_rad)?;
-    positive("a joint's torque limit", joint.effort_limit_newton_m)?;
-    for (name, value) in [
-        ("a joint's damping", joint.damping_newton_m_secs_per_rad),
-        ("a joint's friction loss", joint.friction_loss_newton_m),
-        ("a joint's armature", joint.armature_kg_m2),
-        ("a joint's zero offset, taken absolutely,", joint.zero_offset_rad.abs()),
-        ("a joint's position bias, taken absolutely,", joint.position_bias_rad.abs()),
-        ("a joint's target bias, taken absolutely,", joint.target_bias_rad.abs()),
-        ("a joint's dead band", joint.dead_band_rad),
-        ("a joint's backlash", joint.backlash_rad),
-        ("a joint's shift of its lower limit, taken absolutely,", joint.lower_limit_shift_rad.abs()),
-        ("a joint's shift of its upper limit, taken absolutely,", joint.upper_limit_shift_rad.abs()),
-        ("a joint's torque-speed slope", joint.torque_speed_slope),
-    ] {
-        between_zero_and(1e3, name, value)?;
-    }
-    Ok(())
-}
-
-/// Hand, object and how they meet.
-fn check_bodies(parameters: &WorldParameters) -> Result<(), String> {
-    positive("hand.link_mass_scale", parameters.hand.link_mass_scale)?;
-    positive("hand.tip_size_scale", parameters.hand.tip_size_scale)?;
-    parameters.object.check()?;
-    positive("contact.frequency_hz", parameters.contact.frequency_hz)?;
-    between_zero_and(1e6, "contact.damping_ratio", parameters.contact.damping_ratio)?;
-    between_zero_and(1.0, "contact.restitution", parameters.contact.restitution)?;
-    between_zero_and(1e3, "contact.tip_friction", parameters.contact.tip_friction)?;
-    between_zero_and(1e3, "contact.link_friction", parameters.contact.link_friction)?;
-    between_zero_and(1e3, "contact.palm_friction", parameters.contact.palm_friction)
-}
-
-/// What happens to commands and to measurements.
-fn check_way_to_and_fro(parameters: &WorldParameters) -> Result<(), String> {
-    let WorldParameters { sensing, actuation, tracking, .. } = parameters;
-    for (name, value) in [
-        ("sensing.position_noise_rad", sensing.position_noise_rad),
-        ("sensing.position_resolution_rad", sensing.position_resolution_rad),
-        ("sensing.position_delay_secs", sensing.position_delay_secs),
-        ("actuation.delay_secs", actuation.delay_secs),
-        ("actuation.jitter_secs", actuation.jitter_secs),
-        ("actuation.noise_rad", actuation.noise_rad),
-        ("tracking.refresh_secs", tracking.refresh_secs),
-        ("tracking.delay_secs", tracking.delay_secs),
-        ("tracking.position_noise_m", tracking.position_noise_m),
-        ("tracking.rotation_noise_rad", tracking.rotation_noise_rad),
-    ] {
-        between_zero_and(10.0, name, value)?;
-    }
-    between_zero_and(1.0, "sensing.position_dropout", sensing.position_dropout)?;
-    for (name, value) in [
-        ("tracking.dropout", tracking.dropout),
-        ("tracking.injection", tracking.injection),
-        ("actuation.gain_noise", actuation.gain_noise),
-        ("actuation.dropout", actuation.dropout),
-        ("actuation.broken_chance", actuation.broken_chance),
-    ] {
-        between_zero_and(1.0, name, value)?;
-    }
-    let jitter = parameters.clock.step_jitter;
-    if (0.0..1.0).contains(&jitter) {
-        return Ok(());
-    }
-    Err(format!("clock.step_jitter is {jitter}, which must be a number from 0 to below 1: time does not stand still"))
-}
-
-/// What acts on hand and object without anybody asking.
-fn check_meddling(parameters: &WorldParameters) -> Result<(), String> {
-    let WorldParameters { forces, adversary, joints, .. } = parameters;
-    positive("forces.half_life_secs", forces.half_life_secs)?;
-    for (name, value) in [
-        ("forces.rate_hz", forces.rate_hz),
-        ("forces.acceleration_m_per_sec2", forces.acceleration_m_per_sec2),
-        ("forces.angular_acceleration_rad_per_sec2", forces.angular_acceleration_rad_per_sec2),
-        ("adversary.push_m_per_sec2", adversary.push_m_per_sec2),
-    ] {
-        between_zero_and(1e3, name, value)?;
-    }
-    joints.iter().try_for_each(|joint| between_zero_and(1.0, "a joint's adversary share", joint.adversary_share))
-}
-
-fn positive(name: &str, value: f32) -> Result<(), String> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(());
-    }
-    Err(format!("{name} is {value}, which must be a number above zero"))
-}
-
-fn between_zero_and(most: f32, name: &str, value: f32) -> Result<(), String> {
-    if (0.0..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(format!("{name} is {value}, which must be a number from 0 to {most}"))
-}
+/// How far a quaternion may be from unit length: numbers that came through text are.
+const UNIT_TOLERANCE: f32 = 1e-3;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parameters::{ActuationParameters, ContactParameters, HandParameters, ObjectParameters};
+    use crate::disturbance::{Disturbance, FingerTie, ObjectSwap};
+    use crate::parameters::{
+        ActuationParameters, ContactParameters, HandParameters, JointParameters, ObjectParameters,
+    };
     use crate::parameters::{SensingParameters, TrackingParameters};
     use crate::scene::{PhysicsSettings, SceneModel};
     use giraffe_robots::{OBJECTS, load_robot};
@@ -420,7 +261,31 @@ mod tests {
             let problem = with(disturbance).check().expect_err(part);
             assert!(problem.contains(part), "{part} is not in: {problem}");
         }
+        let problem = EpisodePlan { sampled: vec![0.1, f32::NAN], ..plan() }.check().expect_err("a sampled value");
+        assert!(problem.contains("sampled has NaN"), "{problem}");
         let problem = with(tie(|tie| tie.fingers = [0, 4])).check_fits(&robot).expect_err("LEAP has four fingers");
         assert!(problem.contains("fingertip 4") && problem.contains("has 4"), "{problem}");
+    }
+    #[test]
+    fn a_start_that_cannot_be_is_named() {
+        type Spoil = fn(&mut EpisodeStart);
+        let spoiled: [(&str, Spoil); 4] = [
+            ("15 angles", |start| start.joint_positions_rad.truncate(15)),
+            ("start.joint_positions_rad has NaN", |start| start.joint_positions_rad[2] = f32::NAN),
+            ("its place, has inf", |start| start.palm_from_object.translation.vector.x = f32::INFINITY),
+            ("length 2", |start| {
+                let twice = start.palm_from_object.rotation.into_inner() * 2.0;
+                start.palm_from_object.rotation = nalgebra::UnitQuaternion::new_unchecked(twice);
+            }),
+        ];
+        for (part, spoil) in spoiled {
+            let mut plan = plan();
+            spoil(&mut plan.start);
+            let problem = plan.check().expect_err(part);
+            assert!(problem.contains(part), "{part} is not in: {problem}");
+        }
+        let other = load_robot("shadow-right").expect("a built-in hand");
+        let problem = plan().check_fits(&other).expect_err("another hand");
+        assert!(problem.contains("for 16 joints") && problem.contains("has 22"), "{problem}");
     }
 }

@@ -4,8 +4,9 @@
 //! mass matrix and cost five times as much; so each chain gets a fixed root at the palm's pose. Fingers on a wrist that
 //! moves hang on the wrist's chain; fingers with joints coupled to each other share one.
 
+use super::settings::{self, Surface};
 use super::{Motor, contact, convert, groups, shape, tree};
-use crate::parameters::{JointParameters, WorldParameters};
+use crate::parameters::{JointParameters, WorldParameters, scaled};
 use crate::scene::SceneModel;
 use giraffe_robots::{BodyModel, GeomModel, JointCoupling, Region, RobotModel};
 use nalgebra::{Isometry3, UnitQuaternion, Vector3};
@@ -126,25 +127,19 @@ fn insert_bodies(physics: &mut PhysicsWorld, robot: &RobotModel, parameters: &Wo
     for (index, body) in robot.bodies.iter().enumerate() {
         let unit = units[index];
         let handle = if unit == index {
-            let builder = match body.joint {
-                Some(_) => RigidBodyBuilder::dynamic().additional_mass_properties(mass_properties(
-                    robot,
-                    &units,
-                    &palm_from_body,
-                    index,
-                    parameters,
-                )),
-                None => RigidBodyBuilder::fixed(),
-            };
-            physics.insert_body(builder.pose(convert::pose(&palm_from_body[index])).can_sleep(false))
+            let at = convert::pose(&palm_from_body[index]);
+            let mass = || mass_properties(robot, &units, &palm_from_body, index, parameters);
+            physics.insert_body(match body.joint {
+                Some(_) => settings::free_body(at, mass()),
+                None => settings::fixed_body(at),
+            })
         } else {
             handles[unit]
         };
         let unit_from_body = palm_from_body[unit].inv_mul(&palm_from_body[index]);
         for geom in &body.geoms {
             let at = if unit == index { geom.body_from_geom } else { unit_from_body * geom.body_from_geom };
-            physics
-                .insert_collider(geom_collider(geom, parameters, &at).collision_groups(filters[index]), Some(handle));
+            physics.insert_collider(geom_collider(geom, parameters, &at, filters[index]), Some(handle));
         }
         handles.push(handle);
     }
@@ -195,7 +190,8 @@ fn insert_joints(
         let (carrier, carrier_from_body) = if robot.bodies[carrier].joint.is_some() {
             (bodies[carrier], palm_from_body[carrier].inv_mul(&palm_from_body[index]))
         } else {
-            let root = roots[chains[index]].get_or_insert_with(|| physics.insert_body(RigidBodyBuilder::fixed()));
+            let root =
+                roots[chains[index]].get_or_insert_with(|| physics.insert_body(settings::fixed_body(Pose::IDENTITY)));
             (*root, palm_from_body[index])
         };
         let hinge = hinge(robot, joint, parameters, &carrier_from_body, part_secs);
@@ -205,17 +201,20 @@ fn insert_joints(
     joints.into_iter().map(|joint| joint.expect("every joint moves a body")).collect()
 }
 
-/// The collider of one shape. The object's own friction is zero and the rule takes the larger of the two, so a
-/// hand shape's coefficient *is* the pair's.
-fn geom_collider(geom: &GeomModel, parameters: &WorldParameters, at: &Isometry3<f32>) -> ColliderBuilder {
+fn geom_collider(
+    geom: &GeomModel,
+    parameters: &WorldParameters,
+    at: &Isometry3<f32>,
+    groups: InteractionGroups,
+) -> ColliderBuilder {
     let scale = if geom.region == Region::Tip { parameters.hand.tip_size_scale } else { 1.0 };
-    shape::collider(&geom.shape, scale, at)
-        .density(0.0)
-        .user_data(contact::mark(geom.region))
-        .friction(parameters.contact.friction(geom.region))
-        .friction_combine_rule(CoefficientCombineRule::Max)
-        .restitution(parameters.contact.restitution)
-        .restitution_combine_rule(CoefficientCombineRule::Max)
+    let surface = Surface {
+        friction: parameters.contact.friction(geom.region),
+        restitution: parameters.contact.restitution,
+        groups,
+        mark: contact::mark(geom.region),
+    };
+    shape::collider(&scaled(&geom.shape, scale), at, &surface)
 }
 
 /// A hinge whose free axis is rapier's x, with a force-based position servo unless it follows another joint.
@@ -230,22 +229,22 @@ fn hinge(
     let turn = UnitQuaternion::rotation_between(&Vector3::x(), &model.axis)
         .unwrap_or_else(|| UnitQuaternion::from_axis_angle(&Vector3::y_axis(), std::f32::consts::PI));
     let body_from_hinge = Isometry3::from_parts(model.anchor_m.coords.into(), turn);
+    let frames = [carrier_from_body * body_from_hinge, body_from_hinge].map(|frame| convert::pose(&frame));
     let limits = parameters.joint_limits_rad(robot, joint);
-    let parameters = &parameters.joints[joint];
-    let hinge = GenericJointBuilder::new(JointAxesMask::LOCKED_REVOLUTE_AXES)
-        .local_frame1(convert::pose(&(carrier_from_body * body_from_hinge)))
-        .local_frame2(convert::pose(&body_from_hinge))
-        .limits(JointAxis::AngX, [limits.lower, limits.upper])
-        .contacts_enabled(false);
-    if robot.couplings.iter().any(|coupling| coupling.follower == joint) {
-        return hinge.build();
-    }
-    let stiffness = parameters.stiffness_newton_m_per_rad;
-    hinge
-        .motor_model(JointAxis::AngX, MotorModel::ForceBased)
-        .motor_position(JointAxis::AngX, 0.0, stiffness, spring_damping(stiffness, part_secs))
-        .motor_max_force(JointAxis::AngX, parameters.effort_limit_newton_m)
-        .build()
+    let limits = JointLimits { min: limits.lower, max: limits.upper, impulse: 0.0 };
+    let own = &parameters.joints[joint];
+    let stiffness = own.stiffness_newton_m_per_rad;
+    let servo = JointMotor {
+        target_pos: 0.0,
+        target_vel: 0.0,
+        stiffness,
+        damping: spring_damping(stiffness, part_secs),
+        max_force: own.effort_limit_newton_m,
+        impulse: 0.0,
+        model: MotorModel::ForceBased,
+    };
+    let follows = robot.couplings.iter().any(|coupling| coupling.follower == joint);
+    settings::hinge(frames, limits, (!follows).then_some(servo))
 }
 
 /// Makes one joint follow another. Both are in one multibody: `tree::chains` saw to that.

@@ -1,7 +1,7 @@
 //! The only place that names rapier: one world with a hand and an object, stepped.
 //!
-//! Everything a game engine would leave to defaults is set here on purpose: force-based motors with torque limits,
-//! the friction rule, contact softness, the length unit, no sleeping, no continuous collision detection.
+//! Everything a game engine would leave to defaults is set here on purpose (`settings`): force-based motors with torque
+//! limits, the friction rule, contact softness, the length unit, no sleeping, no continuous collision detection.
 
 mod band;
 mod contact;
@@ -11,11 +11,12 @@ mod groups;
 mod hand;
 mod object;
 mod round;
+mod settings;
 mod shape;
 mod swap;
 mod tree;
 
-use crate::parameters::{ObjectParameters, WorldParameters};
+use crate::parameters::{ObjectParameters, ObjectPush, WorldParameters};
 use crate::scene::SceneModel;
 pub(crate) use band::Band;
 pub use contact::{ContactSummary, ContactTotals};
@@ -23,12 +24,6 @@ use giraffe_robots::{EpisodeStart, GeomShape, ObjectPose};
 use hand::HandJoint;
 use rapier3d::prelude::*;
 use std::cell::RefCell;
-
-/// Length that rapier's tolerances are scaled by: its defaults suit objects of a metre, ours measure 70 mm.
-const LENGTH_UNIT_M: f32 = 0.1;
-/// How far two shapes may move against each other before their contact points are found anew, in length units.
-/// rapier's default (0.05, here 5 mm) is far too coarse for fingers that roll on an edge.
-const CONTACT_RECYCLE_DISTANCE: f32 = 0.002;
 
 /// Position, orientation and velocities of the object in the palm frame.
 #[derive(Debug, Clone, Copy)]
@@ -54,13 +49,6 @@ pub(crate) struct Motor {
     pub limit_newton_m: f32,
 }
 
-/// What pushes the object from outside, palm frame: force per mass, and torque per inertia, at the centre of mass.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct ObjectPush {
-    pub m_per_sec2: [f32; 3],
-    pub rad_per_sec2: [f32; 3],
-}
-
 /// One simulated world. The palm frame is rapier's world frame.
 pub(crate) struct World {
     physics: PhysicsWorld,
@@ -77,7 +65,7 @@ impl World {
     pub fn build(scene: &SceneModel, parameters: &WorldParameters, start: &EpisodeStart) -> Self {
         let mut physics = PhysicsWorld::new();
         physics.narrow_phase.set_query_dispatcher(dispatch::Dispatcher);
-        physics.integration_parameters = integration_parameters(scene, parameters);
+        physics.integration_parameters = settings::integration(scene, &parameters.contact);
         let positions_rad = parameters.start_positions_rad(scene.robot(), start);
         let joints = hand::insert(&mut physics, scene, parameters, &positions_rad);
         let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);
@@ -223,24 +211,4 @@ fn step(physics: &mut PhysicsWorld) {
             &(),
         );
     });
-}
-
-fn integration_parameters(scene: &SceneModel, parameters: &WorldParameters) -> IntegrationParameters {
-    let contact = &parameters.contact;
-    let softness = SpringCoefficients::new(contact.frequency_hz, contact.damping_ratio);
-    IntegrationParameters {
-        dt: scene.substep_secs(),
-        contact_softness: softness,
-        static_contact_softness: softness,
-        length_unit: LENGTH_UNIT_M,
-        num_solver_iterations: scene.settings().solver_iteration_count as usize,
-        num_internal_pgs_iterations: scene.settings().inner_iteration_count as usize,
-        max_ccd_substeps: 0,
-        normalized_contact_recycle_distance: CONTACT_RECYCLE_DISTANCE,
-        friction_model: FrictionModel::Coulomb,
-        // By default friction is solved in one sweep per step only, however many sweeps there are: it then takes a
-        // dozen steps to build up, and what should stick slips for half a second.
-        friction_in_bias_pass: true,
-        ..IntegrationParameters::default()
-    }
 }

@@ -1,7 +1,8 @@
 //! The object: one free body of even density.
 
+use super::settings::{self, Surface};
 use super::{convert, groups, shape};
-use crate::parameters::{ObjectParameters, WorldParameters};
+use crate::parameters::{ObjectParameters, WorldParameters, stretched};
 use crate::scene::SceneModel;
 use giraffe_robots::GeomShape;
 use nalgebra::Isometry3;
@@ -14,10 +15,7 @@ pub(super) fn insert(
     palm_from_object: &Isometry3<f32>,
 ) -> RigidBodyHandle {
     let shape = &scene.object().shape;
-    let body = RigidBodyBuilder::dynamic()
-        .pose(convert::pose(palm_from_object))
-        .additional_mass_properties(mass(shape, &parameters.object))
-        .can_sleep(false);
+    let body = settings::free_body(convert::pose(palm_from_object), mass(shape, &parameters.object));
     let collider = collider(shape, &parameters.object, parameters.contact.restitution);
     let handle = physics.insert(body, collider).0;
     // Otherwise the mass is unknown until the first step, and a push before it would do nothing.
@@ -35,38 +33,10 @@ pub(super) fn mass(shape: &GeomShape, object: &ObjectParameters) -> MassProperti
     )
 }
 
-/// What of an object of this shape collides. Its own friction is zero: `hand` says why.
+/// What of an object of this shape collides. Its own friction is zero: `settings` says why.
 pub(super) fn collider(shape: &GeomShape, object: &ObjectParameters, restitution: f32) -> ColliderBuilder {
-    shape::collider(&stretched(shape, object.stretch), object.size_scale, &Isometry3::identity())
-        .density(0.0)
-        .friction(0.0)
-        .friction_combine_rule(CoefficientCombineRule::Max)
-        .restitution(restitution)
-        .restitution_combine_rule(CoefficientCombineRule::Max)
-        .collision_groups(groups::of_object())
-}
-
-/// The shape, `stretch` times as long along z and of the same volume: `ObjectParameters::stretch` says how for each shape.
-/// A stretch of 1 changes no bit.
-fn stretched(shape: &GeomShape, stretch: f32) -> GeomShape {
-    let narrow = |width_m: f32| width_m / stretch.sqrt();
-    match *shape {
-        GeomShape::Box { half_extents_m: [x, y, z] } => {
-            GeomShape::Box { half_extents_m: [narrow(x), narrow(y), z * stretch] }
-        }
-        GeomShape::Sphere { radius_m } => GeomShape::Sphere { radius_m },
-        GeomShape::Capsule { half_length_m, radius_m } => {
-            let radius = narrow(radius_m);
-            let half_length_m = (half_length_m * stretch + (radius_m * stretch - radius)).max(0.0);
-            GeomShape::Capsule { half_length_m, radius_m: radius }
-        }
-        GeomShape::Cylinder { half_length_m, radius_m } => {
-            GeomShape::Cylinder { half_length_m: half_length_m * stretch, radius_m: narrow(radius_m) }
-        }
-        GeomShape::Prism { side_count, half_length_m, radius_m } => {
-            GeomShape::Prism { side_count, half_length_m: half_length_m * stretch, radius_m: narrow(radius_m) }
-        }
-    }
+    let surface = Surface { friction: 0.0, restitution, groups: groups::of_object(), mark: 0 };
+    shape::collider(&object.formed(shape), &Isometry3::identity(), &surface)
 }
 
 /// Principal moments of a solid of even density about its centre, kg m2.
@@ -110,6 +80,7 @@ fn prism_inertia(mass_kg: f32, mean_x2: f32, half_length_m: f32) -> [f32; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parameters::scaled;
 
     fn holds(shape: &GeomShape, [x, y, z]: [f32; 3]) -> bool {
         let across = x.hypot(y);
@@ -208,7 +179,8 @@ mod tests {
     #[test]
     fn what_collides_is_the_shape_that_is_weighed() {
         for object in giraffe_robots::OBJECTS {
-            let collider = shape::collider(&object.shape, 1.5, &Isometry3::identity()).build();
+            let surface = Surface { friction: 0.0, restitution: 0.0, groups: groups::of_object(), mark: 0 };
+            let collider = shape::collider(&scaled(&object.shape, 1.5), &Isometry3::identity(), &surface).build();
             let mut inside = 0;
             for (i, j, k) in (0..8000).map(|n| (n % 20, n / 20 % 20, n / 400)) {
                 let point = [i, j, k].map(|c: i32| (c as f32 - 9.37) * 0.0063);

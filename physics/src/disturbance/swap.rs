@@ -1,5 +1,6 @@
 //! The object is replaced by another, in the hand, between two control steps.
 
+use super::check_columns;
 use crate::parameters::ObjectParameters;
 use giraffe_robots::find_object;
 use serde::{Deserialize, Serialize};
@@ -38,12 +39,6 @@ impl ObjectSwap {
                 "an object swap's friction_scale is {found}, which must be a number from 0.001 to 1000"
             ));
         }
-        match self.sampled.iter().find(|(column, value)| *column as usize >= column_count || !value.is_finite()) {
-            Some((column, value)) => Err(format!(
-                "an object swap sets sampled value {column} to {value}; expected a finite number, and one of \
-                 {column_count} values"
-            )),
-            None => Ok(()),
-        }
+        check_columns("an object swap", &self.sampled, column_count)
     }
 }

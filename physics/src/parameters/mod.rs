@@ -3,10 +3,16 @@
 //! Randomization decides these values, physics applies them. A plan can therefore be logged, replayed, compared
 //! and tested without either side knowing the other.
 
-use crate::adversary::AdversaryParameters;
-use crate::forces::ForceParameters;
+mod check;
+mod form;
+mod meddling;
+
 use crate::scene::SceneModel;
+pub(crate) use check::{between_zero_and, finite};
+pub(crate) use form::{scaled, stretched};
 use giraffe_robots::{EpisodeStart, Limits, Region, RobotModel};
+pub(crate) use meddling::ObjectPush;
+pub use meddling::{AdversaryParameters, ForceParameters};
 use serde::{Deserialize, Serialize};
 
 /// The physics of one world for one episode.

@@ -1,6 +1,6 @@
 //! A rubber band around two fingers, as OpenAI tied two fingers of its Shadow hand (2019, section 7.3).
 
-use crate::engine::Band;
+use super::LONGEST_SECS;
 use giraffe_robots::RobotModel;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ impl FingerTie {
         for (name, value, most) in [
             ("rest_length_m", self.rest_length_m, 1.0),
             ("stiffness_newton_per_m", self.stiffness_newton_per_m, 1e4),
-            ("duration_secs", self.duration_secs, 1e6),
+            ("duration_secs", self.duration_secs, LONGEST_SECS),
         ] {
             if !(0.0..=most).contains(&value) {
                 return Err(format!("a finger tie's {name} is {value}, which must be a number from 0 to {most}"));
@@ -52,31 +52,5 @@ impl FingerTie {
             Some(finger) => Err(format!("a finger tie of fingertip {finger}, but {} has {count}", robot.name)),
             None => Ok(()),
         }
-    }
-}
-
-/// The bands that are around fingers now.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Ties {
-    /// Until which control step, and what.
-    bands: Vec<(u32, Band)>,
-}
-
-impl Ties {
-    /// Adds one. A hand without these fingers stays as it is.
-    pub fn tie(&mut self, robot: &RobotModel, tie: &FingerTie, until: u32) {
-        if tie.check_fits(robot).is_ok() {
-            let band = Band::between(robot, tie.fingers, tie.rest_length_m, tie.stiffness_newton_per_m);
-            self.bands.push((until, band));
-        }
-    }
-
-    /// Takes off those whose time is over at this control step.
-    pub fn untie(&mut self, step: u32) {
-        self.bands.retain(|(until, _)| step < *until);
-    }
-
-    pub fn bands(&self) -> impl Iterator<Item = &Band> {
-        self.bands.iter().map(|(_, band)| band)
     }
 }
