@@ -2,7 +2,7 @@
 //! written by `giraffe wiggle`.
 
 use crate::driver::{BusIdentity, Calibrated, DriverError};
-use giraffe_robots::{RobotModel, nearest_name};
+use giraffe_robots::{RobotModel, did_you_mean};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -185,9 +185,8 @@ impl JointCalibration {
     fn check(&self, names: &[&str]) -> Result<(), String> {
         let name = &self.name;
         if !names.contains(&name.as_str()) {
-            let near = nearest_name(name, names.iter().copied());
-            let near = near.map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
-            return Err(format!("the hand has no joint `{name}`{near}"));
+            let meant = did_you_mean(name, names.iter().copied());
+            return Err(format!("the hand has no joint `{name}`{meant}"));
         }
         if self.sign.abs() != 1 {
             return Err(format!("joint `{name}`: sign is {}, expected 1 or -1", self.sign));

@@ -39,4 +39,5 @@ pub use parameters::{
 pub use plan::EpisodePlan;
 pub use sampler::EpisodeSampler;
 pub use scene::{PhysicsSettings, SceneModel};
+pub use sensing::TrackedPose;
 pub use worlds::{HandWorlds, WorldsError, WorldsSettings, WorldsShare};

@@ -15,7 +15,7 @@ pub enum RandomizationError {
     UnknownParameter {
         /// What was asked for.
         name: String,
-        /// `; did you mean "..."?`, or nothing.
+        /// As [`giraffe_robots::did_you_mean`] has it.
         suggestion: String,
     },
     /// No such scenario.
@@ -23,7 +23,7 @@ pub enum RandomizationError {
     UnknownScenario {
         /// What was asked for.
         name: String,
-        /// `; did you mean "..."?`, or nothing.
+        /// As [`giraffe_robots::did_you_mean`] has it.
         suggestion: String,
     },
     /// No such preset.
@@ -31,7 +31,7 @@ pub enum RandomizationError {
     UnknownPreset {
         /// What was asked for.
         name: String,
-        /// `; did you mean "..."?`, or nothing.
+        /// As [`giraffe_robots::did_you_mean`] has it.
         suggestion: String,
         /// All of them.
         known: String,
@@ -97,14 +97,4 @@ pub enum RandomizationError {
         /// What differs.
         difference: String,
     },
-}
-
-/// `; did you mean "..."?` with the candidate most like `name`, or nothing when none is alike.
-pub(crate) fn suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    const ALIKE: f64 = 0.7;
-    let nearest = candidates
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > ALIKE);
-    nearest.map(|(_, candidate)| format!("; did you mean \"{candidate}\"?")).unwrap_or_default()
 }

@@ -22,6 +22,7 @@
 //! scenario: one file in `scenarios/` and its line in [`SCENARIOS`].
 
 mod adr;
+mod config;
 mod distribution;
 mod effect;
 mod error;
@@ -42,6 +43,7 @@ pub use adr::{
     AdrConfig, AdrHistory, AdrMonitor, AdrMove, AdrPlanned, AdrRangeReport, AdrRanges, AdrReport, AdrSideReport,
     ENTROPY_WIDTH_FLOOR, Side, entropy_nats,
 };
+pub use config::RandomizationConfig;
 pub use distribution::Distribution;
 pub use effect::{Direction, Effect, Observable, ObservableDefinition};
 pub use error::RandomizationError;
@@ -50,7 +52,7 @@ pub use parameter::{Apply, Change, FirstPreset, JointDraw, Meaning, RandomizedPa
 pub use parameters::{PARAMETERS, find_parameter};
 pub use presets::{Preset, PresetRange, PresetRow, preset_rows, preset_table};
 pub use published::{DACTYL, DEXTREME, PLAYGROUND, Published, PublishedRange};
-pub use ranges::{RandomizationConfig, RangeConfig};
+pub use ranges::RangeConfig;
 pub use scenario::{EpisodeOutline, Scenario};
 pub use scenarios::{NONE, SCENARIOS, find_scenario};
 pub use table::{

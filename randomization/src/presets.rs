@@ -1,12 +1,13 @@
 //! Ranges by one word.
 
 use crate::distribution::Distribution;
-use crate::error::{RandomizationError, suggestion};
+use crate::error::RandomizationError;
 use crate::parameter::{FirstPreset, RandomizedParameter};
 use crate::parameters::PARAMETERS;
 use crate::published::{DACTYL, DEXTREME, PLAYGROUND, Published};
 use crate::ranges::RangeConfig;
 use crate::table::{TableFormat, range_text, write_table};
+use giraffe_robots::did_you_mean;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt::Write as _;
 
@@ -87,7 +88,7 @@ impl Preset {
         let found = Self::ALL.into_iter().find(|preset| preset.name() == name);
         found.ok_or_else(|| RandomizationError::UnknownPreset {
             name: name.to_owned(),
-            suggestion: suggestion(name, Self::ALL.into_iter().map(Self::name)),
+            suggestion: did_you_mean(name, Self::ALL.into_iter().map(Self::name)),
             known: Self::ALL.map(Self::name).join(", "),
         })
     }
@@ -236,10 +237,10 @@ mod tests {
             assert_eq!(toml::Value::try_from(preset).unwrap(), toml::Value::String(preset.name().to_owned()));
         }
         for (name, meant) in
-            [("wild", "wide"), ("dextrem", "dextreme"), ("Dactyl", "dactyl"), ("playgroud", "playground")]
+            [("wied", "wide"), ("dextrem", "dextreme"), ("Dactyl", "dactyl"), ("playgroud", "playground")]
         {
             let error = Preset::find(name).unwrap_err().to_string();
-            assert!(error.contains(&format!("did you mean \"{meant}\"?")) && error.contains(name), "{error}");
+            assert!(error.contains(&format!("did you mean `{meant}`?")) && error.contains(name), "{error}");
         }
         let error = Preset::find("zzz").unwrap_err().to_string();
         assert!(

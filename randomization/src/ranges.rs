@@ -1,11 +1,9 @@
-//! Which parameters vary, and how: what a user writes.
+//! Which parameters vary, and how.
 
-use crate::adr::AdrConfig;
 use crate::distribution::Distribution;
 use crate::error::RandomizationError;
 use crate::parameter::RandomizedParameter;
 use crate::parameters::{PARAMETERS, find_parameter};
-use crate::presets::Preset;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -71,38 +69,6 @@ impl RangeConfig {
     }
 }
 
-/// The `[randomization]` section of a configuration: a preset, and exceptions from it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RandomizationConfig {
-    /// What varies unless `ranges` says otherwise.
-    pub preset: Preset,
-    /// What `preset` meant when a run began. A run writes it into its folder, so that its worlds stay what they were when
-    /// the table of parameters changes. Left out by users: what the preset means now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preset_ranges: Option<RangeConfig>,
-    /// Exceptions.
-    pub ranges: RangeConfig,
-    /// Whether training begins at nominal and widens the ranges by itself.
-    pub adr: AdrConfig,
-}
-
-impl RandomizationConfig {
-    /// The preset with the exceptions in place.
-    pub fn resolved(&self) -> RangeConfig {
-        let preset = self.preset_ranges.clone().unwrap_or_else(|| self.preset.ranges());
-        preset.overlaid(&self.ranges)
-    }
-
-    /// The same, with the ranges of the preset written out: whatever becomes of the table of parameters, it resolves to
-    /// the same ranges.
-    #[must_use]
-    pub fn pinned(mut self) -> Self {
-        self.preset_ranges.get_or_insert_with(|| self.preset.ranges());
-        self
-    }
-}
-
 impl Serialize for RangeConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.ranges.serialize(serializer)
@@ -141,26 +107,24 @@ impl<'de> Visitor<'de> for RangesVisitor {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<RandomizationConfig, String> {
+    fn parse(text: &str) -> Result<RangeConfig, String> {
         toml::from_str(text).map_err(|error| error.to_string())
     }
 
     fn error_of(entry: &str) -> String {
-        parse(&format!("[ranges]\n{entry}")).expect_err("it is wrong")
+        parse(entry).expect_err("it is wrong")
     }
 
     #[test]
     fn every_written_form_is_understood() {
         let text = r#"
-            preset = "none"
-            [ranges]
             "object.mass" = { log_uniform = { min = 0.3, max = 2.5 } }
             "joint.stiffness" = { uniform = { min = 0.8, max = 1.2 } }
             "contact.friction" = 0.9
             "joint.damping" = 1
             "joint.zero_offset" = { normal = { mean = 0.0, deviation = 0.02 } }
         "#;
-        let ranges = parse(text).unwrap().resolved();
+        let ranges = parse(text).unwrap();
         assert_eq!(ranges.len(), 5);
         assert_eq!(ranges.get("object.mass"), Some(Distribution::LogUniform { min: 0.3, max: 2.5 }));
         assert_eq!(ranges.get("joint.stiffness"), Some(Distribution::Uniform { min: 0.8, max: 1.2 }));
@@ -171,56 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_the_same() {
-        for preset in Preset::ALL {
-            let mut config = RandomizationConfig { preset, ranges: preset.ranges(), ..RandomizationConfig::default() };
-            config.ranges.set("object.mass", Distribution::Fixed(0.7)).unwrap();
-            config.ranges.set("joint.damping", Distribution::Normal { mean: 1.0, deviation: 0.1 }).unwrap();
-            let text = toml::to_string(&config).unwrap();
-            assert_eq!(parse(&text).unwrap(), config, "{text}");
-        }
-    }
-
-    /// Lower and upper end, mean and deviation: the numbers behind a range.
-    fn bits(ranges: &RangeConfig) -> Vec<(&'static str, Vec<u32>)> {
-        let numbers = |distribution| match distribution {
-            Distribution::Fixed(value) => vec![value],
-            Distribution::Uniform { min, max } | Distribution::LogUniform { min, max } => vec![min, max],
-            Distribution::Normal { mean, deviation } => vec![mean, deviation],
-        };
-        let bits = |numbers: Vec<f32>| numbers.into_iter().map(f32::to_bits).collect();
-        ranges.rows().map(|(row, distribution)| (row.name, bits(numbers(distribution)))).collect()
-    }
-
-    #[test]
-    fn a_pinned_preset_reads_back_bit_for_bit_and_no_longer_asks_the_table() {
-        for preset in Preset::ALL {
-            let mut config = RandomizationConfig { preset, ..RandomizationConfig::default() };
-            config.ranges.set("object.mass", Distribution::Uniform { min: 0.1 + 0.2, max: 1.7 }).unwrap();
-            let pinned = config.clone().pinned();
-            let text = toml::to_string_pretty(&pinned).unwrap();
-            let read = parse(&text).unwrap();
-            assert_eq!(read, pinned, "{text}");
-            assert_eq!(bits(&read.resolved()), bits(&config.resolved()), "{text}");
-            assert_eq!(read.clone().pinned(), read, "what is pinned stays");
-            // Whatever the word may mean in another version of this program.
-            let renamed = RandomizationConfig { preset: Preset::None, ..read };
-            assert_eq!(bits(&renamed.resolved()), bits(&config.resolved()));
-        }
-    }
-
-    #[test]
     fn a_display_is_valid_toml() {
         for row in PARAMETERS {
-            let config = parse(&format!("preset = \"none\"\n[ranges]\n\"{}\" = {}", row.name, row.usual)).unwrap();
-            assert_eq!(config.resolved().get(row.name), Some(row.usual));
+            let ranges = parse(&format!("\"{}\" = {}", row.name, row.usual)).unwrap();
+            assert_eq!(ranges.get(row.name), Some(row.usual));
         }
     }
 
     #[test]
     fn a_misspelled_name_gets_a_suggestion() {
         let error = error_of("\"object.mas\" = 1.0");
-        assert!(error.contains("object.mas\"") && error.contains("did you mean \"object.mass\"?"), "{error}");
+        assert!(error.contains("object.mas\"") && error.contains("did you mean `object.mass`?"), "{error}");
         let error = error_of("object.mass = 1.0");
         assert!(error.contains("\"object\"") && error.contains("quote them"), "{error}");
         let error = error_of("\"zzz\" = 1.0");
@@ -235,8 +160,6 @@ mod tests {
         assert!(error.contains("mean"), "{error}");
         let error = error_of("\"object.mass\" = \"heavy\"");
         assert!(error.contains("heavy") && error.contains("uniform"), "{error}");
-        assert!(parse("preset = \"wild\"").unwrap_err().contains("narrow"));
-        assert!(parse("presets = \"wide\"").unwrap_err().contains("presets"));
     }
 
     #[test]
@@ -265,13 +188,5 @@ mod tests {
             let error = error_of(&format!("\"joint.friction_loss\" = {entry}"));
             assert!(error.contains(complaint) && error.contains("joint.friction_loss"), "{entry}: {error}");
         }
-    }
-
-    #[test]
-    fn an_exception_takes_the_place_of_the_preset() {
-        let config = parse("preset = \"narrow\"\n[ranges]\n\"object.mass\" = 1.5").unwrap();
-        assert_eq!(config.resolved().get("object.mass"), Some(Distribution::Fixed(1.5)));
-        assert_eq!(config.resolved().len(), Preset::Narrow.ranges().len());
-        assert_eq!(config.resolved().get("object.size"), Preset::Narrow.ranges().get("object.size"));
     }
 }

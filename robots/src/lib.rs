@@ -48,7 +48,7 @@ pub use model::{
     BodyModel, ControlSpec, DeviceMapping, FingertipModel, GeomModel, GeomShape, HoldAt, JointCoupling, JointModel,
     Limits, Region, RobotModel, SafetySpec, ServoLimits,
 };
-pub use names::{UnknownName, nearest_name};
+pub use names::{UnknownName, did_you_mean, nearest_name};
 pub use object::{OBJECTS, ObjectModel, ObjectPose, find_object};
 pub use observation::{NamedLimits, ObservationSchema};
 pub use referee::{LOST_TERM, Referee, UNSEEN_AFTER_SECS};

@@ -2,7 +2,7 @@
 
 use super::CommissioningError;
 use crate::calibration::Seen;
-use giraffe_robots::{RobotModel, nearest_name};
+use giraffe_robots::{RobotModel, did_you_mean};
 use std::fmt::Write as _;
 use std::io::{BufRead, Write};
 
@@ -144,9 +144,8 @@ impl<R: BufRead, W: Write> Witness for TerminalWitness<R, W> {
                 name => match names.iter().position(|known| *known == name) {
                     Some(joint) => return self.ask_way(question, joint),
                     None => {
-                        let near = nearest_name(name, names.iter().copied());
-                        let near = near.map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
-                        self.say(&format!("  there is no joint `{name}`{near}"))?;
+                        let meant = did_you_mean(name, names.iter().copied());
+                        self.say(&format!("  there is no joint `{name}`{meant}"))?;
                     }
                 },
             }

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::security::ClientSecurity;
 use crate::transport::TransportError;
 use bench::Bench;
-use giraffe_robots::{RobotModel, nearest_name};
+use giraffe_robots::{RobotModel, did_you_mean};
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -198,7 +198,6 @@ pub fn check(options: &CheckOptions, clock: &Arc<dyn Clock>, stop: &AtomicBool) 
 fn check_names(only: &[String]) -> Result<(), CheckError> {
     let names: Vec<&str> = rule_names().into_iter().map(|(name, _)| name).collect();
     let Some(unknown) = only.iter().find(|name| !names.contains(&name.as_str())) else { return Ok(()) };
-    let near = nearest_name(unknown, names.iter().copied());
-    let near = near.map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+    let near = did_you_mean(unknown, names.iter().copied());
     Err(CheckError::UnknownRule { name: unknown.clone(), near, all: names.join(", ") })
 }

@@ -2,7 +2,7 @@
 
 use super::{PublicKey, SecurityError};
 use crate::message::Role;
-use giraffe_robots::nearest_name;
+use giraffe_robots::did_you_mean;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,9 +66,8 @@ impl AllowList {
         }
         let key: PublicKey = key.parse().map_err(|found| format!("the key of `{name}` is no public key ({found})"))?;
         let Some((_, role)) = ROLES.iter().find(|(known, _)| *known == role) else {
-            let near = nearest_name(role, ROLES.map(|(known, _)| known));
-            let near = near.map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
-            return Err(format!("there is no role `{role}`{near}"));
+            let meant = did_you_mean(role, ROLES.map(|(known, _)| known));
+            return Err(format!("there is no role `{role}`{meant}"));
         };
         if self.peers.values().any(|peer| peer.name == name) {
             return Err(format!("`{name}` is there twice"));

@@ -1,8 +1,8 @@
 //! What a user may set about automatic domain randomization.
 
-use crate::error::{RandomizationError, suggestion};
+use crate::error::RandomizationError;
 use crate::parameters::PARAMETERS;
-use giraffe_robots::{Aims, Task};
+use giraffe_robots::{Aims, Task, did_you_mean};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -146,7 +146,7 @@ impl AdrConfig {
                 if fitting.peek().is_none() {
                     return Err(RandomizationError::UnknownParameter {
                         name: pattern.clone(),
-                        suggestion: suggestion(pattern, PARAMETERS.iter().map(|row| row.name)),
+                        suggestion: did_you_mean(pattern, PARAMETERS.iter().map(|row| row.name)),
                     });
                 }
                 for row in fitting {

@@ -12,9 +12,9 @@ mod tracking;
 
 use crate::distribution::Distribution;
 use crate::effect::{Direction, Effect, Observable};
-use crate::error::{RandomizationError, suggestion};
+use crate::error::RandomizationError;
 use crate::parameter::RandomizedParameter;
-use giraffe_robots::Limits;
+use giraffe_robots::{Limits, did_you_mean};
 
 const GROUPS: &[&[RandomizedParameter]] = &[
     object::ROWS,
@@ -41,7 +41,7 @@ pub static PARAMETERS: &[RandomizedParameter] = &ALL;
 pub fn find_parameter(name: &str) -> Result<&'static RandomizedParameter, RandomizationError> {
     PARAMETERS.iter().find(|row| row.name == name).ok_or_else(|| RandomizationError::UnknownParameter {
         name: name.to_owned(),
-        suggestion: suggestion(name, PARAMETERS.iter().map(|row| row.name)),
+        suggestion: did_you_mean(name, PARAMETERS.iter().map(|row| row.name)),
     })
 }
 

@@ -8,8 +8,9 @@ mod swap;
 mod tie;
 mod tilt;
 
-use crate::error::{RandomizationError, suggestion};
+use crate::error::RandomizationError;
 use crate::scenario::Scenario;
+use giraffe_robots::did_you_mean;
 pub(crate) use swap::tell_columns;
 
 /// Nothing happens.
@@ -27,7 +28,7 @@ pub fn find_scenario(name: &str) -> Result<&'static Scenario, RandomizationError
     let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
     found.copied().ok_or_else(|| RandomizationError::UnknownScenario {
         name: name.to_owned(),
-        suggestion: suggestion(name, SCENARIOS.iter().map(|scenario| scenario.name)),
+        suggestion: did_you_mean(name, SCENARIOS.iter().map(|scenario| scenario.name)),
     })
 }
 
@@ -194,6 +195,6 @@ mod tests {
     #[test]
     fn a_misspelled_scenario_gets_a_suggestion() {
         let error = find_scenario("blackuot").err().expect("it is misspelled").to_string();
-        assert!(error.contains("did you mean \"blackout\"?"), "{error}");
+        assert!(error.contains("did you mean `blackout`?"), "{error}");
     }
 }

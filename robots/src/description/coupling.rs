@@ -3,7 +3,7 @@
 use super::error::{DescriptionError, Place};
 use super::grammar::{HandDocument, JointEquality};
 use crate::model::JointCoupling;
-use crate::names::nearest_name;
+use crate::names::did_you_mean;
 
 /// How far, rad, the resting pose may stand from where a coupling puts it.
 const HOME_TOLERANCE_RAD: f32 = 1e-3;
@@ -48,8 +48,8 @@ fn coupling(equality: JointEquality, joints: &[&str]) -> Result<CouplingByName, 
     };
     for name in [follower, leader] {
         if !joints.contains(&name) {
-            let meant = nearest_name(name, joints.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
-            return Err(place.error(format!("there is no joint `{name}`{}", meant.unwrap_or_default())));
+            let meant = did_you_mean(name, joints.iter().copied());
+            return Err(place.error(format!("there is no joint `{name}`{meant}")));
         }
     }
     if follower == leader {

@@ -4,7 +4,7 @@
 //! error with its line, so that what MuJoCo makes of the file and what giraffe makes of it are the same hand.
 
 use super::error::{DescriptionError, Place};
-use crate::names::nearest_name;
+use crate::names::did_you_mean;
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
 
@@ -249,8 +249,8 @@ impl<'t> HandDocument<'t> {
             let names = || element.attributes.iter().map(|(name, _)| *name);
             let problem = match element.attributes.iter().find(|(known, _)| *known == name) {
                 None => {
-                    let meant = nearest_name(name, names()).map(|near| format!("; did you mean `{near}`?"));
-                    Some(format!("is not read{}", meant.unwrap_or_else(|| advice(name))))
+                    let meant = did_you_mean(name, names());
+                    Some(format!("is not read{}", if meant.is_empty() { advice(name) } else { meant }))
                 }
                 Some((_, Class)) if !classes.contains(value) => {
                     Some(format!("names the class `{value}`, which no <default> declares"))

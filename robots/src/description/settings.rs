@@ -3,7 +3,7 @@
 use super::error::{DescriptionError, Place};
 use super::mjcf::HandFile;
 use crate::model::{ControlSpec, DeviceMapping, SafetySpec};
-use crate::names::nearest_name;
+use crate::names::did_you_mean;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use toml::Spanned;
@@ -95,7 +95,7 @@ impl Checker<'_> {
         name: &str,
         known: impl Iterator<Item = &'n str>,
     ) -> DescriptionError {
-        let meant = nearest_name(name, known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let meant = did_you_mean(name, known);
         self.error(at, format!("hand.xml has no {kind} `{name}`{meant}"))
     }
 

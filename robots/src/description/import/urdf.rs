@@ -9,7 +9,7 @@ use super::source::Source;
 use super::{UNLIMITED_RAD, tree};
 use crate::description::{DescriptionError, Place};
 use crate::model::GeomShape;
-use crate::names::nearest_name;
+use crate::names::did_you_mean;
 use nalgebra::{Isometry3, Matrix3, Point3, Translation3, Unit, UnitQuaternion, Vector3};
 use roxmltree::{Document, Node};
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,8 +151,7 @@ impl<'r> Reader<'r> {
                     return Err(self.error(node, format!("it names no <{tag} link=\"...\"/>")));
                 };
                 links.iter().position(|name| name == link).ok_or_else(|| {
-                    let meant = nearest_name(link, links.iter().map(String::as_str));
-                    let meant = meant.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                    let meant = did_you_mean(link, links.iter().map(String::as_str));
                     self.error(node, format!("its {tag} is the link `{link}`, which is not there{meant}"))
                 })
             };
@@ -293,9 +292,9 @@ impl<'r> Reader<'r> {
         };
         let joints = || elements(self.document.root_element(), "joint").filter_map(|node| node.attribute("name"));
         if leader == edge.name || !joints().any(|name| name == leader) {
-            let meant = nearest_name(leader, joints()).map(|near| format!("; did you mean `{near}`?"));
-            let problem = format!("its <mimic> names the joint `{leader}`, which it cannot follow");
-            return Err(self.error(edge.node, problem + &meant.unwrap_or_default()));
+            let meant = did_you_mean(leader, joints());
+            let problem = format!("its <mimic> names the joint `{leader}`, which it cannot follow{meant}");
+            return Err(self.error(edge.node, problem));
         }
         let ratio = self.number(mimic, "multiplier")?.unwrap_or(1.0);
         let offset_rad = self.number(mimic, "offset")?.unwrap_or(0.0);

@@ -4,7 +4,7 @@
 use super::super::report::Notes;
 use super::super::source::Source;
 use crate::description::DescriptionError;
-use crate::names::nearest_name;
+use crate::names::did_you_mean;
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -274,8 +274,7 @@ impl Surveyor<'_> {
                 return Err(self.error(node, format!("attribute `{name}` of <{tag}> {problem}")));
             }
             if ["class", "childclass"].contains(&name) && tag != "default" && !self.classes.contains(value) {
-                let near = nearest_name(value, self.classes.iter().map(String::as_str));
-                let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                let meant = did_you_mean(value, self.classes.iter().map(String::as_str));
                 let problem =
                     format!("`{name}` of <{tag}> names the class `{value}`, which no <default> declares{meant}");
                 return Err(self.error(node, problem));
