@@ -393,8 +393,11 @@ fn an_evaluation_repeats_itself_and_reports_every_scenario() {
     for scenario in giraffe_randomization::SCENARIOS {
         let score = &scores[scenario.name];
         assert_eq!(score["episodes"], 2, "{scores}");
-        assert!(score["rotation_rate_rad_per_sec"].as_f64().unwrap().is_finite());
-        assert!((0.0..=1.0).contains(&score["no_drop_fraction"].as_f64().unwrap()));
+        let mean = |name: &str| score["measures"][name]["value"].as_f64().unwrap();
+        assert!(mean("rotation_rate_rad_per_sec").is_finite());
+        assert!((0.0..=1.0).contains(&mean("no_drop_fraction")));
+        let outcomes = score["outcomes"].as_object().unwrap().values();
+        assert_eq!(outcomes.map(|count| count.as_u64().unwrap()).sum::<u64>(), 2, "{score}");
     }
     let again = evaluate(&[]).json();
     assert_eq!(again["none"], scores["none"], "the same seed gives the same worlds and the same bits");

@@ -42,11 +42,15 @@ fn an_episode_of_an_evaluation_is_lived_through_again_bit_for_bit() {
         let again = replay(&options(&tiny.run(), episodes, world as u64, 0), &stop).unwrap();
         assert!(!again.plan.disturbances.is_empty());
         let outcome = again.outcome.unwrap();
-        assert_eq!(outcome.rotation_rad.to_bits(), expected.rotation_rad.to_bits());
-        assert_eq!((outcome.dropped, outcome.step_count), (expected.dropped, expected.step_count));
+        let expected = &expected.trial;
+        let values =
+            |measures: &[Option<f64>]| measures.iter().map(|value| value.map(f64::to_bits)).collect::<Vec<_>>();
+        let found: Vec<Option<f64>> = outcome.measures.iter().map(|(_, value)| *value).collect();
+        assert_eq!(values(&found), values(&expected.measures));
+        assert_eq!((outcome.outcome, outcome.step_count), (expected.outcome, expected.step_count));
         // The curve that is drawn and written ends where the task's own count ends.
         assert_eq!(outcome.steps.len(), expected.step_count as usize);
-        assert_eq!(outcome.steps.last().unwrap().rotation_rad.to_bits(), expected.rotation_rad.to_bits());
+        assert_eq!(values(&outcome.steps.last().unwrap().measures), values(&expected.measures));
     }
 }
 
@@ -62,7 +66,7 @@ fn an_episode_is_printed_and_drawn() {
         run_in(home.path(), &["evaluate", run, "--seed", "4", "--scenario", "push", "--episodes", "1", "--json"])
             .json();
     assert_eq!(
-        report["outcome"]["rotation_rate_rad_per_sec"], evaluated["push"]["rotation_rate_rad_per_sec"],
+        report["outcome"]["measures"][0][1], evaluated["push"]["measures"]["rotation_rate_rad_per_sec"]["value"],
         "a command that replays and one that evaluates disagree"
     );
     let text = run_in(home.path(), &episode).stdout;
@@ -74,7 +78,7 @@ fn an_episode_is_printed_and_drawn() {
     let csv = read("episode.csv");
     assert_eq!(csv.lines().count() as u64, 1 + report["outcome"]["step_count"].as_u64().unwrap());
     let widths: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
-    assert!(widths.iter().all(|width| *width == 3 + 7 + 2 * 16), "{widths:?}");
+    assert!(widths.iter().all(|width| *width == 2 + 2 + 7 + 2 * 16), "{widths:?}");
     let plan: Value = serde_json::from_str(&read("plan.json")).unwrap();
     assert_eq!(plan, report["plan"]);
     let picture = read("episode.svg");

@@ -12,7 +12,7 @@ fn compared(folder: &Path, more: &[&str]) -> Value {
 }
 
 fn rate(report: &Value, set: usize, group: usize) -> f64 {
-    report["test_sets"][set]["groups"][group]["rotation_rate_rad_per_sec"].as_f64().unwrap()
+    report["test_sets"][set]["groups"][group]["measures"][0]["estimate"]["value"].as_f64().unwrap()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn policies_are_compared_in_worlds_that_do_not_depend_on_their_own_training() {
             let preset = format!("randomization.preset={preset}");
             let evaluate = ["evaluate", run, "--episodes", "6", "--seed", "5", "--set", &preset, "--json"];
             let alone = run_in(home, &[&evaluate[..], &["--scenario", scenario]].concat()).json();
-            let alone = alone[scenario]["rotation_rate_rad_per_sec"].as_f64().unwrap();
+            let alone = alone[scenario]["measures"]["rotation_rate_rad_per_sec"]["value"].as_f64().unwrap();
             assert_eq!(rate(&report, set, group).to_bits(), alone.to_bits(), "{run} on {preset}, {scenario}");
         }
     }
@@ -52,10 +52,10 @@ fn runs_that_share_a_name_are_one_line_of_the_report() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|run| run["score"]["rotation_rate_rad_per_sec"].as_f64().unwrap())
+        .map(|run| run["score"]["measures"]["rotation_rate_rad_per_sec"]["value"].as_f64().unwrap())
         .collect();
     assert_eq!(rates.len(), 2);
-    let median = group["median_rad_per_sec"].as_f64().unwrap();
+    let median = group["measures"][0]["median"].as_f64().unwrap();
     assert!(
         (median - 0.5 * (rates[0] + rates[1])).abs() < 1e-12 && rates[0].to_bits() != rates[1].to_bits(),
         "{rates:?}"

@@ -22,3 +22,4 @@ mod several_processes;
 mod several_runs;
 mod support;
 mod tidy;
+mod toy_task;

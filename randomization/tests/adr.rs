@@ -168,8 +168,11 @@ fn a_drop_ends_what_counts_but_what_was_turned_before_counts() {
     let mut adr = adr_of(1, &only("object.mass"), &AdrConfig { buffer_length: 1, ..alone() });
     let episode = episodes_testing(&adr, "object.mass", Side::Upper).next().unwrap();
     // 0.5 rad/s for a tenth of the time, then a drop: 0.05 rad/s.
-    let dropped =
-        EpisodeReport { step_count: task().episode_step_count() / 10, dropped: true, ..report(0, episode, 0.05) };
+    let dropped = EpisodeReport {
+        step_count: task().episode_step_count() / 10,
+        outcome: Outcome::Failed,
+        ..report(0, episode, 0.05)
+    };
     adr.learn(&[dropped]);
     let upper = &adr.monitor().report().sides[1];
     assert!((upper.latest_mean.unwrap() - 0.05).abs() < 1e-6 && upper.grown == 0);

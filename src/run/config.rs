@@ -80,7 +80,7 @@ impl RunConfig {
         for setting in settings {
             apply_setting(&mut table, setting)?;
         }
-        let known = toml::Table::try_from(Self::default()).context("writing down the default configuration")?;
+        let known = known_keys()?;
         check_keys(&table, &known, "")?;
         let config: Self = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
             // One line: the parser puts the place of a mistake on a line of its own.
@@ -200,10 +200,22 @@ fn apply_setting(table: &mut toml::Table, setting: &str) -> Result<()> {
     Ok(())
 }
 
+/// Every key there is: those of the default, and those that have no value unless somebody gives one.
+fn known_keys() -> Result<toml::Table> {
+    let mut every = RunConfig::default();
+    (every.randomization.adr.grow_above, every.randomization.adr.shrink_below) = (Some(0.0), Some(0.0));
+    toml::Table::try_from(every).context("writing down the default configuration")
+}
+
+/// Names that settings once had, in the folders of old runs.
+const FORMER_KEYS: [&str; 2] =
+    ["randomization.adr.grow_above_rad_per_sec", "randomization.adr.shrink_below_rad_per_sec"];
+
 /// Refuses keys that no setting has, suggesting the nearest. Randomized parameters are checked by their own table.
 fn check_keys(table: &toml::Table, known: &toml::Table, prefix: &str) -> Result<()> {
     for (key, value) in table {
-        if prefix == "randomization." && [PRESET_RANGES, "ranges"].contains(&key.as_str()) {
+        let ranges = prefix == "randomization." && [PRESET_RANGES, "ranges"].contains(&key.as_str());
+        if ranges || FORMER_KEYS.contains(&format!("{prefix}{key}").as_str()) {
             continue;
         }
         let Some(known_value) = known.get(key) else {

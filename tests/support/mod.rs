@@ -32,9 +32,9 @@ pub const GROWING: [&str; 8] = [
     "--set",
     "randomization.adr.buffer_length=1",
     "--set",
-    "randomization.adr.shrink_below_rad_per_sec=-100.0",
+    "randomization.adr.shrink_below=-100.0",
     "--set",
-    "randomization.adr.grow_above_rad_per_sec=-99.0",
+    "randomization.adr.grow_above=-99.0",
 ];
 
 /// Control steps of so many iterations, as `--steps` takes them.

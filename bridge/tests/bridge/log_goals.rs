@@ -4,7 +4,8 @@ use crate::log::{goal, numbers, start, summary, written};
 use giraffe_bridge::log::{DeploymentLog, Event, EventKind, Goal, Record, exact, read, read_bytes};
 use giraffe_robots::{Nanos, Signal, SignalFrame, SignalLayout};
 
-const LAYOUT: SignalLayout = SignalLayout { joint_count: 2, action_count: 2, ..SignalLayout::default() };
+const LAYOUT: SignalLayout =
+    SignalLayout { joint_count: 2, action_count: 2, parameter_count: 0, fingertip_count: 0, object_joint_count: 0 };
 
 #[test]
 fn each_step_of_a_log_has_the_goal_it_had() {

@@ -12,6 +12,7 @@ use crate::disturbance::{Disturbance, ObjectSwap};
 use crate::engine::{ContactSummary, World};
 use crate::plan::EpisodePlan;
 use crate::scene::SceneModel;
+use crate::sensing::TrackedPose;
 use actuators::Actuators;
 use giraffe_robots::{
     Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout, find_object,

@@ -176,7 +176,7 @@ mod tests {
         for iteration in iterations {
             let loss = format!("{}.5", iteration);
             let fields = [("policy_loss", loss.as_str()), ("kept_fraction", ""), ("episode_count", "3")];
-            log.write(64 * iteration, &fields).expect("written");
+            log.write(64 * iteration, &fields, &["kept_fraction"]).expect("written");
         }
     }
 
