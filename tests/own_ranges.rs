@@ -132,3 +132,13 @@ fn ranges_learned_for_another_table_are_refused_in_one_message() {
         std::fs::write(run.join("config.toml"), before).unwrap();
     }
 }
+
+#[test]
+fn thresholds_of_growing_ranges_in_the_folders_of_old_runs_still_say_what_they_said() {
+    let tiny = TinyPolicy::shared();
+    let old = ["randomization.adr.grow_above_rad_per_sec=0.25", "randomization.adr.shrink_below_rad_per_sec=0.125"];
+    let adr = config(&tiny.run(), &old).randomization.adr;
+    assert_eq!((adr.grow_above, adr.shrink_below), (Some(0.25), Some(0.125)));
+    let adr = config(&tiny.run(), &["randomization.adr.grow_above=0.5"]).randomization.adr;
+    assert_eq!((adr.grow_above, adr.shrink_below), (Some(0.5), None));
+}

@@ -2,7 +2,7 @@
 
 use crate::envelope::SafeTargets;
 use crate::fault::Fault;
-use giraffe_robots::{ObjectPose, SignalFrame};
+use giraffe_robots::{Nanos, ObjectPose, SignalFrame};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -191,4 +191,7 @@ pub struct TrackedObject {
     pub valid: bool,
     /// A simulator's truth, for scoring only.
     pub truth: bool,
+    /// Beside a simulator's truth: what its tracker says, and how long before the last measurement of the joints that was
+    /// so.
+    pub seen: Option<(ObjectPose, Nanos)>,
 }

@@ -407,6 +407,20 @@ pub struct Pose {
     pub valid: bool,
     /// A simulator's truth, for scoring only.
     pub truth: bool,
+    /// Beside a simulator's truth: what its tracker says, for a policy to act on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<TrackerPose>,
+}
+
+/// Where a tracker has found the object.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TrackerPose {
+    /// Position, m.
+    pub p: [f32; 3],
+    /// Object to palm, x y z w.
+    pub q_xyzw: [f32; 4],
+    /// When, ns, as in the state.
+    pub t_meas: i64,
 }
 
 /// Name of the first number that is not finite.
@@ -497,7 +511,8 @@ impl Body for State {
 impl Body for Pose {
     const TYPE: &'static str = "pose";
     fn not_finite(&self) -> Option<String> {
-        first_bad([("p", &self.p[..]), ("q_xyzw", &self.q_xyzw)])
+        let seen = self.seen.iter().flat_map(|seen| [("seen.p", &seen.p[..]), ("seen.q_xyzw", &seen.q_xyzw)]);
+        first_bad([("p", &self.p[..]), ("q_xyzw", &self.q_xyzw)].into_iter().chain(seen))
     }
 }
 

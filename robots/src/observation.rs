@@ -6,7 +6,7 @@
 use crate::frame::SignalLayout;
 use crate::model::{Limits, RobotModel};
 use crate::signal::{Shape, Signal, Source};
-use crate::term::{Audience, Encoding, ObservationError, ObservationTerm};
+use crate::term::{Audience, Encoding, ObservationError, ObservationTerm, WhenStale};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -159,10 +159,12 @@ impl ObservationSchema {
         !self.fingertips.is_empty()
     }
 
-    /// Whether the actor reads anything that a tracker says of the object.
-    pub fn actor_reads_object(&self) -> bool {
-        let actor = self.terms.iter().filter(|term| term.audience == Audience::ActorAndCritic);
-        actor.into_iter().any(|term| term.signal.definition().source == Source::Tracker || term.signal.is_goal_error())
+    /// Whether the actor cannot do without what a tracker says of the object.
+    pub fn actor_needs_object(&self) -> bool {
+        let of_object =
+            |term: &ObservationTerm| term.signal.definition().source == Source::Tracker || term.signal.is_goal_error();
+        let mut actor = self.terms.iter().filter(|term| term.audience == Audience::ActorAndCritic);
+        actor.any(|term| of_object(term) && term.when_stale == WhenStale::End)
     }
 
     /// Number of joints that follow no other.

@@ -196,6 +196,7 @@ fn fly_all(
         if options.home {
             hand.client.home().context("bringing the hand home")?;
         }
+        check_seen(policy, hand)?;
         hand.client.arm().context("arming the hand")?;
         let mut nobody = Nobody;
         let logged: &mut dyn StepObserver = match &mut recorder {
@@ -209,9 +210,32 @@ fn fly_all(
             paired.episodes += 1;
             paired.equal += usize::from(twin.lives_the_same(index, plan, parts, &trace, stop)?);
         }
+        if !result.trial.outcome.is_sound() {
+            // Nobody knows what to do next: until the next episode it stays where it is.
+            if let Err(error) = hand.client.hold() {
+                tracing::warn!("holding the hand after an episode that could not go on: {error}");
+            }
+        }
         results.push(result);
     }
     Ok(summary(&results, paired, parts.task, options.real_time))
+}
+
+/// A policy that cannot do without the object does not begin before somebody sees it.
+fn check_seen(policy: &Policy, hand: &mut BridgedHand) -> Result<()> {
+    let schema = &policy.manifest().observation;
+    let seen = hand.watch();
+    if !schema.actor_needs_object() || seen.pose().is_some() {
+        return Ok(());
+    }
+    let found = match seen {
+        Seen::Lost { secs } => format!("it was last seen {secs:.1} s ago"),
+        _ => "no tracker has said anything yet".to_owned(),
+    };
+    bail!(
+        "POSE_LOST: before an episode: this policy reads where the object is, and {found}; put the object where the tracker \
+         sees it, or start a tracker (it publishes poses on the `pose` socket)"
+    )
 }
 
 /// What goals follow from where no plan is known here.
@@ -254,8 +278,8 @@ fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<A
     config.policy = PolicyIdentity { name: manifest.context.task.clone(), hash: policy.fingerprint()? };
     config.lockstep = !options.real_time;
     config.security = options.security.read()?;
-    // Only poses that somebody sees are for a policy: a simulator's are the truth, and rehearsals score with it.
-    config.needs_object_pose = manifest.observation.actor_reads_object();
+    // What happens when the object is not seen any more is decided by what the policy reads, as in training: see `Pilot`.
+    config.needs_object_pose = false;
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let client = BridgeClient::connect(config, Arc::clone(&clock), Arc::clone(stop))?;
     for note in &client.terms().notes {

@@ -6,9 +6,9 @@
 
 use crate::run::config::Parts;
 use giraffe_bridge::{DriverError, HandDriver, Rehearsal, SafeTargets, TrackedObject};
-use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
+use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim, TrackedPose};
 use giraffe_randomization::{FixedRanges, NONE, RandomizationConfig};
-use giraffe_robots::{Hand, Purpose, SeedTree, Signal, SignalFrame, SignalLayout};
+use giraffe_robots::{Hand, Nanos, Purpose, SeedTree, Signal, SignalFrame, SignalLayout};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -90,6 +90,8 @@ impl HandDriver for SimDriver {
     }
 
     fn sense(&mut self, frame: &mut SignalFrame) -> Result<(), DriverError> {
+        // The world's own time, to the nanosecond: what is reckoned from it comes out as in a process without a link.
+        frame.begin(self.sensed.now());
         for signal in [Signal::JointPosition, Signal::JointVelocity] {
             let values = self
                 .sensed
@@ -115,7 +117,9 @@ impl HandDriver for SimDriver {
 
     fn object(&mut self) -> Option<TrackedObject> {
         let name = self.parts.scene.object().name.to_owned();
-        Some(TrackedObject { name, pose: self.sim.object_pose(), valid: true, truth: true })
+        let TrackedPose { pose, age_secs } = self.sim.tracked_object();
+        let seen = Some((pose, Nanos::from_secs(age_secs)));
+        Some(TrackedObject { name, pose: self.sim.object_pose(), valid: true, truth: true, seen })
     }
 
     fn has_object(&self) -> bool {

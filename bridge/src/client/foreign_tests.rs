@@ -154,7 +154,12 @@ fn tracked(seq: u64) -> Vec<u8> {
     let q_xyzw = [0.0, 0.0, sign * half.sin(), sign * half.cos()];
     let (object, frame) = ("cube-70mm".to_owned(), "palm".to_owned());
     let p = [0.01, -0.02, 0.11];
-    encode(0, seq, -5, &Pose { episode: 0, tick: 0, t_meas: -77, object, frame, p, q_xyzw, valid: true, truth: false })
+    encode(
+        0,
+        seq,
+        -5,
+        &Pose { episode: 0, tick: 0, t_meas: -77, object, frame, p, q_xyzw, valid: true, truth: false, seen: None },
+    )
 }
 
 #[test]

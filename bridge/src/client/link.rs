@@ -315,7 +315,13 @@ impl Link {
         self.report.poses_rejected = self.object.rejected();
     }
 
-    /// What a policy may be told of the object; `None` before the first state.
+    /// What a policy is told of the object, however old; `None` before the first state.
+    pub(super) fn told_pose(&self) -> Option<BelievedPose> {
+        let hand_now = Nanos(self.state.as_ref()?.body.t_meas);
+        self.object.last(hand_now, self.now())
+    }
+
+    /// The same, if it says that the object is seen now.
     pub(super) fn believed_pose(&self) -> Option<BelievedPose> {
         let hand_now = Nanos(self.state.as_ref()?.body.t_meas);
         self.object.believed(hand_now, self.now())

@@ -30,7 +30,7 @@ use crate::security::ClientSecurity;
 use crate::transport::{ClientSockets, Endpoints, TransportError};
 use crate::wire::Body;
 use admission::Admission;
-use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Seen, SignalFrame};
+use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, POSE_HOLD_SECS, RobotModel, Seen, SignalFrame};
 use link::{CONNECT_MS, Link, Reply, SILENCE_SECS, WAIT_MS, refusal};
 use local::LocalEnvelope;
 use std::sync::Arc;
@@ -320,7 +320,7 @@ impl BridgeClient {
         }
         let detail = format!(
             "the policy reads where the object is, and no tracker has said so for {:.0} ms ({} poses were not believed)",
-            pose::HOLD_SECS * 1e3,
+            POSE_HOLD_SECS * 1e3,
             self.link.object.rejected()
         );
         Err(refusal(attempted, Objection::new(Fault::PoseLost.name(), detail)))
@@ -510,7 +510,7 @@ impl BridgeClient {
         let Some(state) = &self.link.state else { return };
         let hand_now = Nanos(state.body.t_meas);
         // The truth of a simulator is not for the policy.
-        let seen = self.link.believed_pose().map(|seen| SensedPose {
+        let seen = self.link.told_pose().map(|seen| SensedPose {
             position_m: seen.pose.position_m.into(),
             rotation_xyzw: seen.pose.palm_from_object.coords.into(),
             stamp: Nanos(hand_now.0.saturating_sub(Nanos::from_secs(seen.age_secs).0)),

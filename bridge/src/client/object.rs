@@ -2,7 +2,7 @@
 //! the time come in.
 
 use super::pose::{BelievedPose, Moment, PoseGuard, true_pose};
-use crate::message::{Pose, WithHead};
+use crate::message::{Pose, TrackerPose, WithHead};
 use giraffe_robots::{Nanos, ObjectPose};
 
 /// What is seen of the object.
@@ -44,7 +44,11 @@ impl ObjectView {
     /// a clock of its own.
     pub(super) fn take(&mut self, pose: WithHead<Pose>, ours: bool, now: Nanos) {
         let body = &pose.body;
-        let seen = if body.truth { true_pose(body).is_some() } else { self.guard.offer(body, ours, now) };
+        // What a tracker says: all of the message, or a part of it beside a simulator's truth.
+        let own =
+            (body.valid && !body.truth).then_some(TrackerPose { p: body.p, q_xyzw: body.q_xyzw, t_meas: body.t_meas });
+        let believed = own.or(body.seen).is_some_and(|tracked| self.guard.offer(&tracked, ours, now));
+        let seen = if body.truth { true_pose(body).is_some() } else { believed };
         if seen || self.unseen_since.is_none() {
             self.unseen_since = Some(Moment::of(body, ours, now));
         }
@@ -53,15 +57,21 @@ impl ObjectView {
 
     /// A pose came that could not even be read.
     pub(super) fn reject(&mut self) {
-        self.guard.rejected += 1;
+        self.guard.reject();
     }
 
     /// Poses not believed so far.
     pub(super) fn rejected(&self) -> u64 {
-        self.guard.rejected
+        self.guard.rejected()
     }
 
-    /// What a policy may be told: of a tracker's poses the one to act on, never a simulator's truth.
+    /// What a policy may be told: of a tracker's poses the last one believed, never a simulator's truth. How old it may be
+    /// is up to what the policy reads.
+    pub(super) fn last(&self, hand_now: Nanos, now: Nanos) -> Option<BelievedPose> {
+        self.guard.last(hand_now, now)
+    }
+
+    /// The same, if it says that the object is seen now.
     pub(super) fn believed(&self, hand_now: Nanos, now: Nanos) -> Option<BelievedPose> {
         self.guard.believed(hand_now, now)
     }
@@ -86,7 +96,10 @@ mod tests {
         let (object, frame) = ("cube".to_owned(), "palm".to_owned());
         let (p, q_xyzw) = ([0.01, 0.0, 0.1], [0.0, 0.0, 0.0, 1.0]);
         let t_meas = at(secs).0;
-        WithHead { head, body: Pose { episode: 1, tick: 0, t_meas, object, frame, p, q_xyzw, valid, truth } }
+        WithHead {
+            head,
+            body: Pose { episode: 1, tick: 0, t_meas, object, frame, p, q_xyzw, valid, truth, seen: None },
+        }
     }
 
     fn at(secs: f64) -> Nanos {

@@ -2,7 +2,7 @@
 
 use super::{Applied, Drop, ServerCore};
 use crate::driver::TrackedObject;
-use crate::message::{Pose, Refused, Started, State, WithHead};
+use crate::message::{Pose, Refused, Started, State, TrackerPose, WithHead};
 use crate::watchdog::Mode;
 use crate::wire::{Body, Head, VERSION, encode};
 use giraffe_robots::{Nanos, SignalFrame};
@@ -69,16 +69,23 @@ impl ServerCore {
     }
 
     fn pose(&self, object: &TrackedObject) -> Pose {
+        let t_meas = self.measured.as_ref().map_or(0, |measured| measured.stamp.0);
+        let seen = object.seen.map(|(pose, age)| TrackerPose {
+            p: pose.position_m.into(),
+            q_xyzw: pose.palm_from_object.coords.into(),
+            t_meas: t_meas.saturating_sub(age.0),
+        });
         Pose {
             episode: self.episode,
             tick: self.tick,
-            t_meas: self.measured.as_ref().map_or(0, |measured| measured.stamp.0),
+            t_meas,
             object: object.name.clone(),
             frame: "palm".to_owned(),
             p: object.pose.position_m.into(),
             q_xyzw: object.pose.palm_from_object.coords.into(),
             valid: object.valid,
             truth: object.truth,
+            seen,
         }
     }
 

@@ -81,7 +81,7 @@ impl HandDriver for ScriptedDriver {
     fn object(&mut self) -> Option<TrackedObject> {
         let yaw = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), self.object_yaw_rad as f32);
         let pose = ObjectPose { position_m: Vector3::new(0.01, -0.02, 0.11), palm_from_object: yaw };
-        Some(TrackedObject { name: "cube-70mm".to_owned(), pose, valid: true, truth: true })
+        Some(TrackedObject { name: "cube-70mm".to_owned(), pose, valid: true, truth: true, seen: None })
     }
 
     fn has_object(&self) -> bool {

@@ -145,6 +145,7 @@ pub(super) const JSON_CHANNELS: [JsonChannel; 11] = [
             ("q_xyzw", "f*"),
             ("valid", "b"),
             ("truth", "b"),
+            ("seen", "o"),
         ],
     },
     JsonChannel {

@@ -73,6 +73,7 @@ fn pose() -> Pose {
         q_xyzw: [0.5, -0.5, 0.5, 0.5],
         valid: true,
         truth: true,
+        seen: None,
     }
 }
 

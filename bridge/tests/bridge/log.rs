@@ -62,6 +62,7 @@ fn pose() -> Pose {
         q_xyzw: [0.0, 0.0, 0.0, 1.0],
         valid: true,
         truth: false,
+        seen: None,
     }
 }
 

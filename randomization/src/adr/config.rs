@@ -234,13 +234,6 @@ mod tests {
     }
 
     #[test]
-    fn configurations_of_old_runs_still_say_what_they_said() {
-        let old: AdrConfig =
-            serde_json::from_str(r#"{"grow_above_rad_per_sec": 0.25, "shrink_below_rad_per_sec": 0.125}"#).unwrap();
-        assert_eq!((old.grow_above, old.shrink_below), (Some(0.25), Some(0.125)));
-    }
-
-    #[test]
     fn a_star_stands_for_anything() {
         assert!(fits("object.*", "object.mass") && fits("*.mass", "object.mass") && fits("o*s", "object.mass"));
         assert!(fits("object.mass", "object.mass") && fits("*", "object.mass"));
