@@ -129,7 +129,7 @@ impl Training {
         let saved = std::fs::read(checkpoint.join(WORLDS_FILE)).context("reading the saved worlds")?;
         training.worlds.restore(&saved, &mut training.batch).map_err(anyhow::Error::msg)?;
         let window = std::fs::read(checkpoint.join(WINDOW_FILE)).context("reading the latest episodes")?;
-        training.window = serde_json::from_slice(&window).context("the latest episodes")?;
+        training.window = rmp_serde::from_slice(&window).context("the latest episodes")?;
         // A run that was begun before this was written down begins it now.
         if let Ok(health) = std::fs::read(checkpoint.join(HEALTH_FILE)) {
             training.health = serde_json::from_slice(&health).context("what was seen going wrong")?;
@@ -287,7 +287,7 @@ impl Training {
         self.folder.save_checkpoint(self.progress, |dir| {
             self.learner.save(dir)?;
             std::fs::write(dir.join(WORLDS_FILE), worlds)?;
-            std::fs::write(dir.join(WINDOW_FILE), serde_json::to_vec(&self.window)?)?;
+            std::fs::write(dir.join(WINDOW_FILE), rmp_serde::to_vec(&self.window)?)?;
             std::fs::write(dir.join(HEALTH_FILE), serde_json::to_vec(&self.health)?)?;
             Ok(())
         })
@@ -357,7 +357,8 @@ impl Training {
 }
 
 const WORLDS_FILE: &str = "worlds.msgpack";
-const WINDOW_FILE: &str = "window.json";
+/// Not JSON, whose readers may round the last digit of a number.
+const WINDOW_FILE: &str = "window.msgpack";
 const HEALTH_FILE: &str = "health.json";
 
 type Built = (Parts, HandWorlds, PpoLearner, Option<AdrMonitor>);
