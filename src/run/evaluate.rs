@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Added to a user's seed for worlds of evaluation, so that no training run with a small seed has seen them.
-const UNSEEN: u64 = 1_000_000_007;
+const EVALUATION_SEED_OFFSET: u64 = 1_000_000_007;
 
 /// The results of some episodes, as printed and as written to JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,7 +162,7 @@ fn kinematic_difference(policy: &Policy, robot: &RobotModel) -> Option<String> {
 
 /// What an evaluation draws its worlds from: never a world of training.
 pub fn unseen_seeds(seed: u64) -> SeedTree {
-    SeedTree::new(UNSEEN.wrapping_add(seed))
+    SeedTree::new(EVALUATION_SEED_OFFSET.wrapping_add(seed))
 }
 
 /// Runs one episode in each of `count` worlds, in parallel.
