@@ -4,7 +4,7 @@ use super::config::ComparedArguments;
 use super::outcome::{done, print_json};
 use crate::study::bench::learner::{LearnerBench, LearnerBenchOptions, bench_learner, peak_memory_mib};
 use crate::study::bench::link::{LinkBench, LinkBenchOptions, bench_link};
-use crate::study::bench::{PhysicsBench, PhysicsBenchOptions, bench_physics};
+use crate::study::bench::physics::{PhysicsBench, PhysicsBenchOptions, bench_physics};
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use std::process::ExitCode;

@@ -8,8 +8,5 @@ pub mod score;
 pub mod statistics;
 pub mod table;
 
-/// The commit this program was built from, where whoever built it said so.
-pub const COMMIT: &str = match option_env!("GIRAFFE_COMMIT") {
-    Some(commit) => commit,
-    None => "unknown",
-};
+/// The commit this program is built from: see `build.rs`.
+pub const COMMIT: &str = env!("GIRAFFE_COMMIT");

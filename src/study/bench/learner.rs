@@ -14,7 +14,7 @@ mod opponent;
 mod options;
 mod ours;
 
-use super::{Spread, go_on};
+use super::spread::{Spread, go_on};
 use crate::run::COMMIT;
 use crate::study::python;
 use anyhow::Result;

@@ -1,6 +1,7 @@
 //! Bare `mj_step` in Python, with one integrator at one step.
 
-use super::{OpponentResult, Spread, mujoco_engine};
+use super::{OpponentResult, mujoco_engine};
+use crate::study::bench::spread::Spread;
 use crate::study::engines::episodes::{random_targets, variant};
 use crate::study::engines::joints::joint_response;
 use crate::study::engines::lab::Lab;
