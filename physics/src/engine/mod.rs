@@ -187,6 +187,19 @@ impl World {
         }
     }
 
+    /// Where the hand's shapes are, in the order of the description.
+    #[cfg(test)]
+    pub fn palm_from_shapes(&self) -> Vec<nalgebra::Isometry3<f32>> {
+        let of = |handle: &ColliderHandle| {
+            let collider = &self.physics.colliders[*handle];
+            let body = &self.physics.bodies[collider.parent().expect("shapes are on bodies")];
+            let body_from_collider = collider.position_wrt_parent().copied().unwrap_or(Pose::IDENTITY);
+            let at = convert::object_pose(&(*body.position() * body_from_collider));
+            nalgebra::Isometry3::from_parts(at.position_m.into(), at.palm_from_object)
+        };
+        self.geoms.iter().map(of).collect()
+    }
+
     /// What the object touched in the last step, by region of the hand.
     pub fn object_contacts(&self) -> ContactSummary {
         contact::summarize(&self.physics, self.object)

@@ -5,6 +5,7 @@ mod change;
 mod meddling;
 mod now;
 mod sensors;
+mod snapshot;
 mod ties;
 
 use crate::actuation::with_dead_servos;
