@@ -55,6 +55,7 @@ mod tests {
         match disturbance {
             Disturbance::ObjectImpulse { .. } | Disturbance::HiddenStateReset | Disturbance::ObjectSwap(_) => 0.0,
             Disturbance::FingerTie(tie) => tie.duration_secs,
+            Disturbance::Change(change) => change.over_secs,
             Disturbance::GravityTilt { duration_secs, .. }
             | Disturbance::JointJam { duration_secs, .. }
             | Disturbance::SignalLoss { duration_secs } => *duration_secs,
