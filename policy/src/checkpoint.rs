@@ -16,6 +16,8 @@ use std::path::Path;
 
 const MAGIC: &[u8] = b"giraffe policy\n";
 const FORMAT: u32 = 1;
+/// The tensor library, as pinned in the workspace's manifest.
+const BURN_VERSION: &str = "0.22.1";
 const HASH_BYTES: usize = 32;
 
 /// What only the caller knows about a policy: where it was trained and for what.
@@ -81,7 +83,7 @@ impl PolicyManifest {
             seed,
             control_steps,
             giraffe_version: env!("CARGO_PKG_VERSION").to_owned(),
-            burn_version: "0.22.1".to_owned(),
+            burn_version: BURN_VERSION.to_owned(),
         }
     }
 }
@@ -237,4 +239,16 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, PolicyError> {
         path: path.to_owned(),
         reason: error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_names_the_tensor_library_that_is_compiled_in() {
+        let pinned = format!("burn = {{ version = \"={BURN_VERSION}\",");
+        let manifest = include_str!("../../Cargo.toml");
+        assert!(manifest.contains(&pinned), "Cargo.toml pins another version of burn than {BURN_VERSION}");
+    }
 }
