@@ -4,9 +4,12 @@
 //! "giraffe policy\n" | format u32 | manifest length u64 | manifest, JSON | number count u64 | f32 ... | SHA-256
 //! ```
 //!
-//! Numbers are little-endian; the hash is of everything before it. Reading one needs no tensor library.
+//! Numbers are little-endian; the hash is of everything before it. Reading one needs no tensor library. The numbers are
+//! the actor's weights and, since format 2, of a Gaussian actor the logarithms of its standard deviations. A policy keeps
+//! the format it was read in, and so its fingerprint, by which logs know it.
 
 use crate::PolicyError;
+use crate::head::ActionHead;
 use crate::network::NetworkShape;
 use crate::normalizer::Normalizer;
 use giraffe_robots::{ActionSchema, ObservationSchema};
@@ -15,7 +18,11 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 
 const MAGIC: &[u8] = b"giraffe policy\n";
-const FORMAT: u32 = 1;
+/// Without standard deviations.
+const FIRST_FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// The tensor library, as pinned in the workspace's manifest.
+const BURN_VERSION: &str = "0.22.1";
 const HASH_BYTES: usize = 32;
 
 /// What only the caller knows about a policy: where it was trained and for what.
@@ -47,7 +54,7 @@ pub struct PolicyManifest {
     pub context: PolicyContext,
     /// What actor and critic read, whole.
     pub observation: ObservationSchema,
-    /// How the actor's columns are normalised.
+    /// How the actor's columns are normalised: by what was seen in all of its control steps.
     pub normalizer: Normalizer,
     /// Widths of the actor.
     pub shape: NetworkShape,
@@ -81,22 +88,24 @@ impl PolicyManifest {
             seed,
             control_steps,
             giraffe_version: env!("CARGO_PKG_VERSION").to_owned(),
-            burn_version: "0.22.1".to_owned(),
+            burn_version: BURN_VERSION.to_owned(),
         }
     }
 }
 
-/// A trained actor: a manifest and weights.
+/// A trained actor: a manifest, weights, and how far it explored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
+    format: u32,
     manifest: PolicyManifest,
     weights: Vec<f32>,
+    log_std: Option<Vec<f32>>,
 }
 
 impl Policy {
-    /// `weights` in the order of [`NetworkShape::parameter_sizes`].
-    pub(crate) fn new(manifest: PolicyManifest, weights: Vec<f32>) -> Self {
-        Self { manifest, weights }
+    /// `weights` in the order of [`NetworkShape::parameter_sizes`]; `log_std` of a Gaussian actor.
+    pub(crate) fn new(manifest: PolicyManifest, weights: Vec<f32>, log_std: Option<Vec<f32>>) -> Self {
+        Self { format: FORMAT, manifest, weights, log_std }
     }
 
     /// Everything but the weights.
@@ -107,6 +116,12 @@ impl Policy {
     /// The weights, in the order of [`NetworkShape::parameter_sizes`].
     pub fn weights(&self) -> &[f32] {
         &self.weights
+    }
+
+    /// Logarithms of the standard deviations that actions were drawn with, one per action. Acting needs none: it takes
+    /// the most probable action. None of a categorical actor, nor in files of format 1.
+    pub fn log_std(&self) -> Option<&[f32]> {
+        self.log_std.as_deref()
     }
 
     /// Writes the policy to `path`.
@@ -138,11 +153,12 @@ impl Policy {
         let manifest = serde_json::to_vec(&self.manifest)
             .map_err(|error| PolicyError::Tensors { attempted: "writing a manifest", reason: error.to_string() })?;
         let mut bytes = MAGIC.to_vec();
-        bytes.extend(FORMAT.to_le_bytes());
+        bytes.extend(self.format.to_le_bytes());
         bytes.extend((manifest.len() as u64).to_le_bytes());
         bytes.extend(manifest);
-        bytes.extend((self.weights.len() as u64).to_le_bytes());
-        self.weights.iter().for_each(|weight| bytes.extend(weight.to_le_bytes()));
+        let numbers = || self.weights.iter().chain(self.log_std.iter().flatten());
+        bytes.extend((numbers().count() as u64).to_le_bytes());
+        numbers().for_each(|number| bytes.extend(number.to_le_bytes()));
         let hash = Sha256::digest(&bytes);
         bytes.extend_from_slice(&hash);
         Ok(bytes)
@@ -152,20 +168,22 @@ impl Policy {
         let content = check_hash(bytes)?;
         let mut rest = &content[MAGIC.len()..];
         let format = u32::from_le_bytes(take(&mut rest, 4)?.try_into().map_err(|_| "no format")?);
-        if format != FORMAT {
-            return Err(format!("it has format {format}, this giraffe reads format {FORMAT}"));
+        if !(FIRST_FORMAT..=FORMAT).contains(&format) {
+            return Err(format!("it has format {format}, this giraffe reads formats {FIRST_FORMAT} to {FORMAT}"));
         }
         let manifest_length = take_length(&mut rest)?;
         let manifest = take(&mut rest, manifest_length)?;
         let manifest: PolicyManifest =
             serde_json::from_slice(manifest).map_err(|error| format!("its manifest cannot be read: {error}"))?;
-        let weight_count = take_length(&mut rest)?;
-        if rest.len() / 4 != weight_count || rest.len() % 4 != 0 {
-            return Err(format!("{weight_count} weights announced, {} bytes found", rest.len()));
+        let number_count = take_length(&mut rest)?;
+        if rest.len() / 4 != number_count || rest.len() % 4 != 0 {
+            return Err(format!("{number_count} numbers announced, {} bytes found", rest.len()));
         }
-        let weights: Vec<f32> =
+        let mut weights: Vec<f32> =
             rest.chunks_exact(4).map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
-        let policy = Self { manifest, weights };
+        let has_log_std = format > FIRST_FORMAT && manifest.shape.head == ActionHead::Gaussian;
+        let log_std = has_log_std.then(|| weights.split_off(weights.len().saturating_sub(manifest.shape.output)));
+        let policy = Self { format, manifest, weights, log_std };
         policy.check()?;
         Ok(policy)
     }
@@ -189,7 +207,8 @@ impl Policy {
                 return Err(format!("a network of its shape has {expected} {what}, it has {found}"));
             }
         }
-        let mut numbers = self.weights.iter().chain(&normalizer.mean).chain(&normalizer.inverse_std);
+        let learned = self.weights.iter().chain(self.log_std.iter().flatten());
+        let mut numbers = learned.chain(&normalizer.mean).chain(&normalizer.inverse_std);
         if !numbers.all(|number| number.is_finite()) {
             return Err("a weight is not a finite number".to_owned());
         }
@@ -237,4 +256,16 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, PolicyError> {
         path: path.to_owned(),
         reason: error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_names_the_tensor_library_that_is_compiled_in() {
+        let pinned = format!("burn = {{ version = \"={BURN_VERSION}\",");
+        let manifest = include_str!("../../Cargo.toml");
+        assert!(manifest.contains(&pinned), "Cargo.toml pins another version of burn than {BURN_VERSION}");
+    }
 }

@@ -365,7 +365,8 @@ impl PpoLearner {
             self.config.memoryless,
             (self.seeds.root(), self.control_steps),
         );
-        Policy::new(manifest, self.actor.network.parameters())
+        let log_std = (self.config.head == HeadKind::Gaussian).then(|| self.actor.network.log_std_values());
+        Policy::new(manifest, self.actor.network.parameters(), log_std)
     }
 }
 

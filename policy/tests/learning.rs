@@ -5,6 +5,8 @@
 mod golden;
 #[path = "learning/memory.rs"]
 mod memory;
+#[path = "learning/policy_file.rs"]
+mod policy_file;
 #[path = "../examples/toys/mod.rs"]
 mod toys;
 #[path = "learning/worlds.rs"]
