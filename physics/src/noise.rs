@@ -2,7 +2,7 @@
 //!
 //! An effect that is switched on therefore leaves the numbers of all others as they were.
 
-use giraffe_robots::{SeedTree, Stream, StreamRng};
+use giraffe_robots::{SeedTree, Stream, StreamRng, standard_normal_pair};
 use rand::RngExt;
 
 /// The generator of one effect in the episode with this noise seed. The name is part of the seed: never rename.
@@ -15,9 +15,7 @@ pub(crate) fn symmetric(rng: &mut StreamRng) -> f32 {
     rng.random_range(-1.0..=1.0)
 }
 
-/// A number from a standard normal distribution (Box and Muller 1958).
+/// A number from a standard normal distribution.
 pub(crate) fn normal(rng: &mut StreamRng) -> f32 {
-    // 1 - u is never zero, where the logarithm would be infinite.
-    let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
-    radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
+    standard_normal_pair(rng)[0]
 }

@@ -2,8 +2,7 @@
 //!
 //! Plain formulas on slices, for collecting and reporting; the update computes the same with gradients.
 
-use giraffe_robots::StreamRng;
-use rand::RngExt;
+use giraffe_robots::{StreamRng, standard_normal_pair};
 
 /// ln(2 pi) / 2.
 pub(crate) const HALF_LN_TWO_PI: f32 = 0.918_938_5;
@@ -35,15 +34,11 @@ pub fn kl(old: (&[f32], &[f32]), new: (&[f32], &[f32])) -> f32 {
     sum
 }
 
-/// Fills `out` with independent standard normal numbers (Box and Muller 1958).
+/// Fills `out` with independent standard normal numbers.
 pub(crate) fn fill_standard_normal(rng: &mut StreamRng, out: &mut [f32]) {
     for pair in out.chunks_mut(2) {
-        let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-        let angle = std::f64::consts::TAU * rng.random::<f64>();
-        pair[0] = (radius * angle.cos()) as f32;
-        if let Some(second) = pair.get_mut(1) {
-            *second = (radius * angle.sin()) as f32;
-        }
+        let drawn = standard_normal_pair(rng);
+        pair.copy_from_slice(&drawn[..pair.len()]);
     }
 }
 

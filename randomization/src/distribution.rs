@@ -1,6 +1,6 @@
 //! How one number is drawn.
 
-use giraffe_robots::{Limits, StreamRng};
+use giraffe_robots::{Limits, StreamRng, standard_normal_pair};
 use rand::RngExt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -49,7 +49,7 @@ impl Distribution {
             Self::Uniform { min, max } => rng.random_range(min..=max),
             Self::LogUniform { min, max } => rng.random_range(min.ln()..=max.ln()).exp().clamp(min, max),
             Self::Normal { mean, deviation } => {
-                let mut draws = (0..NORMAL_TRIES).map(|_| mean + deviation * standard_normal(rng));
+                let mut draws = (0..NORMAL_TRIES).map(|_| mean + deviation * standard_normal_pair(rng)[0]);
                 draws.find(|value| bounds.contains(*value)).unwrap_or(mean)
             }
         };
@@ -110,13 +110,6 @@ impl Distribution {
             _ => None,
         }
     }
-}
-
-/// One draw with mean 0 and deviation 1 (Box and Muller 1958).
-fn standard_normal(rng: &mut StreamRng) -> f32 {
-    let radius_draw: f64 = 1.0 - rng.random::<f64>();
-    let angle: f64 = std::f64::consts::TAU * rng.random::<f64>();
-    ((-2.0 * radius_draw.ln()).sqrt() * angle.cos()) as f32
 }
 
 impl fmt::Display for Distribution {

@@ -52,7 +52,7 @@ pub use names::{UnknownName, did_you_mean, nearest_name};
 pub use object::{OBJECTS, ObjectModel, ObjectPose, find_object};
 pub use observation::{NamedLimits, ObservationSchema};
 pub use referee::{LOST_TERM, Referee, UNSEEN_AFTER_SECS};
-pub use seed::{Purpose, SeedTree, Stream, StreamRng};
+pub use seed::{Purpose, SeedTree, Stream, StreamRng, standard_normal_pair};
 pub use signal::{ReferenceFrame, Shape, Signal, SignalDefinition, Source, Unit};
 pub use symmetry::{Folding, Symmetry};
 pub use task::{Aims, EpisodeStart, Task};

@@ -4,7 +4,7 @@
 //! never share a generator, so adding a draw in one place cannot shift the numbers of another, and any
 //! episode of any run can be regenerated from `(seed, stream, world, episode)` alone.
 
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 /// The generator behind every stream: small, fast, and its state can be saved.
@@ -106,6 +106,15 @@ impl SeedTree {
     }
 }
 
+/// Two independent numbers of mean 0 and deviation 1 (Box and Muller 1958). Always two uniform draws, so that what comes
+/// after does not depend on how many are used.
+pub fn standard_normal_pair(rng: &mut StreamRng) -> [f32; 2] {
+    // 1 - u is never zero, where the logarithm would be infinite.
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    let angle = std::f64::consts::TAU * rng.random::<f64>();
+    [(radius * angle.cos()) as f32, (radius * angle.sin()) as f32]
+}
+
 /// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): every input bit reaches every output bit.
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -116,7 +125,6 @@ fn mix(mut z: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::RngExt;
 
     #[test]
     fn a_stream_repeats_and_differs_from_every_neighbour() {
@@ -131,6 +139,20 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn normal_numbers_have_zero_mean_unit_variance_normal_tails_and_nothing_in_common() {
+        let mut rng = SeedTree::new(1).stream(Stream::Exploration, 0, 0);
+        let pairs: Vec<[f64; 2]> = (0..50_000).map(|_| standard_normal_pair(&mut rng).map(f64::from)).collect();
+        let mean = |of: &dyn Fn(&[f64; 2]) -> f64| pairs.iter().map(of).sum::<f64>() / pairs.len() as f64;
+        for place in 0..2 {
+            let (first, second) = (mean(&|pair| pair[place]), mean(&|pair| pair[place].powi(2)));
+            assert!(first.abs() < 0.015 && (second - 1.0).abs() < 0.02, "{first} {second}");
+            let beyond_two = mean(&|pair| if pair[place].abs() > 2.0 { 1.0 } else { 0.0 });
+            assert!((beyond_two - 0.0455).abs() < 0.004, "{beyond_two}");
+        }
+        assert!(mean(&|pair| pair[0] * pair[1]).abs() < 0.015);
     }
 
     const PURPOSES: [Purpose; 5] =
