@@ -75,6 +75,17 @@ impl Adversary {
         })
     }
 
+    /// Other shares and another push from now on, of the same network.
+    pub fn apply(&mut self, parameters: &WorldParameters) {
+        self.shares.iter_mut().zip(&parameters.joints).for_each(|(share, joint)| *share = joint.adversary_share);
+        self.push_m_per_sec2 = parameters.adversary.push_m_per_sec2;
+    }
+
+    /// Whether it may do anything.
+    pub fn acts(&self) -> bool {
+        self.push_m_per_sec2 > 0.0 || self.shares.iter().any(|share| *share > 0.0)
+    }
+
     /// Takes its share of the targets (rad, true frame), and says how it pushes the object, N per kg in the palm frame.
     ///
     /// Each joint goes to (1 - share) of what was asked for + share of what the adversary asks for, out of 31 angles

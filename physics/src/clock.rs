@@ -23,8 +23,16 @@ impl UnevenClock {
         (jitter > 0.0).then(|| Self { jitter, nominal_secs, rng: noise::of_effect("step jitter", noise_seed) })
     }
 
+    /// Another jitter from now on, of the same random numbers.
+    pub fn apply(&mut self, parameters: ClockParameters) {
+        self.jitter = parameters.step_jitter;
+    }
+
     /// Length of each physics step of the next control step, s.
     pub fn next_substep_secs(&mut self) -> f32 {
+        if self.jitter <= 0.0 {
+            return self.nominal_secs;
+        }
         self.nominal_secs * (1.0 + self.jitter * noise::symmetric(&mut self.rng))
     }
 }

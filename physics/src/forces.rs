@@ -20,13 +20,24 @@ pub(crate) struct RandomForces {
 }
 
 impl RandomForces {
+    /// Whether there is a force, or may be one.
+    pub fn act(&self) -> bool {
+        some_force(&self.parameters) || self.push != ObjectPush::default()
+    }
+
+    /// Other parameters from the next draw on. What pushes now fades.
+    pub fn apply(&mut self, parameters: ForceParameters, period_secs: f32) {
+        self.parameters = parameters;
+        (self.chance, self.decay) = chance_and_decay(&parameters, period_secs);
+    }
+
     /// `None` where there is no force to draw.
     pub fn new(parameters: ForceParameters, period_secs: f32, noise_seed: u64) -> Option<Self> {
-        let none = parameters.acceleration_m_per_sec2 <= 0.0 && parameters.angular_acceleration_rad_per_sec2 <= 0.0;
-        (!none).then(|| Self {
+        let (chance, decay) = chance_and_decay(&parameters, period_secs);
+        some_force(&parameters).then(|| Self {
             parameters,
-            chance: 1.0 - (-parameters.rate_hz * period_secs).exp(),
-            decay: (-period_secs / parameters.half_life_secs).exp2(),
+            chance,
+            decay,
             time_rng: noise::of_effect("times of random forces", noise_seed),
             size_rng: noise::of_effect("random forces", noise_seed),
             push: ObjectPush::default(),
@@ -47,6 +58,15 @@ impl RandomForces {
         }
         self.push
     }
+}
+
+fn some_force(parameters: &ForceParameters) -> bool {
+    parameters.acceleration_m_per_sec2 > 0.0 || parameters.angular_acceleration_rad_per_sec2 > 0.0
+}
+
+/// That a force is drawn in a control step, and what is left of it after one.
+fn chance_and_decay(parameters: &ForceParameters, period_secs: f32) -> (f32, f32) {
+    (1.0 - (-parameters.rate_hz * period_secs).exp(), (-period_secs / parameters.half_life_secs).exp2())
 }
 
 #[cfg(test)]

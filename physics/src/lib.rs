@@ -11,7 +11,8 @@
 //! Invariants: rapier is named only under `engine/`; the same plan and the same actions give the same bits, whatever
 //! the number of threads; everything about motors, friction and contact is set explicitly, never left to a default.
 //!
-//! To add a physical effect: a field in [`WorldParameters`], the line that uses it here, a row in `randomization`.
+//! To add a physical effect: a field in [`WorldParameters`], the line that uses it and the one that changes it in a world that
+//! lives, a row in `randomization`.
 
 mod actuation;
 mod adversary;
@@ -26,6 +27,7 @@ mod plan;
 mod sampler;
 mod scene;
 mod sensing;
+mod view;
 mod worlds;
 
 pub use disturbance::{Disturbance, FingerTie, ObjectSwap, TimedDisturbance, WorldChange, tilted};
@@ -39,4 +41,5 @@ pub use parameters::{
 pub use plan::EpisodePlan;
 pub use sampler::EpisodeSampler;
 pub use scene::{PhysicsSettings, SceneModel};
+pub use view::{LinkShapes, PlacedShape, ScenePoses, SceneShapes, SceneView};
 pub use worlds::{HandWorlds, WorldsError, WorldsSettings, WorldsShare};

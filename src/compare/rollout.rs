@@ -2,9 +2,9 @@
 
 use super::worker::Worker;
 use anyhow::{Context, Result};
-use giraffe_physics::{Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, WorldParameters};
+use giraffe_physics::{Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, WorldParameters, tilted};
 use giraffe_robots::{GeomShape, Hand, ObjectModel, ObjectPose, Region, RobotModel, Signal, SignalFrame, SignalLayout};
-use nalgebra::{Quaternion, UnitQuaternion, UnitVector3, Vector3};
+use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -292,11 +292,4 @@ fn written_disturbances(plan: &EpisodePlan, steps: usize, period_secs: f32) -> (
         gravity.truncate(1);
     }
     (gravity, impulses)
-}
-
-/// Gravity as a palm feels it that is tilted by `radians` about `axis`.
-fn tilted(gravity: [f32; 3], axis: [f32; 3], radians: f32) -> [f32; 3] {
-    let turn = UnitVector3::try_new(Vector3::from(axis), 1e-9)
-        .map_or_else(UnitQuaternion::identity, |axis| UnitQuaternion::from_axis_angle(&axis, -radians));
-    (turn * Vector3::from(gravity)).into()
 }

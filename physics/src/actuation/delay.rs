@@ -60,12 +60,26 @@ impl DelayLine {
             asked_rad: resting_rad.to_vec(),
             newest_step: -1,
             commands: VecDeque::from([Command { late_steps: 0.0, targets_rad: resting_rad.to_vec() }]),
-            kept: (delay_steps + jitter_steps).ceil() as usize + 2,
+            kept: kept(delay_steps + jitter_steps),
             jitter_rng: noise::of_effect("command jitter", noise_seed),
             noise_rng: noise::of_effect("command noise", noise_seed),
             gain_rng: noise::of_effect("command gain", noise_seed),
             loss_rng: noise::of_effect("command loss", noise_seed),
         }
+    }
+
+    /// Other parameters from the next command on. What is on its way arrives when it would have arrived.
+    pub fn apply(&mut self, parameters: ActuationParameters, joints: &[JointParameters], period_secs: f32) {
+        let steps = |secs: f32| f64::from(secs) / f64::from(period_secs);
+        let (delay_steps, jitter_steps) = (steps(parameters.delay_secs), steps(parameters.jitter_secs));
+        for command in &mut self.commands {
+            command.late_steps += self.delay_steps - delay_steps;
+        }
+        (self.delay_steps, self.jitter_steps) = (delay_steps, jitter_steps);
+        self.kept = kept(delay_steps + jitter_steps);
+        (self.noise_rad, self.gain_noise, self.dropout) =
+            (parameters.noise_rad, parameters.gain_noise, parameters.dropout);
+        self.biases_rad.iter_mut().zip(joints).for_each(|(bias, joint)| *bias = joint.target_bias_rad);
     }
 
     /// A new command, at the start of the next control step.
@@ -131,6 +145,11 @@ impl DelayLine {
             }
         }
     }
+}
+
+/// How many commands are kept that may be late by so many control steps.
+fn kept(late_steps: f64) -> usize {
+    late_steps.ceil() as usize + 2
 }
 
 #[cfg(test)]
@@ -317,5 +336,36 @@ mod tests {
         assert!(shares.iter().any(|share| *share > 0.45) && shares.iter().any(|share| *share < -0.45));
         let mean = shares.iter().sum::<f32>() / 500.0;
         assert!(mean.abs() < 0.05, "{mean}");
+    }
+
+    /// The number of the command in force in each control step, where delays change before some of them.
+    fn under_changes(delays_secs: &[(usize, f32)], step_count: usize) -> Vec<f32> {
+        let mut line = line(ActuationParameters::default(), 3);
+        let in_force = |command: usize| {
+            for (_, delay_secs) in delays_secs.iter().filter(|(step, _)| *step == command) {
+                let parameters = ActuationParameters { delay_secs: *delay_secs, ..ActuationParameters::default() };
+                line.apply(parameters, &[JointParameters::default()], PERIOD_SECS);
+            }
+            line.push(&[command as f32]);
+            let mut out = [0.0];
+            line.average(0.0, 1.0, &mut out);
+            out[0]
+        };
+        (0..step_count).map(in_force).collect()
+    }
+
+    #[test]
+    fn where_the_delay_grows_what_has_arrived_stays_until_the_next_command_arrives() {
+        let expected = [0.0, 1.0, 2.0, 3.0, 3.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+        assert_near(&under_changes(&[(4, 0.1)], 12), &expected);
+    }
+
+    #[test]
+    fn where_the_delay_shrinks_what_is_on_its_way_is_overtaken_or_arrives_in_its_time() {
+        // Commands 2 and 3 come 150 ms late, 4 and what follows 50 ms: 2 and 3 are overtaken by 4 and never act.
+        let expected = [0.0, 1.0, 1.0, 1.0, 1.0, 4.0, 5.0, 6.0, 7.0];
+        assert_near(&under_changes(&[(2, 0.15), (4, 0.05)], 9), &expected);
+        // Command 2 comes 100 ms late: as 3 comes 75 ms late it still acts for half a step.
+        assert_near(&under_changes(&[(2, 0.1), (3, 0.075)], 7), &[0.0, 1.0, 1.0, 1.0, 2.5, 3.5, 4.5]);
     }
 }

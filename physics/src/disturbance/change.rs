@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Other physics from then on: anything that parameters say, from the joints to the clock.
 ///
 /// A change says all of [`WorldParameters`]; where something should stay, it says what holds already. Where everything
-/// holds already, no bit changes.
+/// holds already, no bit changes. What it means for commands on their way, random numbers, dead servos and an object that was
+/// swapped stands at [`crate::HandSim::apply`]. The next change ends one that is under way; a swap ends what it says of the
+/// object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorldChange {
     /// What holds from then on.

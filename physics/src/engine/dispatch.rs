@@ -12,7 +12,24 @@ use rapier3d::parry::query::{
 use rapier3d::parry::shape::{Shape, ShapeType};
 
 /// rapier's dispatcher, with other contacts for cylinders and capsules.
-pub(super) struct Dispatcher;
+pub(super) struct Dispatcher {
+    /// How often a shape of this world has become another. Points are kept while two shapes hardly move against each other,
+    /// also where one of them was given another size (rapier 0.36: a shape that shrinks leaves the object hanging on points
+    /// of the one before). So what was found before the last such change is found anew.
+    pub revision: u32,
+}
+
+impl Dispatcher {
+    fn forget_other_shapes(&self, manifolds: &mut [ContactManifold]) {
+        for manifold in manifolds.iter_mut().filter(|manifold| manifold.data.user_data != self.revision) {
+            manifold.mark_shapes_deformed();
+        }
+    }
+
+    fn sign(&self, manifolds: &mut [ContactManifold]) {
+        manifolds.iter_mut().for_each(|manifold| manifold.data.user_data = self.revision);
+    }
+}
 
 /// Whether this pair is `round`'s. Balls, and two capsules, have formulas of their own in rapier.
 fn is_rounds(g1: &dyn Shape, g2: &dyn Shape) -> bool {
@@ -40,7 +57,13 @@ impl PersistentQueryDispatcher<ContactManifoldData, ContactData> for Dispatcher 
                 return Ok(());
             }
         }
-        DefaultQueryDispatcher.contact_manifolds(pos12, g1, g2, prediction, manifolds, workspace)
+        if self.revision == 0 {
+            return DefaultQueryDispatcher.contact_manifolds(pos12, g1, g2, prediction, manifolds, workspace);
+        }
+        self.forget_other_shapes(manifolds);
+        let found = DefaultQueryDispatcher.contact_manifolds(pos12, g1, g2, prediction, manifolds, workspace);
+        self.sign(manifolds);
+        found
     }
 
     fn contact_manifold_convex_convex(

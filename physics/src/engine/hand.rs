@@ -5,10 +5,10 @@
 //! moves hang on the wrist's chain; fingers with joints coupled to each other share one.
 
 use super::settings::{self, Surface};
-use super::{Motor, contact, convert, groups, shape, tree};
+use super::{Motor, contact, convert, groups, object, shape, tree};
 use crate::parameters::{JointParameters, WorldParameters, scaled};
 use crate::scene::SceneModel;
-use giraffe_robots::{BodyModel, GeomModel, JointCoupling, Region, RobotModel};
+use giraffe_robots::{BodyModel, GeomModel, JointCoupling, Limits, Region, RobotModel};
 use nalgebra::{Isometry3, UnitQuaternion, Vector3};
 use rapier3d::prelude::*;
 
@@ -66,6 +66,25 @@ impl HandJoint {
         own.max_force = motor.limit_newton_m;
     }
 
+    /// Makes of the servo a spring toward its target, as it is built.
+    pub fn set_spring(&self, joints: &mut MultibodyJointSet, stiffness_newton_m_per_rad: f32, limit_newton_m: f32) {
+        let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
+        let link = multibody.link_mut(link).expect("a link of this joint");
+        let own = &mut link.joint.data.motors[JointAxis::AngX as usize];
+        own.stiffness = stiffness_newton_m_per_rad;
+        own.target_vel = 0.0;
+        own.damping = spring_damping(stiffness_newton_m_per_rad, self.part_secs);
+        own.max_force = limit_newton_m;
+    }
+
+    /// Moves the stops.
+    pub fn set_limits(&self, joints: &mut MultibodyJointSet, limits: &Limits) {
+        let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
+        let link = multibody.link_mut(link).expect("a link of this joint");
+        let own = &mut link.joint.data.limits[JointAxis::AngX as usize];
+        (own.min, own.max) = (limits.lower, limits.upper);
+    }
+
     /// Tells the servo that parts of physics steps are so long from now on, so that its spring acts where it did in each.
     pub fn set_part_secs(&mut self, joints: &mut MultibodyJointSet, part_secs: f32) {
         let before_secs = std::mem::replace(&mut self.part_secs, part_secs);
@@ -99,31 +118,37 @@ impl HandJoint {
     }
 }
 
-/// Inserts palm and fingers, at the given joint angles (rad, canonical order), with targets at those angles.
+/// Inserts palm and fingers, at the given joint angles (rad, canonical order), with targets at those angles. Returns the
+/// joints and the shapes, each in the order of the description.
 pub(super) fn insert(
     physics: &mut PhysicsWorld,
     scene: &SceneModel,
     parameters: &WorldParameters,
     positions_rad: &[f32],
-) -> Vec<HandJoint> {
+) -> (Vec<HandJoint>, Vec<ColliderHandle>) {
     let robot = scene.robot();
-    let bodies = insert_bodies(physics, robot, parameters);
+    let (bodies, geoms) = insert_bodies(physics, robot, parameters);
     let joints = insert_joints(physics, robot, parameters, &bodies);
     set_joint_terms(physics, &joints, &parameters.joints);
     for coupling in &robot.couplings {
         couple(physics, &joints, coupling);
     }
     place(physics, &joints, positions_rad);
-    joints
+    (joints, geoms)
 }
 
 /// One rigid body for each body of the description with what is welded to it: for those that are welded to another, the
-/// handle of that one.
-fn insert_bodies(physics: &mut PhysicsWorld, robot: &RobotModel, parameters: &WorldParameters) -> Vec<RigidBodyHandle> {
+/// handle of that one. And all shapes.
+fn insert_bodies(
+    physics: &mut PhysicsWorld,
+    robot: &RobotModel,
+    parameters: &WorldParameters,
+) -> (Vec<RigidBodyHandle>, Vec<ColliderHandle>) {
     let palm_from_body = robot.forward_kinematics(&vec![0.0; robot.joint_count()]);
     let filters = groups::of_bodies(robot);
     let units = tree::units(robot);
     let mut handles: Vec<RigidBodyHandle> = Vec::with_capacity(robot.bodies.len());
+    let mut geoms = Vec::new();
     for (index, body) in robot.bodies.iter().enumerate() {
         let unit = units[index];
         let handle = if unit == index {
@@ -139,11 +164,12 @@ fn insert_bodies(physics: &mut PhysicsWorld, robot: &RobotModel, parameters: &Wo
         let unit_from_body = palm_from_body[unit].inv_mul(&palm_from_body[index]);
         for geom in &body.geoms {
             let at = if unit == index { geom.body_from_geom } else { unit_from_body * geom.body_from_geom };
-            physics.insert_collider(geom_collider(geom, parameters, &at, filters[index]), Some(handle));
+            let collider = geom_collider(geom, parameters, &at, filters[index]);
+            geoms.push(physics.insert_collider(collider, Some(handle)));
         }
         handles.push(handle);
     }
-    handles
+    (handles, geoms)
 }
 
 /// Mass properties of a body together with all that is welded to it, in its own frame.
@@ -278,6 +304,40 @@ fn set_joint_terms(physics: &mut PhysicsWorld, joints: &[HandJoint], parameters:
         multibody.damping_mut()[dof] = parameters.damping_newton_m_secs_per_rad;
         multibody.armature_mut()[dof] = parameters.armature_kg_m2;
         multibody.frictions_mut()[dof] = parameters.friction_loss_newton_m;
+    }
+}
+
+/// Gives one joint, and its servo if it has one, what `to` says of it.
+pub(super) fn change_joint(
+    physics: &mut PhysicsWorld,
+    robot: &RobotModel,
+    joints: &[HandJoint],
+    to: &WorldParameters,
+    joint: usize,
+) {
+    set_joint_terms(physics, &joints[joint..=joint], &to.joints[joint..=joint]);
+    let joint_set = &mut physics.multibody_joints;
+    joints[joint].set_limits(joint_set, &to.joint_limits_rad(robot, joint));
+    if !robot.couplings.iter().any(|coupling| coupling.follower == joint) {
+        let own = &to.joints[joint];
+        joints[joint].set_spring(joint_set, own.stiffness_newton_m_per_rad, own.effort_limit_newton_m);
+    }
+}
+
+/// Gives the links the masses that `to` says.
+pub(super) fn change_masses(
+    physics: &mut PhysicsWorld,
+    robot: &RobotModel,
+    joints: &[HandJoint],
+    to: &WorldParameters,
+) {
+    let palm_from_body = robot.forward_kinematics(&vec![0.0; robot.joint_count()]);
+    let units = tree::units(robot);
+    for (index, body) in robot.bodies.iter().enumerate() {
+        if let Some(joint) = body.joint {
+            let mass = mass_properties(robot, &units, &palm_from_body, index, to);
+            object::weigh(physics, joints[joint].link_body(&physics.multibody_joints), mass);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! limits, the friction rule, contact softness, the length unit, no sleeping, no continuous collision detection.
 
 mod band;
+mod change;
 mod contact;
 mod convert;
 mod dispatch;
@@ -19,6 +20,7 @@ mod tree;
 use crate::parameters::{ObjectParameters, ObjectPush, WorldParameters};
 use crate::scene::SceneModel;
 pub(crate) use band::Band;
+pub(crate) use change::HeldObject;
 pub use contact::{ContactSummary, ContactTotals};
 use giraffe_robots::{EpisodeStart, GeomShape, ObjectPose};
 use hand::HandJoint;
@@ -53,6 +55,10 @@ pub(crate) struct Motor {
 pub(crate) struct World {
     physics: PhysicsWorld,
     joints: Vec<HandJoint>,
+    /// How often a shape has become another.
+    shape_revision: u32,
+    /// The hand's shapes, in the order of the description.
+    geoms: Vec<ColliderHandle>,
     object: RigidBodyHandle,
     bands: Vec<Band>,
     /// Links with a force from a band.
@@ -64,12 +70,13 @@ impl World {
     /// another start where that one puts them.
     pub fn build(scene: &SceneModel, parameters: &WorldParameters, start: &EpisodeStart) -> Self {
         let mut physics = PhysicsWorld::new();
-        physics.narrow_phase.set_query_dispatcher(dispatch::Dispatcher);
+        physics.narrow_phase.set_query_dispatcher(dispatch::Dispatcher { revision: 0 });
         physics.integration_parameters = settings::integration(scene, &parameters.contact);
         let positions_rad = parameters.start_positions_rad(scene.robot(), start);
-        let joints = hand::insert(&mut physics, scene, parameters, &positions_rad);
+        let (joints, geoms) = hand::insert(&mut physics, scene, parameters, &positions_rad);
         let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);
-        let mut world = Self { physics, joints, object, bands: Vec::new(), pulled: Vec::new() };
+        let mut world =
+            Self { physics, joints, shape_revision: 0, geoms, object, bands: Vec::new(), pulled: Vec::new() };
         world.set_gravity(parameters.gravity_m_per_sec2);
         world
     }
@@ -178,6 +185,19 @@ impl World {
             linear_velocity: body.linvel().to_array(),
             angular_velocity: body.angvel().to_array(),
         }
+    }
+
+    /// Where the hand's shapes are, in the order of the description.
+    #[cfg(test)]
+    pub fn palm_from_shapes(&self) -> Vec<nalgebra::Isometry3<f32>> {
+        let of = |handle: &ColliderHandle| {
+            let collider = &self.physics.colliders[*handle];
+            let body = &self.physics.bodies[collider.parent().expect("shapes are on bodies")];
+            let body_from_collider = collider.position_wrt_parent().copied().unwrap_or(Pose::IDENTITY);
+            let at = convert::object_pose(&(*body.position() * body_from_collider));
+            nalgebra::Isometry3::from_parts(at.position_m.into(), at.palm_from_object)
+        };
+        self.geoms.iter().map(of).collect()
     }
 
     /// What the object touched in the last step, by region of the hand.

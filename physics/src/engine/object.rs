@@ -33,6 +33,13 @@ pub(super) fn mass(shape: &GeomShape, object: &ObjectParameters) -> MassProperti
     )
 }
 
+/// Gives a body a mass, at once.
+pub(super) fn weigh(physics: &mut PhysicsWorld, body: RigidBodyHandle, mass: MassProperties) {
+    let own = &mut physics.bodies[body];
+    own.set_additional_mass_properties(mass, true);
+    own.recompute_mass_properties_from_colliders(&physics.colliders);
+}
+
 /// What of an object of this shape collides. Its own friction is zero: `settings` says why.
 pub(super) fn collider(shape: &GeomShape, object: &ObjectParameters, restitution: f32) -> ColliderBuilder {
     let surface = Surface { friction: 0.0, restitution, groups: groups::of_object(), mark: 0 };

@@ -19,6 +19,11 @@ pub(super) fn collider(shape: &GeomShape, body_from_shape: &Isometry3<f32>, surf
     settings::collider(form, at, hooks, surface)
 }
 
+/// The shape as rapier has it, in its own frame there.
+pub(super) fn form(shape: &GeomShape) -> SharedShape {
+    placed(shape, &Isometry3::identity()).0
+}
+
 /// The shape as rapier has it, and where it is in its body.
 fn placed(shape: &GeomShape, body_from_shape: &Isometry3<f32>) -> (SharedShape, Pose) {
     let form = match *shape {

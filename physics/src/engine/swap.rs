@@ -1,6 +1,6 @@
-//! One object in the place of another.
+//! One object in the place of another, or another form for the same.
 
-use super::object;
+use super::{object, shape};
 use crate::parameters::ObjectParameters;
 use giraffe_robots::GeomShape;
 use rapier3d::parry::query::{DefaultQueryDispatcher, QueryDispatcher};
@@ -28,12 +28,36 @@ pub(super) fn replace(
         physics.remove_collider(collider);
     }
     physics.insert_collider(object::collider(shape, parameters, restitution), Some(body));
-    physics.bodies[body].set_additional_mass_properties(object::mass(shape, parameters), true);
-    physics.bodies[body].recompute_mass_properties_from_colliders(&physics.colliders);
-    let lift = up * enough_lift_m(physics, body, up, allowed_m);
+    object::weigh(physics, body, object::mass(shape, parameters));
+    let lift_m = enough_lift_m(physics, body, up, allowed_m);
+    lift(physics, body, up * lift_m);
+}
+
+/// Gives an object of this shape other parameters, and lifts it along `up` (unit vector, if any) where it grew into the hand.
+pub(super) fn reshape(
+    physics: &mut PhysicsWorld,
+    body: RigidBodyHandle,
+    shape: &GeomShape,
+    parameters: &ObjectParameters,
+    up: Option<Vector>,
+) {
+    let allowed_m = up.map(|_| overlap_m(physics, body, Vector::ZERO).max(TOUCH_M));
+    let form = shape::form(&parameters.formed(shape));
+    for &collider in physics.bodies[body].colliders() {
+        physics.colliders[collider].set_shape(form.clone());
+    }
+    object::weigh(physics, body, object::mass(shape, parameters));
+    let Some((up, allowed_m)) = up.zip(allowed_m) else { return };
+    let lift_m = enough_lift_m(physics, body, up, allowed_m);
+    if lift_m > 0.0 {
+        lift(physics, body, up * lift_m);
+    }
+}
+
+fn lift(physics: &mut PhysicsWorld, body: RigidBodyHandle, shift: Vector) {
     let own = &mut physics.bodies[body];
     let mut at = *own.position();
-    at.translation += lift;
+    at.translation += shift;
     own.set_position(at, true);
 }
 

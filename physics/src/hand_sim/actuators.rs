@@ -29,6 +29,13 @@ impl Actuators {
         }
     }
 
+    /// Other actuators from now on.
+    pub fn apply(&mut self, scene: &SceneModel, parameters: &WorldParameters) {
+        let robot = scene.robot();
+        self.delay.apply(parameters.actuation, &parameters.joints, robot.control.period_secs);
+        self.servos = Servos::new(robot, parameters, scene.substep_secs());
+    }
+
     /// A new command, rad in the joints' true frame, at the start of the next control step.
     pub fn command(&mut self, true_targets_rad: &[f32]) {
         self.delay.push(true_targets_rad);

@@ -1,9 +1,11 @@
 //! One simulated hand with an object, for one episode. Implements [`Hand`], as a real hand does.
 
 mod actuators;
+mod change;
 mod meddling;
 mod now;
 mod sensors;
+mod snapshot;
 mod ties;
 
 use crate::actuation::with_dead_servos;
@@ -141,7 +143,8 @@ impl HandSim {
             }
             Disturbance::SignalLoss { duration_secs } => self.sensors.freeze(until(duration_secs)),
             // The world itself stays as it is.
-            Disturbance::HiddenStateReset | Disturbance::Change(_) => {}
+            Disturbance::HiddenStateReset => {}
+            Disturbance::Change(ref change) => self.begin_change(change, steps(change.over_secs)),
             Disturbance::ObjectSwap(ref swap) => self.swap_object(swap),
             Disturbance::FingerTie(ref tie) => {
                 self.ties.tie(self.scene.robot(), tie, until(tie.duration_secs));
@@ -157,6 +160,9 @@ impl HandSim {
         self.world.swap_object(&shape, &swap.parameters, ratio, restitution, self.now.up());
         (self.now.object_shape, self.now.friction_scale) = (shape, swap.friction_scale);
         self.now.parameters.object = swap.parameters;
+        if let Some(changing) = &mut self.now.changing {
+            changing.forget_object(swap);
+        }
         self.now.set_sampled(&swap.sampled);
     }
 
@@ -170,6 +176,7 @@ impl HandSim {
             .map(|timed| timed.disturbance.clone())
             .collect();
         due.iter().for_each(|disturbance| self.disturb(disturbance));
+        self.go_on_changing();
         self.now.level(step);
         self.actuators.unjam(step);
         self.world.set_gravity(self.now.gravity_m_per_sec2());

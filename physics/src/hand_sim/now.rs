@@ -1,5 +1,6 @@
 //! What holds in a world now: what its plan says, and what has happened since.
 
+use super::change::Changing;
 use crate::disturbance::tilted;
 use crate::parameters::WorldParameters;
 use crate::plan::EpisodePlan;
@@ -18,12 +19,16 @@ pub(super) struct Now {
     pub friction_scale: f32,
     /// `EpisodePlan::sampled`, as true now.
     pub sampled: Vec<f32>,
+    /// The change that is under way.
+    pub changing: Option<Box<Changing>>,
 }
 
 /// A palm that is tilted.
 #[derive(Clone, Copy)]
 struct Tilt {
     until: u32,
+    axis: [f32; 3],
+    radians: f32,
     /// Gravity as it is felt.
     gravity_m_per_sec2: [f32; 3],
 }
@@ -36,6 +41,7 @@ impl Now {
             object_shape: scene.object().shape,
             friction_scale: 1.0,
             sampled: plan.sampled.clone(),
+            changing: None,
         }
     }
 
@@ -53,7 +59,14 @@ impl Now {
     /// Tilts the palm until a control step.
     pub fn tilt(&mut self, until: u32, axis: [f32; 3], radians: f32) {
         let gravity_m_per_sec2 = tilted(self.parameters.gravity_m_per_sec2, axis, radians);
-        self.tilt = Some(Tilt { until, gravity_m_per_sec2 });
+        self.tilt = Some(Tilt { until, axis, radians, gravity_m_per_sec2 });
+    }
+
+    /// Turns a gravity that has changed as the palm is turned.
+    pub fn turn_tilt(&mut self) {
+        if let Some(tilt) = self.tilt {
+            self.tilt(tilt.until, tilt.axis, tilt.radians);
+        }
     }
 
     /// Levels the palm again if the time of its tilt is over at this control step.

@@ -35,6 +35,12 @@ impl Sensors {
         }
     }
 
+    /// Other sensors from now on.
+    pub fn apply(&mut self, parameters: &WorldParameters) {
+        self.encoders.apply(parameters.sensing, &parameters.joints);
+        self.tracker.apply(parameters.tracking);
+    }
+
     /// Lets joint angles freeze until a control step.
     pub fn freeze(&mut self, until: u32) {
         self.frozen_until = until;

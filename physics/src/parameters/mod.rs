@@ -3,11 +3,13 @@
 //! Randomization decides these values, physics applies them. A plan can therefore be logged, replayed, compared
 //! and tested without either side knowing the other.
 
+mod between;
 mod check;
 mod form;
 mod meddling;
 
 use crate::scene::SceneModel;
+pub(crate) use between::Between;
 pub(crate) use check::{between_zero_and, finite};
 pub(crate) use form::{scaled, stretched};
 use giraffe_robots::{EpisodeStart, Limits, Region, RobotModel};

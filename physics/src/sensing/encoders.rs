@@ -38,20 +38,33 @@ impl Encoders {
         noise_seed: u64,
         positions_rad: &[f32],
     ) -> Self {
-        let kept = (parameters.position_delay_secs / substep_secs).ceil() as usize + 2;
         Self {
             parameters,
-            offsets_rad: joints.iter().map(|joint| joint.zero_offset_rad + joint.position_bias_rad).collect(),
+            offsets_rad: joints.iter().map(offset_rad).collect(),
             noise_rng: StreamRng::seed_from_u64(noise_seed),
             loss_rng: noise::of_effect("encoder loss", noise_seed),
             substep_secs: f64::from(substep_secs),
             period_secs,
             past: VecDeque::from([positions_rad.to_vec()]),
-            kept,
+            kept: kept(parameters.position_delay_secs, substep_secs),
             positions_rad: vec![0.0; positions_rad.len()],
             velocities_rad_per_sec: vec![0.0; positions_rad.len()],
             read_at: vec![None; positions_rad.len()],
         }
+    }
+
+    /// Other parameters from the next reading on. Where the delay grows, readings grow old as fast as time passes: what was
+    /// seen is not seen again.
+    pub fn apply(&mut self, parameters: SensingParameters, joints: &[JointParameters]) {
+        self.offsets_rad.iter_mut().zip(joints).for_each(|(offset, joint)| *offset = offset_rad(joint));
+        self.kept = kept(parameters.position_delay_secs, self.substep_secs as f32);
+        let unseen = if parameters.position_delay_secs > self.parameters.position_delay_secs {
+            (f64::from(self.parameters.position_delay_secs) / self.substep_secs).ceil() as usize + 1
+        } else {
+            self.kept
+        };
+        self.past.drain(..self.past.len().saturating_sub(unseen));
+        self.parameters = parameters;
     }
 
     /// Takes note of the true angles after a physics step.
@@ -110,6 +123,16 @@ impl Encoders {
     pub fn velocities_rad_per_sec(&self) -> &[f32] {
         &self.velocities_rad_per_sec
     }
+}
+
+/// What is added to a true angle.
+fn offset_rad(joint: &JointParameters) -> f32 {
+    joint.zero_offset_rad + joint.position_bias_rad
+}
+
+/// After how many physics steps angles are kept.
+fn kept(delay_secs: f32, substep_secs: f32) -> usize {
+    (delay_secs / substep_secs).ceil() as usize + 2
 }
 
 #[cfg(test)]
@@ -219,5 +242,47 @@ mod tests {
         let pairs = || all.iter().flatten().zip(some.iter().flatten());
         let same = pairs().filter(|(a, b)| a.to_bits() == b.to_bits()).count();
         assert!((600..720).contains(&same), "four fifths are the same: {same} of 808");
+    }
+
+    /// What a joint that turns at 1 rad/s reports at the end of each control step, where the parameters change before some.
+    fn under_changes(changes: &[(u32, SensingParameters, JointParameters)], step_count: u32) -> Vec<f32> {
+        let joint = JointParameters::default();
+        let mut encoders = Encoders::new(SensingParameters::default(), &[joint], [0.025, 0.05], 4, &[0.0]);
+        let report = |step: u32| {
+            for (_, parameters, joint) in changes.iter().filter(|(at, ..)| *at == step) {
+                encoders.apply(*parameters, &[*joint]);
+            }
+            for half in [0.025, 0.05] {
+                encoders.record(&[step as f32 * 0.05 + half]);
+            }
+            encoders.read(step + 1, false);
+            encoders.positions_rad()[0]
+        };
+        (0..step_count).map(report).collect()
+    }
+
+    #[test]
+    fn where_the_sensing_delay_grows_no_reading_is_older_than_the_one_before() {
+        let late = SensingParameters { position_delay_secs: 0.2, ..SensingParameters::default() };
+        let seen = under_changes(&[(10, late, JointParameters::default())], 30);
+        assert!(seen.is_sorted(), "{seen:?}");
+        for (step, angle) in seen.iter().enumerate() {
+            let now = (step + 1) as f32 * 0.05;
+            let prompt = step < 10;
+            assert!(!prompt || (angle - now).abs() < 1e-5, "{angle} at {now} s");
+            assert!(step < 14 || (angle - (now - 0.2)).abs() < 1e-5, "{angle} at {now} s");
+        }
+        let prompt = SensingParameters::default();
+        let nominal = JointParameters::default();
+        let seen = under_changes(&[(0, late, nominal), (10, prompt, nominal)], 12);
+        assert!((seen[9] - 0.3).abs() < 1e-5 && (seen[10] - 0.55).abs() < 1e-5, "{seen:?}");
+    }
+
+    #[test]
+    fn a_zero_that_slips_shows_in_the_next_reading() {
+        let slipped = JointParameters { zero_offset_rad: 0.1, position_bias_rad: 0.02, ..JointParameters::default() };
+        let seen = under_changes(&[(3, SensingParameters::default(), slipped)], 5);
+        let expected = [0.05, 0.1, 0.15, 0.32, 0.37];
+        assert!(seen.iter().zip(expected).all(|(seen, expected)| (seen - expected).abs() < 1e-5), "{seen:?}");
     }
 }

@@ -52,7 +52,6 @@ struct Found {
 impl ObjectTracker {
     /// A tracker of an object that has always been at `pose`.
     pub fn new(parameters: TrackingParameters, substep_secs: f32, noise_seed: u64, pose: ObjectPose) -> Self {
-        let oldest_secs = parameters.delay_secs + parameters.refresh_secs;
         Self {
             parameters,
             noise_rng: noise::of_effect("tracker noise", noise_seed),
@@ -62,10 +61,22 @@ impl ObjectTracker {
             substep_secs: f64::from(substep_secs),
             now: 0,
             past: VecDeque::from([pose]),
-            kept: (oldest_secs / substep_secs).ceil() as usize + 2,
+            kept: kept(&parameters, substep_secs),
             seen: None,
             found: None,
         }
+    }
+
+    /// Other parameters from the next picture on. What was found stays known, and no older picture takes its place; poses
+    /// that were not kept are gone.
+    pub fn apply(&mut self, parameters: TrackingParameters) {
+        if parameters.refresh_secs.to_bits() != self.parameters.refresh_secs.to_bits() {
+            // Pictures have other numbers now.
+            self.seen = None;
+        }
+        self.parameters = parameters;
+        self.kept = kept(&parameters, self.substep_secs as f32);
+        self.past.drain(..self.past.len().saturating_sub(self.kept));
     }
 
     /// Takes note of the true pose after a physics step.
@@ -84,7 +95,11 @@ impl ObjectTracker {
         let lost = self.parameters.dropout > 0.0 && self.loss_rng.random::<f32>() < self.parameters.dropout;
         let injected = self.draw_injection();
         let (picture, at) = self.newest_picture();
-        let is_new = picture.is_none() || picture != self.seen;
+        let is_new = match (picture, self.found) {
+            (None, found) => found.is_none_or(|found| at >= found.at),
+            // Where the delay grows, or pictures get other times, the newest may be older than what is known.
+            (_, found) => picture != self.seen && found.is_none_or(|found| at > found.at),
+        };
         self.seen = picture;
         let found = match self.found {
             Some(found) if lost || !is_new => found,
@@ -156,6 +171,12 @@ impl ObjectTracker {
             palm_from_object: if turn.norm_squared() > 0.0 { turned } else { pose.palm_from_object },
         }
     }
+}
+
+/// After how many physics steps poses are kept.
+fn kept(parameters: &TrackingParameters, substep_secs: f32) -> usize {
+    let oldest_secs = parameters.delay_secs + parameters.refresh_secs;
+    (oldest_secs / substep_secs).ceil() as usize + 2
 }
 
 /// An orientation, each as likely (Shoemake, Graphics Gems III, 1992).
@@ -347,5 +368,60 @@ mod tests {
         let same = none.iter().zip(&some).filter(|(none, some)| none.pose == some.pose).count();
         assert!((130..185).contains(&same), "{same} of 201");
         assert!(none.iter().zip(&some).all(|(none, some)| (none.age_secs - some.age_secs).abs() < 1e-9));
+    }
+
+    /// As [`track`], where the parameters change before some control steps.
+    fn track_under_changes(changes: &[(usize, TrackingParameters)], step_count: usize) -> Vec<TrackedPose> {
+        let mut tracker = ObjectTracker::new(TrackingParameters::default(), SUBSTEP_SECS, 2, at(0.0));
+        let see = |step: usize| {
+            for (_, parameters) in changes.iter().filter(|(at, _)| *at == step) {
+                tracker.apply(*parameters);
+            }
+            tracker.record(at((2 * step + 1) as f32 * SUBSTEP_SECS));
+            tracker.record(at((2 * step + 2) as f32 * SUBSTEP_SECS));
+            tracker.read()
+        };
+        (0..step_count).map(see).collect()
+    }
+
+    #[test]
+    fn where_a_tracker_changes_no_picture_is_older_than_the_one_before() {
+        let of = |refresh_secs, delay_secs| TrackingParameters {
+            refresh_secs,
+            delay_secs,
+            position_bias_m: [0.0; 3],
+            ..TrackingParameters::default()
+        };
+        let changes = [
+            (10, of(0.0, 0.3)),
+            (25, of(0.35, 0.1)),
+            (40, of(0.1, 0.0)),
+            (50, of(0.0, 0.1)),
+            (60, of(0.4, 0.4)),
+            (80, of(0.0, 0.0)),
+        ];
+        let tracked = track_under_changes(&changes, 90);
+        let taken: Vec<f32> = tracked.iter().enumerate().map(|(s, t)| now(s + 1) - t.age_secs as f32).collect();
+        assert!(taken.windows(2).all(|pair| pair[1] >= pair[0] - 1e-5), "{taken:?}");
+        for (step, tracked) in tracked.iter().enumerate() {
+            assert_near(tracked.pose.position_m.x, taken[step]);
+            let parameters = changes.iter().rev().find(|(at, _)| *at <= step).map_or(of(0.0, 0.0), |(_, then)| *then);
+            let settled = changes.iter().all(|(at, _)| step < *at || step > at + 8);
+            let most = parameters.delay_secs + parameters.refresh_secs + 1e-4;
+            let age_secs = tracked.age_secs as f32;
+            assert!(!settled || (parameters.delay_secs - 1e-4..most).contains(&age_secs), "{age_secs} at step {step}");
+        }
+    }
+
+    #[test]
+    fn a_bias_that_begins_shows_with_the_next_picture() {
+        let seldom = TrackingParameters { refresh_secs: 0.2, ..TrackingParameters::default() };
+        let biased = TrackingParameters { position_bias_m: [0.0, 0.01, 0.0], ..seldom };
+        let tracked = track_under_changes(&[(0, seldom), (5, biased)], 10);
+        for (step, tracked) in tracked.iter().enumerate() {
+            // Pictures at 0.2 s, 0.4 s (the end of step 7) and so on.
+            let expected = if step < 7 { 0.0 } else { 0.01 };
+            assert_near(tracked.pose.position_m.y, expected);
+        }
     }
 }

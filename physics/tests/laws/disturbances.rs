@@ -131,6 +131,27 @@ fn a_jammed_joint_holds_its_angle_while_the_others_follow() {
 }
 
 #[test]
+fn what_lasts_longer_than_steps_can_be_counted_lasts_to_the_end() {
+    let duration_secs = f32::MAX;
+    let mut machine = hinge(Clock::training(), |plan| {
+        plan.parameters.gravity_m_per_sec2 = [0.0, 0.0, -GRAVITY];
+        plan.parameters.joints[0].damping_newton_m_secs_per_rad = 0.2;
+        let tilt = Disturbance::GravityTilt { radians: 0.3, axis: [0.0, 1.0, 0.0], duration_secs };
+        let (jam, loss) =
+            (Disturbance::JointJam { joint: 0, duration_secs }, Disturbance::SignalLoss { duration_secs });
+        plan.disturbances = [tilt, jam, loss].into_iter().flat_map(|disturbance| at(3, disturbance)).collect();
+    });
+    (0..3).for_each(|_| machine.step(&[0.0]));
+    let (angle, sensed) = (machine.angle(), machine.sensed_angle());
+    for _ in 3..100 {
+        machine.step(&[0.5]);
+        assert!((gravity(&machine).angle(&Vector3::new(0.0, 0.0, -GRAVITY)) - 0.3).abs() < 1e-4, "tilted");
+        assert!((machine.angle() - angle).abs() < 0.1, "jammed at {angle}, at {}", machine.angle());
+        assert_eq!(machine.sensed_angle().to_bits(), sensed.to_bits(), "frozen");
+    }
+}
+
+#[test]
 fn a_signal_loss_freezes_what_is_sensed_for_as_long_as_it_says_and_not_what_moves() {
     let run = |change: fn(&mut EpisodePlan)| {
         let mut machine = hinge(Clock::training(), |plan| {

@@ -7,6 +7,7 @@
 //! One binary, since the engine is slow to link.
 
 mod bouncing;
+mod changes;
 mod delay;
 mod disturbances;
 mod energy;
