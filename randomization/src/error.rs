@@ -26,6 +26,33 @@ pub enum RandomizationError {
         /// As [`giraffe_robots::did_you_mean`] has it.
         suggestion: String,
     },
+    /// A dose that a scenario does not have.
+    #[error(
+        "dose of scenario \"{scenario}\": found {found}, expected 0 to {most} (the {quantity}; {usual} is usual, and 0 \
+         disturbs nothing)"
+    )]
+    DoseOutside {
+        /// The scenario.
+        scenario: &'static str,
+        /// What there can be more or less of in it.
+        quantity: &'static str,
+        /// What was asked for, with its unit, as below.
+        found: String,
+        /// The usual dose.
+        usual: String,
+        /// The largest dose.
+        most: String,
+    },
+    /// A change in the middle of an episode that cannot be.
+    #[error("changing \"{name}\" in the middle of an episode: found {found}, expected {expected}")]
+    InvalidEdit {
+        /// The parameter.
+        name: &'static str,
+        /// What was found.
+        found: String,
+        /// What would be right.
+        expected: &'static str,
+    },
     /// No such preset.
     #[error("no preset is called \"{name}\"{suggestion}; there are {known}, and `giraffe list presets` shows them")]
     UnknownPreset {

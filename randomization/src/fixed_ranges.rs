@@ -1,11 +1,12 @@
 //! Ordinary domain randomization: every episode draws anew from ranges that never change.
 
 use crate::distribution::Distribution;
+use crate::outline::EpisodeOutline;
 use crate::parameter::RandomizedParameter;
 use crate::ranges::RangeConfig;
-use crate::scenario::{EpisodeOutline, Scenario};
-use crate::scenarios::{NONE, tell_columns};
-use giraffe_physics::{Disturbance, EpisodePlan, EpisodeSampler, SceneModel, WorldParameters};
+use crate::scenario::DosedScenario;
+use crate::scenarios::NONE;
+use giraffe_physics::{EpisodePlan, EpisodeSampler, SceneModel, WorldParameters};
 use giraffe_robots::{NamedLimits, SeedTree, Stream, Task};
 use rand::RngExt;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub struct FixedRanges {
     nominal: WorldParameters,
     task: &'static dyn Task,
     rows: Vec<SampledRow>,
-    scenario: &'static Scenario,
+    scenario: DosedScenario,
 }
 
 /// A parameter that varies, and the randomness it draws from: its own branch of the seed tree, so that the values of
@@ -40,13 +41,13 @@ impl FixedRanges {
             })
             .collect();
         let nominal = WorldParameters::nominal(&scene);
-        Self { seeds, scene, nominal, task, rows, scenario: &NONE }
+        Self { seeds, scene, nominal, task, rows, scenario: (&NONE).into() }
     }
 
-    /// The same episodes, disturbed as `scenario` says.
+    /// The same episodes, disturbed as `scenario` says: a [`crate::Scenario`] at its usual dose, or one at another.
     #[must_use]
-    pub fn with_scenario(mut self, scenario: &'static Scenario) -> Self {
-        self.scenario = scenario;
+    pub fn with_scenario(mut self, scenario: impl Into<DosedScenario>) -> Self {
+        self.scenario = scenario.into();
         self
     }
 }
@@ -68,19 +69,14 @@ impl EpisodeSampler for FixedRanges {
             row.parameter.draw(row.distribution, &mut parameters, &mut rng)
         };
         let sampled: Vec<f32> = self.rows.iter().map(draw).collect();
-        let outline = EpisodeOutline { scene: &self.scene, step_count: self.task.episode_step_count() };
-        let mut disturbances = self.scenario.disturbances(&outline, &mut stream(Stream::Disturbance));
-        let columns: Vec<(&str, f32)> =
-            self.rows.iter().map(|row| row.parameter.name).zip(sampled.iter().copied()).collect();
-        for timed in &mut disturbances {
-            if let Disturbance::ObjectSwap(swap) = &mut timed.disturbance {
-                tell_columns(swap, &columns, &self.nominal.object);
-            }
-        }
+        let names = self.rows.iter().map(|row| row.parameter.name);
+        let columns: Vec<(&str, f32)> = names.zip(sampled.iter().copied()).collect();
+        let step_count = self.task.episode_step_count();
+        let outline = EpisodeOutline { scene: &self.scene, step_count, parameters: &parameters, columns: &columns };
         EpisodePlan {
+            disturbances: self.scenario.disturbances(&outline, &mut stream(Stream::Disturbance)),
             sampled,
             start: self.task.start(self.scene.robot(), &mut stream(Stream::Start)),
-            disturbances,
             noise_seed: stream(Stream::Sensing).random(),
             parameters,
         }
@@ -95,6 +91,7 @@ mod tests {
     use crate::presets::Preset;
     use crate::scenarios::find_scenario;
     use crate::test_scene;
+    use giraffe_physics::Disturbance;
     use giraffe_robots::Limits;
 
     fn sampler(seed: u64, ranges: &RangeConfig) -> FixedRanges {

@@ -11,7 +11,8 @@
 //! | what can vary | [`PARAMETERS`], rows of [`RandomizedParameter`] |
 //! | how it varies | [`Distribution`], [`RangeConfig`], [`Preset`], those published by others: [`Published`] |
 //! | who draws an episode | [`FixedRanges`], or [`AdrRanges`], which widens the ranges where a policy succeeds |
-//! | what happens during an episode | [`SCENARIOS`], rows of [`Scenario`] |
+//! | what happens during an episode | [`SCENARIOS`], rows of [`Scenario`], and how much of it: [`DoseAxis`] |
+//! | how a row changes in the middle of an episode | [`Edit`], [`EpisodeOutline::change`] |
 //!
 //! Invariants: this crate writes only `WorldParameters` and `Disturbance`s and knows no engine; a plan is a pure
 //! function of (seed, world, episode); every row draws from a generator of its own, so switching one on or off
@@ -24,9 +25,11 @@
 mod adr;
 mod config;
 mod distribution;
+mod edit;
 mod effect;
 mod error;
 mod fixed_ranges;
+mod outline;
 mod parameter;
 mod parameters;
 mod presets;
@@ -45,15 +48,17 @@ pub use adr::{
 };
 pub use config::RandomizationConfig;
 pub use distribution::Distribution;
+pub use edit::Edit;
 pub use effect::{Direction, Effect, Observable, ObservableDefinition};
 pub use error::RandomizationError;
 pub use fixed_ranges::FixedRanges;
+pub use outline::EpisodeOutline;
 pub use parameter::{Apply, Change, FirstPreset, JointDraw, Meaning, RandomizedParameter};
 pub use parameters::{PARAMETERS, find_parameter};
 pub use presets::{Preset, PresetRange, PresetRow, preset_rows, preset_table};
 pub use published::{DACTYL, DEXTREME, PLAYGROUND, Published, PublishedRange};
 pub use ranges::RangeConfig;
-pub use scenario::{EpisodeOutline, Scenario};
+pub use scenario::{DoseAxis, DosedScenario, Scenario, Timeline};
 pub use scenarios::{NONE, SCENARIOS, find_scenario};
 pub use table::{
     ParameterRow, ScenarioRow, TableFormat, parameter_rows, parameter_table, scenario_rows, scenario_table,

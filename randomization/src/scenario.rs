@@ -1,57 +1,106 @@
-//! What happens to a world during an episode: rows of [`crate::SCENARIOS`].
+//! What happens to a world during an episode, and how much of it: rows of [`crate::SCENARIOS`].
 
-use giraffe_physics::{Disturbance, SceneModel, TimedDisturbance};
+use crate::error::RandomizationError;
+use crate::outline::EpisodeOutline;
+use giraffe_physics::TimedDisturbance;
 use giraffe_robots::StreamRng;
-use rand::RngExt;
+use serde::Serialize;
 
 /// A named way to disturb episodes.
+///
+/// Laws, all tested: a dose of zero is the undisturbed run, bit for bit. More of it is more of the same at the same places
+/// and times. What a timeline draws, it draws at every dose alike.
 pub struct Scenario {
     /// Name, as in `--scenario`.
     pub name: &'static str,
-    /// One sentence.
+    /// One sentence, of what happens at the usual dose.
     pub doc: &'static str,
-    /// What happens when in one episode, in any order.
-    pub timeline: fn(&EpisodeOutline<'_>, &mut StreamRng) -> Vec<TimedDisturbance>,
+    /// What there can be more or less of.
+    pub dose: DoseAxis,
+    /// What happens when in one episode at a dose of the axis, in any order.
+    pub timeline: Timeline,
+}
+
+/// What happens when in one episode, at a dose.
+pub type Timeline = fn(&EpisodeOutline<'_>, f32, &mut StreamRng) -> Vec<TimedDisturbance>;
+
+/// What there can be more or less of in a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DoseAxis {
+    /// What is dosed, to follow "the".
+    pub quantity: &'static str,
+    /// SI unit; `-` for a number or a share.
+    pub unit: &'static str,
+    /// The dose where nobody asks for another.
+    pub usual: f32,
+    /// The largest that can be asked for.
+    pub most: f32,
+}
+
+impl DoseAxis {
+    /// A dose as a part of the usual one: exactly 1 for that.
+    pub(crate) fn share(&self, dose: f32) -> f32 {
+        dose / self.usual
+    }
+
+    /// A dose with its unit.
+    pub(crate) fn text(&self, dose: f32) -> String {
+        if self.unit == "-" { dose.to_string() } else { format!("{dose} {}", self.unit) }
+    }
 }
 
 impl Scenario {
-    /// What happens when in one episode, in order of time.
+    /// This scenario at a dose of its own axis.
+    ///
+    /// # Errors
+    /// When the axis does not allow it.
+    pub fn at_dose(&'static self, dose: f32) -> Result<DosedScenario, RandomizationError> {
+        let axis = &self.dose;
+        if (0.0..=axis.most).contains(&dose) {
+            return Ok(DosedScenario { scenario: self, dose });
+        }
+        Err(RandomizationError::DoseOutside {
+            scenario: self.name,
+            quantity: axis.quantity,
+            found: axis.text(dose),
+            usual: axis.text(axis.usual),
+            most: axis.text(axis.most),
+        })
+    }
+}
+
+/// A scenario at one dose of it. A [`Scenario`] becomes one at its usual dose.
+#[derive(Clone, Copy)]
+pub struct DosedScenario {
+    scenario: &'static Scenario,
+    dose: f32,
+}
+
+impl DosedScenario {
+    /// What happens.
+    pub fn scenario(&self) -> &'static Scenario {
+        self.scenario
+    }
+
+    /// How much of it, in the unit of its axis.
+    pub fn dose(&self) -> f32 {
+        self.dose
+    }
+
+    /// What happens when in one episode, in order of time. Nothing at a dose of zero: even a push without force might
+    /// wake an object that rests.
     pub fn disturbances(&self, outline: &EpisodeOutline<'_>, rng: &mut StreamRng) -> Vec<TimedDisturbance> {
-        let mut disturbances = (self.timeline)(outline, rng);
+        if self.dose <= 0.0 {
+            return Vec::new();
+        }
+        let mut disturbances = (self.scenario.timeline)(outline, self.dose, rng);
         disturbances.sort_by_key(|disturbance| disturbance.step);
         disturbances
     }
 }
 
-/// What a timeline may know of an episode.
-pub struct EpisodeOutline<'a> {
-    /// The hand and the object.
-    pub scene: &'a SceneModel,
-    /// Control steps of an episode that runs to its end.
-    pub step_count: u32,
-}
-
-impl EpisodeOutline<'_> {
-    /// Seconds of an episode that runs to its end.
-    pub fn duration_secs(&self) -> f32 {
-        self.step_count as f32 * self.scene.robot().control.period_secs
-    }
-
-    /// A disturbance at a time, or nothing when the episode is over by then.
-    pub fn at(&self, secs: f32, disturbance: Disturbance) -> Option<TimedDisturbance> {
-        let step = (secs / self.scene.robot().control.period_secs).round() as u32;
-        (step < self.step_count).then_some(TimedDisturbance { step, disturbance })
-    }
-
-    /// Times, s, in order: the first after `first`, each a gap drawn uniformly from `gap` after the one before, the
-    /// last early enough that what lasts `lasting_secs` ends inside the episode.
-    pub fn times(&self, first_secs: f32, gap_secs: [f32; 2], lasting_secs: f32, rng: &mut StreamRng) -> Vec<f32> {
-        let mut times = Vec::new();
-        let mut now = first_secs + rng.random_range(0.0..=gap_secs[1] - gap_secs[0]);
-        while now + lasting_secs <= self.duration_secs() {
-            times.push(now);
-            now += rng.random_range(gap_secs[0]..=gap_secs[1]);
-        }
-        times
+impl From<&'static Scenario> for DosedScenario {
+    fn from(scenario: &'static Scenario) -> Self {
+        Self { scenario, dose: scenario.dose.usual }
     }
 }

@@ -4,6 +4,7 @@ use crate::distribution::Distribution;
 use crate::effect::Effect;
 use crate::parameter::{Apply, FirstPreset, JointDraw, Meaning, RandomizedParameter};
 use crate::parameters::PARAMETERS;
+use crate::scenario::{DoseAxis, Scenario};
 use crate::scenarios::SCENARIOS;
 use giraffe_robots::Limits;
 use serde::Serialize;
@@ -48,7 +49,7 @@ impl From<&RandomizedParameter> for ParameterRow {
     fn from(row: &RandomizedParameter) -> Self {
         let joints = match row.apply {
             Apply::Joint(_, draw) => Some(draw),
-            Apply::World(_) | Apply::Horizontal(_) | Apply::Direction(_) => None,
+            Apply::World(_) | Apply::Horizontal(..) | Apply::Direction(..) => None,
         };
         let RandomizedParameter { name, unit, meaning, nominal, bounds, usual, effect, preset, source, doc, apply: _ } =
             *row;
@@ -57,12 +58,14 @@ impl From<&RandomizedParameter> for ParameterRow {
 }
 
 /// A row of [`SCENARIOS`] as plain data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScenarioRow {
     /// Name.
     pub name: &'static str,
-    /// One sentence.
+    /// One sentence, of what happens at the usual dose.
     pub doc: &'static str,
+    /// See [`crate::Scenario::dose`].
+    pub dose: DoseAxis,
 }
 
 /// Every parameter as plain data.
@@ -72,7 +75,8 @@ pub fn parameter_rows() -> Vec<ParameterRow> {
 
 /// Every scenario as plain data.
 pub fn scenario_rows() -> Vec<ScenarioRow> {
-    SCENARIOS.iter().map(|scenario| ScenarioRow { name: scenario.name, doc: scenario.doc }).collect()
+    let row = |scenario: &&Scenario| ScenarioRow { name: scenario.name, doc: scenario.doc, dose: scenario.dose };
+    SCENARIOS.iter().map(row).collect()
 }
 
 /// The table of parameters.
@@ -108,8 +112,13 @@ pub fn parameter_table(format: TableFormat) -> String {
 
 /// The table of scenarios.
 pub fn scenario_table(format: TableFormat) -> String {
-    let rows: Vec<_> = scenario_rows().into_iter().map(|row| vec![row.name.to_owned(), row.doc.to_owned()]).collect();
-    write_table(&["name", "what happens"], &rows, format)
+    let rows = scenario_rows().into_iter().map(|ScenarioRow { name, doc, dose }| {
+        let DoseAxis { quantity, unit, usual, most } = dose;
+        let cells = [name, doc, quantity, unit].map(str::to_owned);
+        cells.into_iter().chain([usual, most].map(|dose| dose.to_string())).collect()
+    });
+    let header = ["name", "what happens at the usual dose", "what the dose is", "unit", "usual", "most"];
+    write_table(&header, &rows.collect::<Vec<Vec<String>>>(), format)
 }
 
 fn meaning(meaning: Meaning) -> &'static str {
@@ -172,6 +181,14 @@ mod tests {
                 let line = parameters.lines().find(|line| line.contains(row.name)).expect(row.name);
                 assert!(line.contains(row.doc) && line.contains(row.source), "{line}");
             }
+            for row in scenario_rows() {
+                let line = scenarios.lines().find(|line| line.contains(row.doc)).expect(row.name);
+                let numbers = [row.dose.usual, row.dose.most].map(|dose| dose.to_string());
+                assert!(
+                    line.contains(row.dose.quantity) && numbers.iter().all(|number| line.contains(number)),
+                    "{line}"
+                );
+            }
         }
     }
 
@@ -191,7 +208,13 @@ mod tests {
             scenarios: Vec<ScenarioRow>,
         }
         let text = toml::to_string(&Tables { parameters: parameter_rows(), scenarios: scenario_rows() }).unwrap();
-        for part in ["name = \"object.mass\"", "meaning = \"multiply\"", "direction = \"lowers\"", "name = \"jam\""] {
+        for part in [
+            "name = \"object.mass\"",
+            "meaning = \"multiply\"",
+            "direction = \"lowers\"",
+            "name = \"jam\"",
+            "most = 20.0",
+        ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
     }

@@ -4,7 +4,7 @@ mod statistics;
 
 use giraffe_physics::{EpisodePlan, EpisodeSampler, PhysicsSettings, SceneModel, WorldParameters};
 use giraffe_randomization::{
-    AdrConfig, AdrRanges, Apply, Distribution, FixedRanges, JointDraw, Meaning, PARAMETERS, Preset,
+    AdrConfig, AdrRanges, Apply, Change, Distribution, FixedRanges, JointDraw, Meaning, PARAMETERS, Preset,
     RandomizedParameter, RangeConfig,
 };
 use giraffe_robots::{Limits, OBJECTS, SeedTree, Stream, StreamRng, Task, load_robot};
@@ -174,12 +174,15 @@ fn directions_are_drawn_from_the_whole_circle_and_the_whole_sphere() {
     let mut columns = Vec::new();
     for row in PARAMETERS {
         let apply = match row.apply {
-            Apply::Horizontal(_) => {
-                Apply::Horizontal(|world, _, azimuth_rad| world.gravity_m_per_sec2 = [azimuth_rad, 0.0, 0.0])
+            Apply::Horizontal(_, read) => {
+                Apply::Horizontal(|world, _, azimuth_rad| world.gravity_m_per_sec2 = [azimuth_rad, 0.0, 0.0], read)
             }
-            Apply::Direction(_) => Apply::Direction(|world, _, along| {
-                world.gravity_m_per_sec2 = [along[1].atan2(along[0]), along[2], along.map(|x| x * x).iter().sum()];
-            }),
+            Apply::Direction(_, read) => {
+                let write: fn(&mut WorldParameters, Change<'_>, [f32; 3]) = |world, _, along| {
+                    world.gravity_m_per_sec2 = [along[1].atan2(along[0]), along[2], along.map(|x| x * x).iter().sum()];
+                };
+                Apply::Direction(write, read)
+            }
             _ => continue,
         };
         let row = RandomizedParameter { apply, ..*row };
@@ -190,7 +193,7 @@ fn directions_are_drawn_from_the_whole_circle_and_the_whole_sphere() {
         };
         let drawn: Vec<[f64; 3]> = (0..EPISODES).map(draw).collect();
         columns.push((row.name, drawn.iter().map(|[azimuth, ..]| (azimuth + PI) / TAU).collect()));
-        if let Apply::Direction(_) = row.apply {
+        if let Apply::Direction(..) = row.apply {
             assert!(drawn.iter().all(|[_, _, square]| (square - 1.0).abs() < 1e-5), "{}", row.name);
             columns.push((row.name, drawn.iter().map(|[_, height, _]| 0.5 * (height + 1.0)).collect()));
         }

@@ -44,9 +44,9 @@ fn a_row_that_changes_nothing_or_the_wrong_way_would_be_found() {
     for row in PARAMETERS {
         let idle = match row.apply {
             Apply::World(_) => Apply::World(|_, _| {}),
-            Apply::Horizontal(_) => Apply::Horizontal(|_, _, _| {}),
-            Apply::Direction(_) => Apply::Direction(|_, _, _| {}),
-            Apply::Joint(..) => Apply::Joint(|_, _: Change| {}, JointDraw::Independent),
+            Apply::Horizontal(_, read) => Apply::Horizontal(|_, _, _| {}, read),
+            Apply::Direction(_, read) => Apply::Direction(|_, _, _| {}, read),
+            Apply::Joint(..) => Apply::Joint(|_, _: Change<'_>| {}, JointDraw::Independent),
         };
         assert!(complaint(&bench, &RandomizedParameter { apply: idle, ..*row }).is_some(), "{}", row.name);
         let mut turned = *row;

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         source: "own choice: a hand mounted by eye on a bench; UniLab Sharpa draws any direction",
         effect: raises(Observable::SlipOnPalm),
         preset: FirstPreset::Wide,
-        apply: Apply::Horizontal(tilt),
+        apply: Apply::Horizontal(tilt, lean),
     },
     RandomizedParameter {
         name: "gravity.magnitude",
@@ -39,11 +39,18 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
 const TEN_DEGREES_RAD: f32 = 0.174_533;
 
 /// Turns gravity so that the palm's low side lies towards `azimuth_rad`.
-fn tilt(world: &mut WorldParameters, change: Change, azimuth_rad: f32) {
+fn tilt(world: &mut WorldParameters, change: Change<'_>, azimuth_rad: f32) {
     let mut tilt_rad = 0.0;
     change.to(&mut tilt_rad);
     // Turning "down" about this axis moves it towards (cos azimuth, sin azimuth, 0).
     let axis = UnitVector3::new_unchecked(Vector3::new(azimuth_rad.sin(), -azimuth_rad.cos(), 0.0));
     let turned = Rotation3::from_axis_angle(&axis, tilt_rad) * Vector3::from(world.gravity_m_per_sec2);
     world.gravity_m_per_sec2 = turned.into();
+}
+
+/// How far the palm leans, rad, along the side that is low.
+fn lean(world: &WorldParameters) -> [f32; 2] {
+    let [x, y, z] = world.gravity_m_per_sec2;
+    let across = x.hypot(y);
+    if across > 0.0 { [x, y].map(|axis| across.atan2(-z) * axis / across) } else { [0.0, 0.0] }
 }

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_palm_sinks_towards_the_side_that_was_drawn() {
-        let Apply::Horizontal(tilt) = find_parameter("gravity.tilt").unwrap().apply else { panic!("a direction") };
+        let Apply::Horizontal(tilt, _) = find_parameter("gravity.tilt").unwrap().apply else { panic!("a direction") };
         for (azimuth_rad, toward) in [(0.0_f32, [1.0, 0.0]), (1.0, [1_f32.cos(), 1_f32.sin()])] {
             let mut world = test_scene::nominal();
             tilt(&mut world, find_parameter("gravity.tilt").unwrap().change(0.1), azimuth_rad);

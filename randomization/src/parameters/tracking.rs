@@ -83,7 +83,10 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         source: "Dactyl 2018: correlated noise with a deviation of 5 mm",
         effect: raises(Observable::TrackedPlaceError),
         preset: FirstPreset::Wide,
-        apply: Apply::Direction(|world, change, along| world.tracking.position_bias_m = scaled(change, along)),
+        apply: Apply::Direction(
+            |world, change, along| world.tracking.position_bias_m = scaled(change, along),
+            |world| world.tracking.position_bias_m,
+        ),
     },
     RandomizedParameter {
         name: "tracking.rotation_bias",
@@ -96,7 +99,10 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         source: "Dactyl 2018: correlated noise with a deviation of 0.1 rad",
         effect: raises(Observable::TrackedTurnError),
         preset: FirstPreset::Wide,
-        apply: Apply::Direction(|world, change, along| world.tracking.rotation_bias_rad = scaled(change, along)),
+        apply: Apply::Direction(
+            |world, change, along| world.tracking.rotation_bias_rad = scaled(change, along),
+            |world| world.tracking.rotation_bias_rad,
+        ),
     },
     RandomizedParameter {
         name: "tracking.injection",
@@ -114,7 +120,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
     },
 ];
 
-fn scaled(change: Change, along: [f32; 3]) -> [f32; 3] {
+fn scaled(change: Change<'_>, along: [f32; 3]) -> [f32; 3] {
     let mut size = 0.0;
     change.to(&mut size);
     along.map(|axis| size * axis)
