@@ -38,7 +38,7 @@ fn an_episode_of_an_evaluation_is_lived_through_again_bit_for_bit() {
     let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(9));
     let evaluated = run_episodes(&trained.policy, &parts, &sampler, 3, false, &stop).unwrap();
     for (world, expected) in evaluated.iter().enumerate() {
-        let episodes = Episodes::Evaluation { seed: 9, scenario };
+        let episodes = Episodes::Evaluation { seed: 9, scenario: scenario.into() };
         let again = replay(&options(&tiny.run(), episodes, world as u64, 0), &stop).unwrap();
         assert!(!again.plan.disturbances.is_empty());
         let outcome = again.outcome.unwrap();

@@ -278,7 +278,7 @@ fn it_is_evaluated_compared_plotted_and_replayed_by_its_own_measures() {
     assert!(picture.contains("goals reached"));
 
     for (world, expected) in results.iter().enumerate() {
-        let episodes = Episodes::Evaluation { seed: 3, scenario: &NONE };
+        let episodes = Episodes::Evaluation { seed: 3, scenario: (&NONE).into() };
         let (run, settings, out) = (one.clone(), Vec::new(), Some(home.path().join(format!("episode-{world}"))));
         let (world, episode) = (world as u64, 0);
         let again = replay(

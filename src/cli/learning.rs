@@ -12,6 +12,7 @@ use crate::learn::display::Display;
 use crate::learn::processes::Processes;
 use crate::learn::train::Training;
 use crate::quickstart::{QuickstartOptions, quickstart};
+use crate::run::dosed::{dosed_name, find_dosed};
 use crate::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
 use crate::run::folder::CONFIG_FILE;
 use crate::run::score::Score;
@@ -19,7 +20,7 @@ use crate::run::table::score_table;
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use giraffe_policy::DeviceChoice;
-use giraffe_randomization::{SCENARIOS, Scenario, find_scenario};
+use giraffe_randomization::{DosedScenario, SCENARIOS};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -119,7 +120,8 @@ pub struct EvaluateArguments {
     /// Number of episodes.
     #[arg(long, default_value_t = 200)]
     pub episodes: usize,
-    /// What happens during each episode: a name from `giraffe list scenarios`, or `all`.
+    /// What happens during each episode: a name from `giraffe list scenarios`, with a dose if not the usual one
+    /// (`push=0.2`), or `all`.
     #[arg(long, default_value = "none")]
     pub scenario: String,
     /// Reset the recurrent state before every step: how much does memory do?
@@ -147,7 +149,8 @@ pub struct DeployArguments {
     /// How it is deployed.
     #[command(flatten)]
     pub options: DeployOptions,
-    /// With --paired: what happens during each episode, a name from `giraffe list scenarios`.
+    /// With --paired: what happens during each episode, a name from `giraffe list scenarios`, with a dose if not the usual
+    /// one (`push=0.2`).
     #[arg(long, default_value = "none", requires = "paired")]
     pub scenario: String,
     /// Another hand of the same kinematics, or another object, than in training.
@@ -239,26 +242,27 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
 
 fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<ExitCode> {
     ensure!(arguments.episodes > 0, "--episodes 0: expected at least one");
-    let scenarios: Vec<&'static Scenario> = match arguments.scenario.as_str() {
-        "all" => SCENARIOS.to_vec(),
-        name => vec![find_scenario(name)?],
+    let scenarios: Vec<DosedScenario> = match arguments.scenario.as_str() {
+        "all" => SCENARIOS.iter().map(|scenario| DosedScenario::from(*scenario)).collect(),
+        text => vec![find_dosed(text)?],
     };
     let trained = TrainedPolicy::load(&arguments.policy, &arguments.scene.over(&arguments.settings))?;
     let parts = trained.parts()?;
     let measures = parts.task.measures();
-    let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
+    let mut scores: BTreeMap<String, Score> = BTreeMap::new();
     for scenario in &scenarios {
-        let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.seed));
+        let sampler = parts.sampler(&trained.config.randomization, *scenario, unseen_seeds(arguments.seed));
         let results = run_episodes(&trained.policy, &parts, &sampler, arguments.episodes, arguments.memoryless, stop)?;
         if stop.load(Ordering::Relaxed) {
             return Ok(done(stop));
         }
-        scores.insert(scenario.name, Score::of_episodes(measures, &results));
+        scores.insert(dosed_name(scenario), Score::of_episodes(measures, &results));
     }
     if arguments.json {
         print_json(&scores)?;
     } else {
-        let rows: Vec<(&str, &Score)> = scenarios.iter().map(|s| (s.name, &scores[s.name])).collect();
+        let names: Vec<String> = scenarios.iter().map(dosed_name).collect();
+        let rows: Vec<(&str, &Score)> = names.iter().map(|name| (name.as_str(), &scores[name])).collect();
         print!("{}", score_table(measures, &rows));
     }
     Ok(done(stop))
@@ -268,7 +272,7 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
     ensure!(arguments.options.episodes > 0, "--episodes 0: expected at least one");
     let trained = TrainedPolicy::load(&arguments.policy, &arguments.scene.over(&arguments.settings))?;
     let parts = trained.parts()?;
-    let scenario = find_scenario(&arguments.scenario)?;
+    let scenario = find_dosed(&arguments.scenario)?;
     let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.options.seed));
     let log = (!arguments.no_log).then(|| log_options(arguments));
     let options = DeployOptions { log, ..arguments.options.clone() };

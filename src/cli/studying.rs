@@ -5,6 +5,7 @@ use super::config::{ComparedArguments, ConfigArguments, tell_import};
 use super::describe::describe;
 use super::outcome::{EXIT_DIFFERENT, done, print_json};
 use super::scene::SceneArguments;
+use crate::run::dosed::find_dosed;
 use crate::study::engines::{EnginesOptions, compare_engines};
 use crate::study::named_run::NamedRun;
 use crate::study::plot::plot;
@@ -14,7 +15,6 @@ use crate::study::replay_log::{self, LogReplayOptions, replay_log};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use giraffe_bridge::log::is_log;
-use giraffe_randomization::find_scenario;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -230,7 +230,7 @@ fn run_replay(arguments: &ReplayArguments, stop: &AtomicBool) -> Result<ExitCode
     let world = arguments.world.context("which world? say --world N (only logs of deployments go without)")?;
     let episodes = match arguments.training {
         true => Episodes::Training,
-        false => Episodes::Evaluation { seed: arguments.seed, scenario: find_scenario(&arguments.scenario)? },
+        false => Episodes::Evaluation { seed: arguments.seed, scenario: find_dosed(&arguments.scenario)? },
     };
     let options = ReplayOptions {
         run: arguments.run.clone(),

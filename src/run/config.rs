@@ -5,7 +5,9 @@
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, PhysicsSettings, SceneModel, WorldsSettings};
 use giraffe_policy::PpoConfig;
-use giraffe_randomization::{AdrMonitor, AdrRanges, FixedRanges, NONE, RandomizationConfig, RangeConfig, Scenario};
+use giraffe_randomization::{
+    AdrMonitor, AdrRanges, DosedScenario, FixedRanges, NONE, RandomizationConfig, RangeConfig,
+};
 use giraffe_robots::{ImportReport, SeedTree, Task, find_object, find_task, load_robot_with_report, nearest_name};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -161,7 +163,7 @@ impl Parts {
     pub fn sampler(
         &self,
         randomization: &RandomizationConfig,
-        scenario: &'static Scenario,
+        scenario: impl Into<DosedScenario>,
         seeds: SeedTree,
     ) -> FixedRanges {
         FixedRanges::new(seeds, Arc::clone(&self.scene), self.task, &randomization.resolved()).with_scenario(scenario)

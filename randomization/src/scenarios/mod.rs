@@ -21,16 +21,8 @@ pub static NONE: Scenario = Scenario {
 };
 
 /// Every scenario, by name.
-pub static SCENARIOS: &[&Scenario] = &[
-    &NONE,
-    &push::PUSH,
-    &tilt::TILT,
-    &jam::JAM,
-    &blackout::BLACKOUT,
-    &amnesia::AMNESIA,
-    &swap::SWAP,
-    &tie::TIE,
-];
+pub static SCENARIOS: &[&Scenario] =
+    &[&NONE, &push::PUSH, &tilt::TILT, &jam::JAM, &blackout::BLACKOUT, &amnesia::AMNESIA, &swap::SWAP, &tie::TIE];
 
 /// The scenario of this name.
 ///

@@ -1,7 +1,8 @@
 //! The worlds that policies are compared in.
 
+use crate::run::dosed::{dosed_name, find_dosed};
 use anyhow::{Context as _, Result, bail};
-use giraffe_randomization::{NONE, Preset, RandomizationConfig, SCENARIOS, Scenario, find_scenario};
+use giraffe_randomization::{DosedScenario, NONE, Preset, RandomizationConfig, SCENARIOS};
 use giraffe_robots::nearest_name;
 
 /// Ranges, and what happens during an episode.
@@ -12,7 +13,7 @@ pub struct TestSet {
     /// What its worlds are drawn from.
     pub randomization: RandomizationConfig,
     /// What happens.
-    pub scenario: &'static Scenario,
+    pub scenario: DosedScenario,
 }
 
 impl TestSet {
@@ -29,15 +30,16 @@ impl TestSet {
         };
         if let Some((ranges, scenario)) = name.split_once('+') {
             let preset = Preset::find(ranges).ok().with_context(|| unknown(ranges))?;
-            return Ok(with(preset, find_scenario(scenario)?));
+            return Ok(with(preset, find_dosed(scenario)?));
         }
         if let Ok(preset) = Preset::find(name) {
-            return Ok(with(preset, &NONE));
+            return Ok(with(preset, (&NONE).into()));
         }
-        match SCENARIOS.iter().find(|scenario| scenario.name == name) {
-            Some(scenario) => Ok(with(configured.preset, scenario)),
-            None => bail!("{}", unknown(name)),
+        let scenario = name.split_once('=').map_or(name, |(scenario, _)| scenario);
+        if SCENARIOS.iter().any(|known| known.name == scenario) {
+            return Ok(with(configured.preset, find_dosed(name)?));
         }
+        bail!("{}", unknown(scenario))
     }
 
     /// What its worlds are, in words.
@@ -51,8 +53,8 @@ impl TestSet {
             let names: Vec<&str> = ranges.rows().map(|(row, _)| row.name).collect();
             text += &format!(", but {} as set", names.join(", "));
         }
-        if self.scenario.name != NONE.name {
-            text += &format!("; `{}`: {}", self.scenario.name, self.scenario.doc);
+        if self.scenario.scenario().name != NONE.name {
+            text += &format!("; `{}`: {}", dosed_name(&self.scenario), self.scenario.scenario().doc);
         }
         text
     }
@@ -81,12 +83,18 @@ mod tests {
         let configured = RandomizationConfig { preset: Preset::Narrow, ..RandomizationConfig::default() };
         let found = |name: &str| {
             let set = TestSet::find(name, &configured).expect(name);
-            (set.randomization.preset, set.scenario.name)
+            (set.randomization.preset, dosed_name(&set.scenario))
         };
-        assert_eq!(found("none"), (Preset::None, "none"));
-        assert_eq!(found("wide"), (Preset::Wide, "none"));
-        assert_eq!(found("push"), (Preset::Narrow, "push"));
-        assert_eq!(found("wide+tilt"), (Preset::Wide, "tilt"));
+        for (name, preset, scenario) in [
+            ("none", Preset::None, "none"),
+            ("wide", Preset::Wide, "none"),
+            ("push", Preset::Narrow, "push"),
+            ("push=0.125", Preset::Narrow, "push=0.125"),
+            ("wide+tilt", Preset::Wide, "tilt"),
+            ("wide+tilt=0", Preset::Wide, "tilt=0"),
+        ] {
+            assert_eq!(found(name), (preset, scenario.to_owned()));
+        }
         for (wrong, part) in [("wied", "wide"), ("pusch", "push"), ("wiide+push", "wide"), ("wide+pusch", "push")] {
             let error = TestSet::find(wrong, &configured).err().expect(wrong).to_string();
             assert!(error.contains("did you mean") && error.contains(part), "{error}");

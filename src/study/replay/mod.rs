@@ -12,13 +12,14 @@ pub use document::text;
 use crate::learn::episode_log;
 use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
+use crate::run::dosed::dosed_name;
 use crate::run::episode::{Pilot, StepObserver, StepView};
 use crate::run::evaluate::{TrainedPolicy, unseen_seeds};
 use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder};
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
-use giraffe_randomization::{AdrRanges, NONE, Scenario, Side, find_parameter};
+use giraffe_randomization::{AdrRanges, DosedScenario, NONE, Side, find_parameter};
 use giraffe_robots::{Measure, ObjectPose, Outcome, Seen, Signal};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub enum Episodes {
         /// As with `evaluate --seed`.
         seed: u64,
         /// What happens during each.
-        scenario: &'static Scenario,
+        scenario: DosedScenario,
     },
 }
 
@@ -74,7 +75,7 @@ pub struct ReplayReport {
     /// The episode in that world.
     pub episode: u64,
     /// What happens, by name.
-    pub scenario: &'static str,
+    pub scenario: String,
     /// What the task measures, for words and pictures.
     #[serde(skip)]
     pub measures: &'static [Measure],
@@ -156,8 +157,8 @@ pub fn replay(options: &ReplayOptions, stop: &AtomicBool) -> Result<ReplayReport
     let Found { parts, columns, plan, policy, ranges } = found;
     let lived = policy.as_ref().filter(|_| options.live).map(|policy| live(options, policy, &parts, &plan, stop));
     let (seed, kind, scenario) = match options.episodes {
-        Episodes::Training => (parts.seeds.root(), "training", NONE.name),
-        Episodes::Evaluation { seed, scenario } => (seed, "evaluation", scenario.name),
+        Episodes::Training => (parts.seeds.root(), "training", NONE.name.to_owned()),
+        Episodes::Evaluation { seed, scenario } => (seed, "evaluation", dosed_name(&scenario)),
     };
     let mut report = ReplayReport {
         run: options.run.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
