@@ -1,23 +1,28 @@
 //! Every row of the table does what it says: pushed to its bounds it moves the outcome it names, the way it says, by
-//! more than ten times what good sensors on a bench would leave uncertain in that outcome.
+//! more than ten times what good sensors on a bench would leave uncertain in that outcome. Also when it is pushed there in
+//! the middle of an episode.
 
 mod bench;
 
 use bench::Bench;
-use giraffe_randomization::{Direction, PARAMETERS, RandomizedParameter};
-
-/// What a row does to its outcome at its lower bound, at its nominal value and at its upper bound.
-fn outcomes(bench: &Bench, row: &RandomizedParameter) -> [f32; 3] {
-    [row.bounds.lower, row.nominal, row.bounds.upper].map(|value| {
-        let mut parameters = bench.nominal();
-        row.set(value, &mut parameters);
-        bench.measure(row.effect.observable, parameters)
-    })
-}
+use giraffe_physics::WorldParameters;
+use giraffe_randomization::{Direction, Edit, EpisodeOutline, PARAMETERS, RandomizedParameter};
+use giraffe_robots::{SeedTree, Stream};
 
 /// What is wrong with a row's statement, or nothing.
 fn complaint(bench: &Bench, row: &RandomizedParameter) -> Option<String> {
-    let outcomes = outcomes(bench, row);
+    complaint_of(bench, row, |value| {
+        let mut parameters = bench.nominal();
+        row.set(value, &mut parameters);
+        parameters
+    })
+}
+
+/// What is wrong with a row's statement, or nothing, where `at` is the nominal world with a value of the row.
+fn complaint_of(bench: &Bench, row: &RandomizedParameter, at: impl Fn(f32) -> WorldParameters) -> Option<String> {
+    // At its lower bound, at its nominal value and at its upper bound.
+    let outcomes =
+        [row.bounds.lower, row.nominal, row.bounds.upper].map(|value| bench.measure(row.effect.observable, at(value)));
     let sign = match row.effect.direction {
         Direction::Raises => 1.0,
         Direction::Lowers => -1.0,
@@ -34,6 +39,20 @@ fn complaint(bench: &Bench, row: &RandomizedParameter) -> Option<String> {
 fn every_parameter_moves_its_outcome_the_way_it_says() {
     let bench = Bench::new();
     let complaints: Vec<String> = PARAMETERS.iter().filter_map(|row| complaint(&bench, row)).collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn every_parameter_moves_its_outcome_the_same_way_when_it_changes_in_the_middle_of_an_episode() {
+    let bench = Bench::mid_episode();
+    let nominal = bench.nominal();
+    let outline = EpisodeOutline { scene: &bench.scene, step_count: 400, parameters: &nominal, columns: &[] };
+    let changed = |row: &RandomizedParameter, value| {
+        let mut rng = SeedTree::new(1).stream(Stream::Disturbance, 0, 0);
+        outline.change(&[(row.name, Edit::Set(value))], 0.0, &mut rng).expect("a bound, or nominal").parameters
+    };
+    let complaints: Vec<String> =
+        PARAMETERS.iter().filter_map(|row| complaint_of(&bench, row, |value| changed(row, value))).collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 

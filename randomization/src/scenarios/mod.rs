@@ -4,13 +4,20 @@ mod amnesia;
 mod blackout;
 mod jam;
 mod push;
+mod resample;
+mod slip;
 mod swap;
 mod tie;
 mod tilt;
+mod weaken;
 
+use crate::edit::Edit;
 use crate::error::RandomizationError;
+use crate::outline::EpisodeOutline;
 use crate::scenario::{DoseAxis, Scenario};
-use giraffe_robots::did_you_mean;
+use giraffe_physics::{Disturbance, TimedDisturbance};
+use giraffe_robots::{StreamRng, did_you_mean};
+use rand::RngExt;
 
 /// Nothing happens.
 pub static NONE: Scenario = Scenario {
@@ -21,8 +28,19 @@ pub static NONE: Scenario = Scenario {
 };
 
 /// Every scenario, by name.
-pub static SCENARIOS: &[&Scenario] =
-    &[&NONE, &push::PUSH, &tilt::TILT, &jam::JAM, &blackout::BLACKOUT, &amnesia::AMNESIA, &swap::SWAP, &tie::TIE];
+pub static SCENARIOS: &[&Scenario] = &[
+    &NONE,
+    &push::PUSH,
+    &tilt::TILT,
+    &jam::JAM,
+    &blackout::BLACKOUT,
+    &amnesia::AMNESIA,
+    &swap::SWAP,
+    &tie::TIE,
+    &weaken::WEAKEN,
+    &slip::SLIP,
+    &resample::RESAMPLE,
+];
 
 /// The scenario of this name.
 ///
@@ -34,6 +52,25 @@ pub fn find_scenario(name: &str) -> Result<&'static Scenario, RandomizationError
         name: name.to_owned(),
         suggestion: did_you_mean(name, SCENARIOS.iter().map(|scenario| scenario.name)),
     })
+}
+
+// Shorthand for the scenarios.
+
+/// A number drawn uniformly.
+fn between([least, most]: [f32; 2], rng: &mut StreamRng) -> f32 {
+    rng.random_range(least..=most)
+}
+
+/// Edits of rows of the table that begin at a time, and stay.
+fn changed(
+    outline: &EpisodeOutline<'_>,
+    secs: f32,
+    edits: &[(&str, Edit)],
+    over_secs: f32,
+    rng: &mut StreamRng,
+) -> Vec<TimedDisturbance> {
+    let change = outline.change(edits, over_secs, rng).expect("rows of the table, and edits that its doses allow");
+    outline.at(secs, Disturbance::Change(Box::new(change))).into_iter().collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! palm and stretched fingers are level tables in it.
 
 use giraffe_physics::{
-    Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, TimedDisturbance, WorldParameters,
+    Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, TimedDisturbance, WorldChange, WorldParameters,
 };
 use giraffe_randomization::Observable;
 use giraffe_robots::{EpisodeStart, Hand, Limits, OBJECTS, Signal, SignalFrame, SignalLayout, load_robot};
@@ -35,9 +35,14 @@ const NOWHERE: [f32; 3] = [5.0, 0.0, 0.0];
 /// The angles of home are round numbers, which a coarse encoder may hit; this far off they are not.
 const OFF_GRID_RAD: f32 = 0.05;
 
+/// How long a world is nominal before it changes, in control steps. No longer: what touches and weighs nothing drifts off.
+const STEPS_BEFORE: u32 = 2;
+
 /// A scene to experiment in.
 pub struct Bench {
     pub scene: Arc<SceneModel>,
+    /// Control steps before an experiment begins.
+    steps_before: u32,
     palm_from_plate: UnitQuaternion<f32>,
 }
 
@@ -69,11 +74,19 @@ struct Trial {
 }
 
 impl Bench {
+    /// Worlds have their parameters from the start.
     pub fn new() -> Self {
         let robot = Arc::new(load_robot("leap-right").expect("the built-in hand"));
         let scene = Arc::new(SceneModel::new(robot, OBJECTS[0].clone(), PhysicsSettings::default()));
         let slope = 2.0 * HALF_SLOPE_TANGENT.atan();
-        Self { scene, palm_from_plate: UnitQuaternion::from_axis_angle(&Vector3::y_axis(), slope) }
+        let palm_from_plate = UnitQuaternion::from_axis_angle(&Vector3::y_axis(), slope);
+        Self { scene, steps_before: 0, palm_from_plate }
+    }
+
+    /// Worlds begin nominal, but without gravity, so that everything stays where it is put. In the middle of the episode
+    /// they get the parameters of the experiment, and with that it begins.
+    pub fn mid_episode() -> Self {
+        Self { steps_before: STEPS_BEFORE, ..Self::new() }
     }
 
     pub fn nominal(&self) -> WorldParameters {
@@ -157,20 +170,31 @@ impl Bench {
         let Trial { parameters, joints_rad, cube_m: [x, y, z], push_newton_secs } = trial;
         let place = self.palm_from_plate * Vector3::new(x, y, z + HALF_EDGE_M);
         let newton_secs = (self.palm_from_plate * Vector3::from(push_newton_secs)).into();
-        let push = TimedDisturbance { step: 1, disturbance: Disturbance::ObjectImpulse { newton_secs } };
+        let before = self.steps_before;
+        let push = Disturbance::ObjectImpulse { newton_secs };
+        let mut disturbances = vec![TimedDisturbance { step: before + 1, disturbance: push }];
+        let mut at_first = parameters.clone();
+        if before > 0 {
+            at_first = WorldParameters { gravity_m_per_sec2: [0.0; 3], ..self.nominal() };
+            let change = Box::new(WorldChange { parameters, over_secs: 0.0, sampled: Vec::new() });
+            disturbances.insert(0, TimedDisturbance { step: before, disturbance: Disturbance::Change(change) });
+        }
         let plan = EpisodePlan {
-            parameters,
+            parameters: at_first,
             start: EpisodeStart {
-                joint_positions_rad: joints_rad,
+                joint_positions_rad: joints_rad.clone(),
                 palm_from_object: Isometry3::from_parts(Translation3::from(place), self.palm_from_plate),
             },
-            disturbances: vec![push],
+            disturbances,
             sampled: Vec::new(),
             noise_seed: 1,
         };
         let mut sim = HandSim::new(Arc::clone(&self.scene), plan);
         let layout = SignalLayout::of(self.scene.robot(), 0);
         let mut sensed = SignalFrame::new(layout);
+        (0..before).for_each(|_| {
+            sim.exchange(&joints_rad, &mut sensed).expect("a finite world");
+        });
         let step = |step| {
             sim.exchange(&targets_rad(step), &mut sensed).expect("a finite world");
             self.record(&sim, &sensed)
