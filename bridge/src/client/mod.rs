@@ -26,7 +26,7 @@ pub use tap::{LinkTap, SensedPose, write_sensed};
 
 use crate::clock::{Clock, after};
 use crate::envelope::EnvelopeSpec;
-use crate::handshake::{Objection, hello, judge_welcome};
+use crate::handshake::{Objection, check_welcome, hello};
 use crate::message::{
     Bye, ClearFault, Estop, Granted, HOMING, Hold, LOCKSTEP, OBJECT_POSE, Ping, REHEARSAL, Reset, Started, Stop,
     Welcome,
@@ -115,7 +115,7 @@ impl BridgeClient {
         for note in &welcome.notes {
             tracing::warn!(controller = welcome.software, note, "note of the controller");
         }
-        self.places = judge_welcome(&welcome, &self.config.robot, &needs)
+        self.places = check_welcome(&welcome, &self.config.robot, &needs)
             .map_err(|objection| refusal("checking the controller's welcome", objection))?;
         self.link.envelope = LocalEnvelope::for_terms(&welcome, &self.config.robot).map_err(|error| {
             refusal("checking the controller's limits", Objection::new("LIMITS", error.to_string()))
