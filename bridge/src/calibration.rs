@@ -44,7 +44,7 @@ pub struct JointCalibration {
 /// Who saw the joints move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Seen {
+pub enum SeenBy {
     /// A person.
     Operator,
     /// Nobody: the description was taken for granted. Not good enough for a real hand.
@@ -64,7 +64,7 @@ pub struct Calibration {
     /// With what.
     pub tool: String,
     /// Who saw the joints move.
-    pub seen_by: Seen,
+    pub seen_by: SeenBy,
     /// The servos.
     pub bus: BusIdentity,
     /// Every joint.
@@ -114,8 +114,8 @@ impl Calibration {
     /// What a driver says of itself with this calibration.
     pub fn calibrated(&self) -> Calibrated {
         match self.seen_by {
-            Seen::Operator => Calibrated::Valid { id: self.id() },
-            Seen::Nobody => {
+            SeenBy::Operator => Calibrated::Valid { id: self.id() },
+            SeenBy::Nobody => {
                 let detail = "nobody saw the joints move when the calibration was made: run `giraffe wiggle` and look";
                 Calibrated::Missing { detail: detail.to_owned() }
             }

@@ -69,11 +69,11 @@ fn explained(difference: String, robot: &RobotModel, test_poses: Option<&ByName<
     Objection::new("ROBOT_MISMATCH", detail)
 }
 
-/// The controller's judgement of a commander's hello.
+/// What the controller makes of a commander's hello.
 ///
 /// # Errors
 /// The first thing that does not fit: `ROBOT_MISMATCH`, `RATE` or `LIMITS`, in words that name it.
-pub fn judge_hello(
+pub fn check_hello(
     hello: &Hello,
     robot: &RobotModel,
     own: &RobotDescription,
@@ -131,11 +131,11 @@ fn intersect(spec: &EnvelopeSpec, wanted: &ByName<JointLimits>) -> Result<Vec<Jo
     both.collect()
 }
 
-/// The policy's judgement of a welcome. Returns, for each joint of `robot`, its place in the arrays of the wire.
+/// What the policy makes of a welcome. Returns, for each joint of `robot`, its place in the arrays of the wire.
 ///
 /// # Errors
 /// In words: a joint or fingertip that differs, an order that is none, a feature that is missing.
-pub fn judge_welcome(welcome: &Welcome, robot: &RobotModel, needs: &[String]) -> Result<Vec<usize>, Objection> {
+pub fn check_welcome(welcome: &Welcome, robot: &RobotModel, needs: &[String]) -> Result<Vec<usize>, Objection> {
     let mismatch = |detail: String| explained(detail, robot, welcome.test_poses.as_ref());
     compare(&describe(robot), &welcome.robot).map_err(mismatch)?;
     let own = crate::kinematics::test_vector(robot);

@@ -32,7 +32,7 @@ mod client;
 mod clock;
 pub mod commissioning;
 pub mod conformance;
-mod core;
+mod controller;
 mod driver;
 pub mod drivers;
 mod envelope;
@@ -54,9 +54,8 @@ pub mod wire;
 
 pub use client::{BridgeClient, ClientConfig, LinkReport, LinkTap, ObjectWatch, Observer, SensedPose, write_sensed};
 pub use clock::{Clock, MonotonicClock};
-pub use core::{
-    CommandVerdict, ControllerSpec, Counters, Drop as DroppedCommand, HomingSpec, Order, Request, ServerCore,
-    TrackingSpec,
+pub use controller::{
+    CommandVerdict, ControllerSpec, Counters, DroppedCommand, HomingSpec, Order, Request, ServerCore, TrackingSpec,
 };
 pub use driver::{
     BusIdentity, Calibrated, DriverError, HandDriver, Rehearsal, ServoAlarm, ServoHealth, ServoIdentity, TrackedObject,

@@ -4,7 +4,7 @@
 //! nothing but answer: one command, one control period.
 
 use crate::clock::{Clock, after};
-use crate::core::{CommandVerdict, ControllerSpec, Counters, Order, Request, ServerCore};
+use crate::controller::{CommandVerdict, ControllerSpec, Counters, Order, Request, ServerCore};
 use crate::driver::{DriverError, HandDriver};
 use crate::error::BridgeError;
 use crate::security::ServerSecurity;
@@ -210,7 +210,7 @@ impl BridgeServer {
             match self.core.on_ctl(&sender, &bytes, self.clock.now()) {
                 Request::Dropped => {}
                 Request::Reply(reply) => self.sockets.reply(&peer, &reply),
-                Request::ReplyAndPublish(reply) => {
+                Request::Pong(reply) => {
                     self.sockets.reply(&peer, &reply);
                     self.publish();
                 }
@@ -259,7 +259,7 @@ impl BridgeServer {
         Ok(targets_rad)
     }
 
-    /// Free-running: all waiting commands are judged now, the newest acceptable one is applied at the next turn.
+    /// Free-running: all waiting commands are checked now, the newest acceptable one is applied at the next turn.
     fn take_commands(&mut self) {
         for _ in 0..MESSAGES_PER_TURN {
             let Some(Incoming { sender, bytes, .. }) = self.sockets.command() else { return };
@@ -281,9 +281,9 @@ impl BridgeServer {
                     self.sense();
                     self.publish();
                 }
-                CommandVerdict::Dropped(drop) => {
-                    if drop.from_commander
-                        && let Some(bytes) = self.core.refused_message(&drop, now)
+                CommandVerdict::Dropped(dropped) => {
+                    if dropped.from_commander
+                        && let Some(bytes) = self.core.refused_message(&dropped, now)
                     {
                         self.sockets.publish_state(&bytes);
                     }

@@ -1,20 +1,33 @@
 //! How far apart the clocks of both sides are. For logs only: nothing is decided by it.
 
+use crate::clock::after;
 use crate::message::Pong;
 use giraffe_robots::Nanos;
 use std::collections::VecDeque;
 
 /// So many pings are looked back at.
 const WINDOW: usize = 32;
+/// So often one is sent, s.
+const PING_SECS: f64 = 1.0;
 
 /// The best of the last pings.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ClockEstimate {
     /// Round trip and offset, ns.
     samples: VecDeque<(i64, i64)>,
+    next_ping: Nanos,
 }
 
 impl ClockEstimate {
+    /// Whether it is time for a ping, which is then taken for sent.
+    pub(super) fn is_ping_due(&mut self, now: Nanos) -> bool {
+        let due = now >= self.next_ping;
+        if due {
+            self.next_ping = after(now, PING_SECS);
+        }
+        due
+    }
+
     /// A pong arrived.
     pub(super) fn add(&mut self, pong: &Pong, arrived: Nanos) {
         let way_there = i128::from(pong.t1) - i128::from(pong.t0);

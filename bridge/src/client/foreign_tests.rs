@@ -4,7 +4,7 @@
 
 use super::{BridgeClient, ClientConfig, ObjectWatch};
 use crate::clock::{Clock, MonotonicClock};
-use crate::core::{ControllerSpec, Request, ServerCore};
+use crate::controller::{ControllerSpec, Request, ServerCore};
 use crate::driver::{HandDriver, Rehearsal};
 use crate::drivers::ScriptedDriver;
 use crate::message::{Command, NO_ENVELOPE, Pose, Welcome};
@@ -109,7 +109,7 @@ fn serve(sockets: &mut ServerSockets, shared: &Shared, hello_turns: u32) {
         }
         patience = if waiting.is_empty() { patience } else { patience.saturating_sub(1) };
         for Incoming { peer, sender, bytes } in waiting.drain(..if patience == 0 { waiting.len() } else { 0 }) {
-            if let Request::Reply(reply) | Request::ReplyAndPublish(reply) = core.on_ctl(&sender, &bytes, clock.now()) {
+            if let Request::Reply(reply) | Request::Pong(reply) = core.on_ctl(&sender, &bytes, clock.now()) {
                 sockets.reply(&peer, &without_envelope(reply));
             }
         }

@@ -1,6 +1,8 @@
 //! Having the hand go home.
 
-use super::{BridgeClient, CONNECT_MS, Reply, refusal};
+use super::BridgeClient;
+use super::link::{CONNECT_MS, SILENCE_SECS};
+use super::replies::{Reply, refusal};
 use crate::clock::after;
 use crate::handshake::Objection;
 use crate::message::{HOMING, Home, Ping};
@@ -43,13 +45,13 @@ impl BridgeClient {
         let (deadline, mut next_word) = (after(start, HOME_SECS), start);
         let mut set_out = false;
         loop {
-            match self.link.mode() {
+            match self.link.newest.mode() {
                 "homing" => set_out = true,
                 // States published before the request still show the mode before.
                 _ if !set_out && !self.waited_for(start) => {}
                 "ready" => return Ok(()),
                 _ => {
-                    return Err(HandError::Stopped { reason: format!("on the way home: {}", self.link.why()) });
+                    return Err(HandError::Stopped { reason: format!("on the way home: {}", self.link.newest.why()) });
                 }
             }
             let now = self.link.now();
@@ -67,6 +69,6 @@ impl BridgeClient {
 
     /// Whether a state that shows the new mode must have come by now.
     fn waited_for(&self, start: Nanos) -> bool {
-        self.link.now().secs_since(start) > super::SILENCE_SECS
+        self.link.now().secs_since(start) > SILENCE_SECS
     }
 }

@@ -3,15 +3,14 @@
 use super::admission::Admission;
 use super::clocks::ClockEstimate;
 use super::local::LocalEnvelope;
-use super::object::{ObjectView, ObjectWatch};
-use super::pose::BelievedPose;
+use super::newest::Newest;
+use super::replies::{Answers, ReadReply, Reply, read_reply, refusal};
 use super::tap::LinkTap;
-use crate::clock::{Clock, after};
-use crate::fault::FaultSet;
+use crate::clock::Clock;
 use crate::handshake::Objection;
-use crate::message::{Command, Granted, Ping, Pong, Pose, Refusal, Reject, Started, State, Welcome, WithHead};
+use crate::message::{Command, Ping, Pong, Pose, State, WithHead};
 use crate::transport::ClientSockets;
-use crate::wire::{Body, Head, decode, decode_head, encode};
+use crate::wire::{Body, Head, decode, encode};
 use giraffe_robots::{HandError, Nanos};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,9 +22,6 @@ pub(super) const WAIT_MS: i64 = 20;
 pub(super) const CONNECT_MS: i64 = 5;
 /// Free-running: without a state for so long the link is lost, s.
 pub(super) const SILENCE_SECS: f64 = 0.3;
-
-/// So often a ping measures how far apart the clocks are, for logs, s.
-const CLOCK_PING_SECS: f64 = 1.0;
 /// So many replies may wait for the request they answer.
 const WAITING_REPLIES: usize = 64;
 
@@ -61,10 +57,18 @@ pub struct LinkReport {
     pub clock_offset_ns: Option<i64>,
 }
 
-/// The answer to a request.
-pub(super) enum Reply<B> {
-    Granted(B),
-    Refused(Objection),
+/// The session with a controller, as this side knows it.
+#[derive(Default)]
+pub(super) struct Session {
+    pub(super) lockstep: bool,
+    /// Its number, 0 before the welcome.
+    pub(super) sid: u64,
+    /// Number of the last request.
+    ctl_seq: u64,
+    /// Number of the last command.
+    pub(super) cmd_seq: u64,
+    /// Why it is over: somebody else's state came after ours.
+    pub(super) over: Option<String>,
 }
 
 /// Sockets, numbering, newest messages.
@@ -74,26 +78,15 @@ pub(super) struct Link {
     admission: Admission,
     clock: Arc<dyn Clock>,
     stop: Arc<AtomicBool>,
-    joint_count: usize,
-    pub(super) lockstep: bool,
-    /// Session, 0 before the welcome.
-    pub(super) sid: u64,
-    ctl_seq: u64,
-    pub(super) cmd_seq: u64,
-    pub(super) state: Option<WithHead<State>>,
-    pub(super) state_arrived: Nanos,
-    /// What is known of the object.
-    pub(super) object: ObjectView,
+    pub(super) session: Session,
+    pub(super) newest: Newest,
     /// In the controller's place, if it has none.
     pub(super) envelope: Option<LocalEnvelope>,
     clocks: ClockEstimate,
-    next_clock_ping: Nanos,
     replies: VecDeque<Vec<u8>>,
-    /// Somebody else's state came after ours.
-    pub(super) session_over: Option<String>,
     pub(super) report: LinkReport,
     /// Who listens.
-    pub(super) tap: Option<Box<dyn LinkTap>>,
+    tap: Option<Box<dyn LinkTap>>,
 }
 
 impl Link {
@@ -110,21 +103,13 @@ impl Link {
             endpoint: endpoint.to_owned(),
             sockets,
             admission,
-            state_arrived: clock.now(),
+            newest: Newest::new(joint_count, clock.now()),
             clock,
             stop,
-            joint_count,
-            lockstep,
-            sid: 0,
-            ctl_seq: 0,
-            cmd_seq: 0,
-            state: None,
-            object: ObjectView::default(),
+            session: Session { lockstep, ..Session::default() },
             envelope: None,
             clocks: ClockEstimate::default(),
-            next_clock_ping: Nanos(0),
             replies: VecDeque::new(),
-            session_over: None,
             report: LinkReport::default(),
             tap: None,
         }
@@ -136,8 +121,8 @@ impl Link {
 
     /// Sends a request, false if nobody is connected.
     pub(super) fn send<B: Body>(&mut self, body: &B) -> bool {
-        self.ctl_seq += 1;
-        let bytes = encode(self.sid, self.ctl_seq, self.now().0, body);
+        self.session.ctl_seq += 1;
+        let bytes = encode(self.session.sid, self.session.ctl_seq, self.now().0, body);
         self.sockets.request(&bytes)
     }
 
@@ -157,7 +142,7 @@ impl Link {
             }
             self.pause(CONNECT_MS)?;
         }
-        let seq = self.ctl_seq;
+        let seq = self.session.ctl_seq;
         loop {
             self.receive_replies();
             while let Some(bytes) = self.replies.pop_front() {
@@ -178,10 +163,10 @@ impl Link {
     /// Has somebody listen from now on; begins with the newest messages there are.
     pub(super) fn listen(&mut self, mut tap: Box<dyn LinkTap>) {
         let now = self.now();
-        if let Some(WithHead { head, body }) = &self.state {
+        if let Some(WithHead { head, body }) = &self.newest.state {
             tap.state(&encode(head.sid, head.seq, head.ts, body), now);
         }
-        if let Some(WithHead { head, body }) = &self.object.newest {
+        if let Some(WithHead { head, body }) = &self.newest.object.pose {
             tap.pose(&encode(head.sid, head.seq, head.ts, body), now);
         }
         self.tap = Some(tap);
@@ -210,10 +195,9 @@ impl Link {
                 tap.pose(&encode(head.sid, head.seq, head.ts, body), now);
             }
         });
-        self.state = Some(state);
         let now = self.now();
-        self.state_arrived = now;
-        self.object.begin(pose, now);
+        self.newest.take(state, now);
+        self.newest.object.begin(pose, now);
     }
 
     /// Waits for whatever comes, at most `timeout_ms`, then takes it in.
@@ -240,9 +224,7 @@ impl Link {
 
     /// Now and then a ping, so that logs can compare clocks. Nothing else depends on it.
     pub(super) fn compare_clocks(&mut self) {
-        let now = self.now();
-        if now >= self.next_clock_ping {
-            self.next_clock_ping = after(now, CLOCK_PING_SECS);
+        if self.clocks.is_ping_due(self.now()) {
             self.send(&Ping {});
         }
         self.receive_replies();
@@ -301,55 +283,37 @@ impl Link {
         }
         while let Some(bytes) = self.sockets.pose() {
             let Ok((head, body)) = decode::<Pose>(&bytes) else {
-                self.object.reject();
+                self.newest.object.reject();
                 continue;
             };
             // A tracker that is a process of its own knows of no session, and of no truth.
-            let ours = self.sid != 0 && head.sid == self.sid;
+            let ours = self.session.sid != 0 && head.sid == self.session.sid;
             if ours || (head.sid == 0 && !body.truth) {
                 self.tell(|tap, now| tap.pose(&bytes, now));
                 let now = self.now();
-                self.object.take(WithHead { head, body }, ours, now);
+                self.newest.object.take(WithHead { head, body }, ours, now);
             }
         }
-        self.report.poses_rejected = self.object.rejected();
-    }
-
-    /// What a policy is told of the object, however old; `None` before the first state.
-    pub(super) fn told_pose(&self) -> Option<BelievedPose> {
-        let hand_now = Nanos(self.state.as_ref()?.body.t_meas);
-        self.object.last(hand_now, self.now())
-    }
-
-    /// The same, if it says that the object is seen now.
-    pub(super) fn believed_pose(&self) -> Option<BelievedPose> {
-        let hand_now = Nanos(self.state.as_ref()?.body.t_meas);
-        self.object.believed(hand_now, self.now())
-    }
-
-    /// What is seen of the object; nothing before the first state.
-    pub(super) fn object_watch(&self) -> ObjectWatch {
-        let state = self.state.as_ref();
-        state.map_or_else(ObjectWatch::default, |state| self.object.watch(Nanos(state.body.t_meas), self.now()))
+        self.report.poses_rejected = self.newest.object.rejected();
     }
 
     /// Whether this state is a newer one of our session and hand: then it is the newest now.
     fn take_state(&mut self, head: Head, body: State) -> bool {
         // Without a session no state is ours, not even one of a controller that has none either.
-        if self.sid == 0 {
+        if self.session.sid == 0 {
             return false;
         }
-        if head.sid != self.sid {
+        if head.sid != self.session.sid {
             // Before the first state of ours these are of the time before the session.
-            if self.state.is_some() {
-                self.session_over = Some(if body.why.is_empty() { "another session".to_owned() } else { body.why });
+            if self.newest.state.is_some() {
+                self.session.over = Some(if body.why.is_empty() { "another session".to_owned() } else { body.why });
             }
             return false;
         }
-        if self.check_shape(&body).is_err() {
+        if self.newest.check_shape(&body).is_err() {
             return false;
         }
-        let last_seq = self.state.as_ref().map_or(head.seq.saturating_sub(1), |state| state.head.seq);
+        let last_seq = self.newest.state.as_ref().map_or(head.seq.saturating_sub(1), |state| state.head.seq);
         if head.seq <= last_seq {
             return false;
         }
@@ -360,32 +324,21 @@ impl Link {
         self.report.commands_superseded = body.rx_superseded.unwrap_or(0);
         self.report.commands_rejected = body.rx_rejected.unwrap_or(0);
         self.report.commands_lost = body.rx_gap.unwrap_or(0);
-        self.state = Some(WithHead { head, body });
-        self.state_arrived = self.now();
+        let now = self.now();
+        self.newest.take(WithHead { head, body }, now);
         true
-    }
-
-    /// Whether a state is one of our hand.
-    pub(super) fn check_shape(&self, state: &State) -> Result<(), String> {
-        let count = self.joint_count;
-        for (name, values) in [("q", &state.q), ("dq", &state.dq), ("q_target", &state.q_target)] {
-            if values.len() != count {
-                return Err(format!("`{name}` of a state has {} elements for {count} joints", values.len()));
-            }
-        }
-        Ok(())
     }
 
     /// Whether the other end is still there and still ours.
     pub(super) fn check_link(&self, attempted: &str) -> Result<(), HandError> {
-        if let Some(why) = &self.session_over {
+        if let Some(why) = &self.session.over {
             return Err(HandError::Stopped { reason: format!("the session is over: {why}") });
         }
-        let silence_secs = self.now().secs_since(self.state_arrived);
-        if self.lockstep || silence_secs > SILENCE_SECS {
+        let silence_secs = self.now().secs_since(self.newest.arrived);
+        if self.session.lockstep || silence_secs > SILENCE_SECS {
             self.check_admission(attempted)?;
         }
-        if !self.lockstep && silence_secs > SILENCE_SECS {
+        if !self.session.lockstep && silence_secs > SILENCE_SECS {
             return Err(self.silent(attempted, silence_secs, "the link is lost; the controller holds by itself"));
         }
         Ok(())
@@ -394,15 +347,15 @@ impl Link {
     /// Sends targets in the order of the wire, computed from the last state.
     pub(super) fn send_command(&mut self, q: Vec<f32>) -> bool {
         let now = self.now();
-        let Some(state) = &self.state else { return false };
-        let tick = if self.lockstep { state.body.tick.saturating_add(1) } else { 0 };
+        let Some(state) = &self.newest.state else { return false };
+        let tick = if self.session.lockstep { state.body.tick.saturating_add(1) } else { 0 };
         let (state_seq, t_state) = (state.head.seq, state.head.ts);
         let command = Command { episode: state.body.episode, tick, state_seq, t_state, q };
         // What was not sent uses up no number, so that gaps are losses.
-        let bytes = encode(self.sid, self.cmd_seq + 1, now.0, &command);
+        let bytes = encode(self.session.sid, self.session.cmd_seq + 1, now.0, &command);
         let sent = self.sockets.command(&bytes);
         if sent {
-            self.cmd_seq += 1;
+            self.session.cmd_seq += 1;
             self.report.commands_sent += 1;
         } else {
             self.report.commands_unsent += 1;
@@ -413,80 +366,9 @@ impl Link {
 
     /// Targets as far as our own envelope lets them, if the controller has none.
     pub(super) fn limit(&mut self, q: Vec<f32>) -> Vec<f32> {
-        let (now, lockstep) = (self.now(), self.lockstep);
-        let (Some(envelope), Some(state)) = (&mut self.envelope, &self.state) else { return q };
+        let (now, lockstep) = (self.now(), self.session.lockstep);
+        let (Some(envelope), Some(state)) = (&mut self.envelope, &self.newest.state) else { return q };
         let in_force = state.body.q_target.clone();
         envelope.filter(&q, &in_force, &state.body.q, lockstep, now).unwrap_or(in_force)
     }
-
-    /// What the motors do, as the controller last said.
-    pub(super) fn mode(&self) -> &str {
-        self.state.as_ref().map_or("off", |state| &state.body.mode)
-    }
-
-    /// Faults, as the controller last said.
-    pub(super) fn faults(&self) -> FaultSet {
-        FaultSet::from_bits(self.state.as_ref().map_or(0, |state| state.body.fault))
-    }
-
-    /// Why the hand does not follow, in words.
-    pub(super) fn why(&self) -> String {
-        match &self.state {
-            Some(state) => {
-                let faults = if self.faults().is_empty() { String::new() } else { format!(" [{}]", self.faults()) };
-                format!("mode `{}`: {}{faults}", state.body.mode, state.body.why)
-            }
-            None => "nothing was ever sensed".to_owned(),
-        }
-    }
-}
-
-/// Replies, which say what they answer.
-pub(super) trait Answers {
-    fn re(&self) -> u64;
-}
-
-impl Answers for Welcome {
-    fn re(&self) -> u64 {
-        self.re
-    }
-}
-
-impl Answers for Granted {
-    fn re(&self) -> u64 {
-        self.re
-    }
-}
-
-impl Answers for Started {
-    fn re(&self) -> u64 {
-        self.re
-    }
-}
-
-type ReadReply<A> = Result<Reply<(u64, A)>, String>;
-
-/// The reply to request `seq`, if that is what the bytes are.
-fn read_reply<A: Body + Answers>(bytes: &[u8], seq: u64) -> Option<ReadReply<A>> {
-    let head = decode_head(bytes).ok()?;
-    match head.t.as_str() {
-        "reject" => {
-            let (_, reject) = decode::<Reject>(bytes).ok()?;
-            (reject.re == seq).then(|| Ok(Reply::Refused(Objection::new(reject.code, reject.detail))))
-        }
-        "error" => {
-            let (_, error) = decode::<Refusal>(bytes).ok()?;
-            (error.re == seq).then(|| Ok(Reply::Refused(Objection::new(error.code, error.detail))))
-        }
-        kind if kind == A::TYPE => match decode::<A>(bytes) {
-            Ok((head, answer)) => (answer.re() == seq).then(|| Ok(Reply::Granted((head.sid, answer)))),
-            Err(error) => Some(Err(error.to_string())),
-        },
-        _ => None,
-    }
-}
-
-/// A refusal in the words of the contract.
-pub(super) fn refusal(attempted: &str, objection: Objection) -> HandError {
-    HandError::Refused { attempted: attempted.to_owned(), code: objection.code, detail: objection.detail }
 }

@@ -1,18 +1,24 @@
-//! The policy's end of the link: a [`Hand`] that lives in another process.
+//! The policy's end of the link: a [`giraffe_robots::Hand`] that lives in another process.
 
 mod admission;
+mod arming;
 mod clocks;
+mod config;
 #[cfg(test)]
 mod foreign_tests;
 mod homing;
 mod link;
 mod local;
+mod newest;
 mod object;
 mod observer;
 mod paced;
 mod pose;
+mod replies;
+mod stepping;
 mod tap;
 
+pub use config::ClientConfig;
 pub use link::LinkReport;
 pub use object::ObjectWatch;
 pub use observer::Observer;
@@ -20,19 +26,19 @@ pub use tap::{LinkTap, SensedPose, write_sensed};
 
 use crate::clock::{Clock, after};
 use crate::envelope::EnvelopeSpec;
-use crate::fault::Fault;
-use crate::handshake::{Objection, hello, judge_welcome};
+use crate::handshake::{Objection, check_welcome, hello};
 use crate::message::{
-    Arm, Bye, ClearFault, Estop, Granted, HOMING, Hold, LOCKSTEP, OBJECT_POSE, Ping, PolicyIdentity, REHEARSAL, Reset,
-    Started, Stop, Welcome,
+    Bye, ClearFault, Estop, Granted, HOMING, Hold, LOCKSTEP, OBJECT_POSE, Ping, REHEARSAL, Reset, Started, Stop,
+    Welcome,
 };
 use crate::security::ClientSecurity;
 use crate::transport::{ClientSockets, Endpoints, TransportError};
 use crate::wire::Body;
 use admission::Admission;
-use giraffe_robots::{Commanded, Hand, HandError, Nanos, ObjectPose, POSE_HOLD_SECS, RobotModel, Seen, SignalFrame};
-use link::{CONNECT_MS, Link, Reply, SILENCE_SECS, WAIT_MS, refusal};
+use giraffe_robots::{HandError, Nanos, ObjectPose, Seen};
+use link::{CONNECT_MS, Link};
 use local::LocalEnvelope;
+use replies::{Reply, refusal};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -40,52 +46,8 @@ use std::sync::atomic::AtomicBool;
 const REPLY_SECS: f64 = 1.0;
 /// Building a simulated world takes no longer, s.
 const RESET_SECS: f64 = 60.0;
-/// One control period of a simulated hand takes no longer, s.
-const STEP_SECS: f64 = 10.0;
 /// While waiting for the first state, so often a ping asks for one, s.
 const PING_SECS: f64 = 0.05;
-/// Streaming before an arm is given up, s.
-const ARM_SECS: f64 = 3.0;
-
-/// What to connect to, and as whom.
-#[derive(Debug, Clone)]
-pub struct ClientConfig {
-    /// Base endpoint, such as [`crate::DEFAULT_ENDPOINT`].
-    pub endpoint: String,
-    /// The hand the policy was made for.
-    pub robot: RobotModel,
-    /// The policy, for the controller's logs.
-    pub policy: PolicyIdentity,
-    /// Name and version of this program, for the controller's logs.
-    pub software: String,
-    /// Insist on episodes: the hand is simulated.
-    pub rehearsal: bool,
-    /// Insist on lock-step (needs `rehearsal`).
-    pub lockstep: bool,
-    /// The policy reads where the object is: when that is not known any more the hand is held.
-    pub needs_object_pose: bool,
-    /// Nobody answering is an error after so long, s.
-    pub connect_timeout_secs: f64,
-    /// Our keys and the controller's; without them only a controller on this machine can be reached.
-    pub security: ClientSecurity,
-}
-
-impl ClientConfig {
-    /// For the hand `robot` at `endpoint`; real time, no rehearsal, three seconds of patience.
-    pub fn new(endpoint: impl Into<String>, robot: &RobotModel) -> Self {
-        Self {
-            endpoint: endpoint.into(),
-            robot: robot.clone(),
-            policy: PolicyIdentity::default(),
-            software: concat!("giraffe ", env!("CARGO_PKG_VERSION")).to_owned(),
-            rehearsal: false,
-            lockstep: false,
-            needs_object_pose: false,
-            connect_timeout_secs: 3.0,
-            security: ClientSecurity::LocalOnly,
-        }
-    }
-}
 
 /// A hand at the other end of the link. Says `bye` when dropped.
 pub struct BridgeClient {
@@ -146,14 +108,14 @@ impl BridgeClient {
             Reply::Refused(objection) => return Err(refusal(attempted, objection)),
             Reply::Granted((sid, welcome)) => {
                 // From here on a `bye` is owed, whatever we think of the welcome.
-                self.link.sid = sid;
+                self.link.session.sid = sid;
                 welcome
             }
         };
         for note in &welcome.notes {
             tracing::warn!(controller = welcome.software, note, "note of the controller");
         }
-        self.places = judge_welcome(&welcome, &self.config.robot, &needs)
+        self.places = check_welcome(&welcome, &self.config.robot, &needs)
             .map_err(|objection| refusal("checking the controller's welcome", objection))?;
         self.link.envelope = LocalEnvelope::for_terms(&welcome, &self.config.robot).map_err(|error| {
             refusal("checking the controller's limits", Objection::new("LIMITS", error.to_string()))
@@ -172,7 +134,9 @@ impl BridgeClient {
         let attempted = "waiting for the first state";
         let mut next_ping = self.link.now();
         loop {
-            if self.link.state.is_some() && (self.link.object.newest.is_some() || !self.has_feature(OBJECT_POSE)) {
+            if self.link.newest.state.is_some()
+                && (self.link.newest.object.pose.is_some() || !self.has_feature(OBJECT_POSE))
+            {
                 return Ok(());
             }
             let now = self.link.now();
@@ -219,7 +183,7 @@ impl BridgeClient {
 
     /// What is seen of the object: where it is, or for how long nobody has seen it, or that nobody watches.
     pub fn object_watch(&self) -> ObjectWatch {
-        self.link.object_watch()
+        self.link.newest.object_watch(self.link.now())
     }
 
     /// The same in the terms of a task.
@@ -239,7 +203,7 @@ impl BridgeClient {
 
     /// Number of the rehearsal episode the last state belongs to.
     pub fn episode(&self) -> u64 {
-        self.link.state.as_ref().map_or(0, |state| state.body.episode)
+        self.link.newest.state.as_ref().map_or(0, |state| state.body.episode)
     }
 
     /// Starts a rehearsal episode: simulated hands only. `episode` is one msgpack map that the controller
@@ -256,9 +220,10 @@ impl BridgeClient {
             Reply::Refused(objection) => return Err(refusal(attempted, objection)),
         };
         self.link
+            .newest
             .check_shape(&started.state.body)
             .map_err(|detail| refusal(attempted, Objection::new("MALFORMED", detail)))?;
-        if started.state.head.sid != self.link.sid || started.state.body.episode != started.episode {
+        if started.state.head.sid != self.link.session.sid || started.state.body.episode != started.episode {
             let detail = "the state in `started` belongs to another session or episode".to_owned();
             return Err(refusal(attempted, Objection::new("MALFORMED", detail)));
         }
@@ -267,104 +232,11 @@ impl BridgeClient {
         Ok(())
     }
 
-    /// Makes the hand follow from the next [`Hand::exchange`] on. From a position the controller did not choose,
-    /// commands to stay there are streamed first (half a second). Recurrent state must be reset afterwards.
-    ///
-    /// # Errors
-    /// When the controller refuses (`FAULT_LATCHED`, `NOT_READY`) or does not answer.
-    pub fn arm(&mut self) -> Result<(), HandError> {
-        let attempted = "arming";
-        self.link.receive();
-        self.check_pose(attempted)?;
-        let deadline = after(self.link.now(), ARM_SECS);
-        let must_stream = !self.link.lockstep && !matches!(self.link.mode(), "ready" | "active");
-        if must_stream {
-            self.stream_position(deadline)?;
-        }
-        loop {
-            match self.ask(attempted, &Arm {})? {
-                Reply::Granted(_) => break,
-                Reply::Refused(objection) if must_stream && objection.code == "NOT_READY" => {
-                    if self.link.now() >= deadline {
-                        return Err(refusal(attempted, objection));
-                    }
-                    self.stream_once()?;
-                }
-                Reply::Refused(objection) => return Err(refusal(attempted, objection)),
-            }
-        }
-        self.rearmed = true;
-        self.held_since = None;
-        self.begin_anew();
-        if self.link.lockstep {
-            // Nothing is published before the first command.
-            if let Some(state) = &mut self.link.state {
-                state.body.mode = "active".to_owned();
-            }
-            return Ok(());
-        }
-        self.await_active()
-    }
-
     fn begin_anew(&mut self) {
         self.due = None;
         if let Some(envelope) = &mut self.link.envelope {
             envelope.forget();
         }
-    }
-
-    /// A policy that reads where the object is must not go on without knowing.
-    fn check_pose(&self, attempted: &str) -> Result<(), HandError> {
-        if !self.config.needs_object_pose || self.link.believed_pose().is_some() {
-            return Ok(());
-        }
-        let detail = format!(
-            "the policy reads where the object is, and no tracker has said so for {:.0} ms ({} poses were not believed)",
-            POSE_HOLD_SECS * 1e3,
-            self.link.object.rejected()
-        );
-        Err(refusal(attempted, Objection::new(Fault::PoseLost.name(), detail)))
-    }
-
-    /// Holds the hand when the object is lost.
-    fn watch_pose(&mut self) -> Result<(), HandError> {
-        let Err(error) = self.check_pose("following") else { return Ok(()) };
-        self.hold()?;
-        Err(HandError::Stopped { reason: error.to_string() })
-    }
-
-    fn await_active(&mut self) -> Result<(), HandError> {
-        let deadline = after(self.link.now(), SILENCE_SECS);
-        loop {
-            if self.link.mode() == "active" {
-                return Ok(());
-            }
-            if self.link.now() >= deadline {
-                return Err(HandError::Stopped { reason: format!("armed, but {}", self.link.why()) });
-            }
-            self.link.pause(CONNECT_MS)?;
-        }
-    }
-
-    fn stream_position(&mut self, deadline: Nanos) -> Result<(), HandError> {
-        let enough = after(self.link.now(), self.terms().stream_ms as f64 * 1e-3);
-        while self.link.now() < enough.min(deadline) {
-            self.stream_once()?;
-        }
-        Ok(())
-    }
-
-    /// One command to stay, and one control period.
-    fn stream_once(&mut self) -> Result<(), HandError> {
-        self.link.receive();
-        self.link.check_link("streaming before an arm")?;
-        let Some(state) = &self.link.state else { return Ok(()) };
-        // Without torque `q_target` repeats the measured angles.
-        let targets = state.body.q_target.clone();
-        let targets = self.link.limit(targets);
-        self.link.send_command(targets);
-        let next = after(self.link.now(), f64::from(self.config.robot.control.period_secs));
-        self.link.pause_until(next)
     }
 
     /// Holds the hand where it is, until armed anew.
@@ -415,152 +287,11 @@ impl BridgeClient {
         let deadline = after(self.link.now(), REPLY_SECS);
         self.link.request_until(attempted, body, deadline)
     }
-
-    fn in_wire_order(&self, targets_rad: &[f32]) -> Result<Vec<f32>, HandError> {
-        let mut wire = vec![0.0; self.places.len()];
-        if targets_rad.len() != wire.len() {
-            let detail = format!("{} targets for {} joints", targets_rad.len(), wire.len());
-            return Err(refusal("commanding", Objection::new("SHAPE", detail)));
-        }
-        for (joint, &place) in self.places.iter().enumerate() {
-            if !targets_rad[joint].is_finite() {
-                let name = &self.config.robot.joints[joint].name;
-                return Err(HandError::NotFinite { what: format!("target of joint `{name}`") });
-            }
-            wire[place] = targets_rad[joint];
-        }
-        Ok(wire)
-    }
-
-    fn in_own_order(&self, wire: &[f32]) -> Vec<f32> {
-        self.places.iter().map(|&place| wire[place]).collect()
-    }
-
-    fn exchange_lockstep(&mut self, wire: Vec<f32>) -> Result<(), HandError> {
-        let attempted = "one control period in lock-step";
-        let Some(before) = &self.link.state else { return Ok(()) };
-        let (episode, tick) = (before.body.episode, before.body.tick.saturating_add(1));
-        let start = self.link.now();
-        // A fresh connection may take a moment before it accepts commands.
-        while !self.link.send_command(wire.clone()) {
-            if self.link.now().secs_since(start) > REPLY_SECS {
-                return Err(self.link.silent(attempted, REPLY_SECS, "nobody takes commands at the `cmd` socket"));
-            }
-            self.link.pause(CONNECT_MS)?;
-        }
-        loop {
-            if let Some(state) = &self.link.state {
-                if let Some(refused) = state.body.refused.as_ref().filter(|refused| refused.seq == self.link.cmd_seq) {
-                    return Err(refusal(attempted, Objection::new(refused.code.clone(), refused.detail.clone())));
-                }
-                let pose_came = match &self.link.object.newest {
-                    Some(pose) if self.has_feature(OBJECT_POSE) => {
-                        (pose.body.episode, pose.body.tick) == (episode, tick)
-                    }
-                    _ => true,
-                };
-                if (state.body.episode, state.body.tick) == (episode, tick) && pose_came {
-                    return Ok(());
-                }
-            }
-            self.link.check_link(attempted)?;
-            if self.link.now().secs_since(start) > STEP_SECS {
-                return Err(self.link.silent(attempted, STEP_SECS, "the controller does not answer commands any more"));
-            }
-            self.link.pause(WAIT_MS)?;
-        }
-    }
-
-    /// Sends now, then waits for the next tick of our own timer. Returns how many ticks had been missed.
-    fn exchange_in_time(&mut self, wire: Vec<f32>) -> Result<u32, HandError> {
-        let period = Nanos::from_secs(f64::from(self.config.robot.control.period_secs)).0;
-        let now = self.link.now();
-        let due = self.due.unwrap_or(now);
-        let missed = ((now.0 - due.0) / period).max(0);
-        self.link.check_stop()?;
-        self.link.send_command(wire);
-        self.link.compare_clocks();
-        let next = Nanos(due.0 + (missed + 1) * period);
-        self.due = Some(next);
-        self.link.pause_until(next)?;
-        self.link.check_link("waiting for a state")?;
-        let missed = u32::try_from(missed).unwrap_or(u32::MAX);
-        self.link.report.missed_ticks += u64::from(missed);
-        Ok(missed)
-    }
-
-    /// Whether the hand still follows. A short hold that our next command will end counts as following.
-    fn check_following(&mut self) -> Result<(), HandError> {
-        let now = self.link.now();
-        if self.link.mode() == "active" {
-            self.held_since = None;
-            return Ok(());
-        }
-        let faults = self.link.faults();
-        let by_silence = self.link.mode() == "hold" && faults.holds(Fault::LinkLost) && faults.latched().is_empty();
-        let since = *self.held_since.get_or_insert(now);
-        let patience_secs = self.terms().rearm_ms as f64 * 1e-3;
-        if by_silence && !self.link.lockstep && now.secs_since(since) < patience_secs {
-            return Ok(());
-        }
-        Err(HandError::Stopped { reason: self.link.why() })
-    }
-
-    fn write(&mut self, sensed: &mut SignalFrame) {
-        let Some(state) = &self.link.state else { return };
-        let hand_now = Nanos(state.body.t_meas);
-        // The truth of a simulator is not for the policy.
-        let seen = self.link.told_pose().map(|seen| SensedPose {
-            position_m: seen.pose.position_m.into(),
-            rotation_xyzw: seen.pose.palm_from_object.coords.into(),
-            stamp: Nanos(hand_now.0.saturating_sub(Nanos::from_secs(seen.age_secs).0)),
-        });
-        write_sensed(&state.body, seen.as_ref(), &self.places, sensed);
-        if let Some(seen) = seen {
-            self.link.tell(|tap, now| tap.sensed_pose(&seen, now));
-        }
-    }
-}
-
-impl Hand for BridgeClient {
-    fn model(&self) -> &RobotModel {
-        &self.config.robot
-    }
-
-    fn observe(&mut self, sensed: &mut SignalFrame) -> Result<(), HandError> {
-        self.link.receive();
-        self.link.check_link("observing")?;
-        self.write(sensed);
-        // Who observes begins anew, with fresh recurrent state: the arming before it is no news to them.
-        self.rearmed = false;
-        Ok(())
-    }
-
-    fn exchange(&mut self, targets_rad: &[f32], sensed: &mut SignalFrame) -> Result<Commanded, HandError> {
-        let wire = self.in_wire_order(targets_rad)?;
-        let wire = self.link.limit(wire);
-        let missed_tick_count = if self.link.lockstep {
-            self.exchange_lockstep(wire)?;
-            0
-        } else {
-            self.exchange_in_time(wire)?
-        };
-        self.check_following()?;
-        self.watch_pose()?;
-        self.write(sensed);
-        let (applied_rad, clip, applied_seq) = match &self.link.state {
-            Some(state) => (self.in_own_order(&state.body.q_target), state.body.clip, state.body.cmd_seq),
-            None => (Vec::new(), 0, 0),
-        };
-        let rearmed = std::mem::take(&mut self.rearmed);
-        let clipped_joint_count = clip.count_ones();
-        Ok(Commanded { applied_rad, clipped_joint_count, missed_tick_count, rearmed, applied_seq })
-    }
 }
 
 impl Drop for BridgeClient {
     fn drop(&mut self) {
-        if self.link.sid != 0 && self.link.session_over.is_none() {
+        if self.link.session.sid != 0 && self.link.session.over.is_none() {
             self.link.send(&Bye {});
             self.link.sockets.flush_at_close();
         }

@@ -21,11 +21,13 @@ pub struct ObjectWatch {
 #[derive(Debug, Default)]
 pub(super) struct ObjectView {
     /// The newest pose, whatever it says.
-    pub(super) newest: Option<WithHead<Pose>>,
+    pub(super) pose: Option<WithHead<Pose>>,
     /// What is believed of a tracker's poses.
     guard: PoseGuard,
     /// Since when it is not seen.
     unseen_since: Option<Moment>,
+    /// The episode that was begun last.
+    episode: u64,
 }
 
 impl ObjectView {
@@ -36,6 +38,7 @@ impl ObjectView {
         if let Some(pose) = pose {
             self.guard.forget();
             self.unseen_since = None;
+            self.episode = pose.body.episode;
             self.take(pose, true, now);
         }
     }
@@ -44,6 +47,10 @@ impl ObjectView {
     /// a clock of its own.
     pub(super) fn take(&mut self, pose: WithHead<Pose>, ours: bool, now: Nanos) {
         let body = &pose.body;
+        // What was under way when the episode began tells of another time of the hand.
+        if ours && body.episode < self.episode {
+            return;
+        }
         // What a tracker says: all of the message, or a part of it beside a simulator's truth.
         let own =
             (body.valid && !body.truth).then_some(TrackerPose { p: body.p, q_xyzw: body.q_xyzw, t_meas: body.t_meas });
@@ -52,7 +59,7 @@ impl ObjectView {
         if seen || self.unseen_since.is_none() {
             self.unseen_since = Some(Moment::of(body, ours, now));
         }
-        self.newest = Some(pose);
+        self.pose = Some(pose);
     }
 
     /// A pose came that could not even be read.
@@ -78,7 +85,7 @@ impl ObjectView {
 
     /// What is seen at `hand_now` (time of the hand) and `now` (our clock).
     pub(super) fn watch(&self, hand_now: Nanos, now: Nanos) -> ObjectWatch {
-        let pose = self.newest.as_ref().and_then(|newest| {
+        let pose = self.pose.as_ref().and_then(|newest| {
             if newest.body.truth { true_pose(&newest.body) } else { self.believed(hand_now, now).map(|seen| seen.pose) }
         });
         ObjectWatch { pose, unseen_secs: self.unseen_since.map(|since| since.age_secs(hand_now, now)) }
@@ -170,6 +177,10 @@ mod tests {
         view.take(pose(50.0, true, true), true, at(0.0));
         view.begin(Some(pose(0.0, false, true)), at(1.0));
         assert_eq!(seen(&view, 0.2, 1.0), (false, Some(200)));
+        let mut late = pose(50.0, true, true);
+        late.body.episode = 0;
+        view.take(late, true, at(1.0));
+        assert_eq!(seen(&view, 0.2, 1.0), (false, Some(200)), "it was under way when the episode began");
         view.begin(None, at(2.0));
         assert_eq!(seen(&view, 0.2, 2.0), (false, None), "nobody has said anything of this episode");
         view.take(pose(0.0, true, false), false, at(3.0));

@@ -2,7 +2,8 @@
 
 use super::REPLY_SECS;
 use super::admission::Admission;
-use super::link::{Link, Reply, WAIT_MS, refusal};
+use super::link::{Link, WAIT_MS};
+use super::replies::{Reply, refusal};
 use crate::clock::{Clock, after};
 use crate::message::{Estop, Granted, Ping, State, Stop};
 use crate::security::ClientSecurity;

@@ -1,6 +1,7 @@
 //! Stepping with the controller's states instead of with a timer of our own.
 
-use super::{BridgeClient, WAIT_MS};
+use super::BridgeClient;
+use super::link::WAIT_MS;
 use crate::clock::after;
 use giraffe_robots::{HandError, Nanos, SignalFrame};
 
@@ -14,12 +15,12 @@ impl BridgeClient {
     pub fn next_state(&mut self, sensed: &mut SignalFrame, timeout_secs: f64) -> Result<Nanos, HandError> {
         let attempted = "waiting for the next state";
         let deadline = after(self.link.now(), timeout_secs);
-        let last = self.link.state.as_ref().map_or(0, |state| state.head.seq);
+        let last = self.link.newest.state.as_ref().map_or(0, |state| state.head.seq);
         loop {
             let came = self.link.now();
             self.link.receive();
             self.link.check_link(attempted)?;
-            if self.link.state.as_ref().is_some_and(|state| state.head.seq > last) {
+            if self.link.newest.state.as_ref().is_some_and(|state| state.head.seq > last) {
                 self.write(sensed);
                 return Ok(came);
             }

@@ -1,7 +1,7 @@
 //! From what was seen to how a hand is wired. Pure.
 
 use super::{CommissioningError, Sighting};
-use crate::calibration::{Calibration, JointCalibration, JointWire, MAX_OFFSET_RAD, Seen};
+use crate::calibration::{Calibration, JointCalibration, JointWire, MAX_OFFSET_RAD, SeenBy};
 use crate::driver::BusIdentity;
 use giraffe_robots::RobotModel;
 use std::fmt;
@@ -129,7 +129,7 @@ impl Findings {
         &self,
         robot: &RobotModel,
         bus: BusIdentity,
-        seen_by: Seen,
+        seen_by: SeenBy,
         date: &str,
         tool: &str,
     ) -> Calibration {

@@ -188,15 +188,15 @@ pub fn wiggle(
     spec.check()?;
     try_often(|| driver.release())?;
     let frame = SignalFrame::new(SignalLayout::of(robot, 0));
-    let mut bench = Bench { driver, robot, spec, clock, stop, frame };
-    let found = bench.all_joints(wires, witness);
-    let mut released = bench.driver.release();
+    let mut mover = Mover { driver, robot, spec, clock, stop, frame };
+    let found = mover.all_joints(wires, witness);
+    let mut released = mover.driver.release();
     for _ in 1..RELEASE_ATTEMPTS {
         if released.is_ok() {
             break;
         }
         clock.sleep_until(after(clock.now(), 0.05));
-        released = bench.driver.release();
+        released = mover.driver.release();
     }
     match (found, released) {
         (found, Ok(())) => found,
@@ -218,7 +218,7 @@ fn try_often(mut attempt: impl FnMut() -> Result<(), DriverError>) -> Result<(),
 }
 
 /// A hand and what it is moved with.
-struct Bench<'b> {
+struct Mover<'b> {
     driver: &'b mut dyn HandDriver,
     robot: &'b RobotModel,
     spec: &'b WiggleSpec,
@@ -227,7 +227,7 @@ struct Bench<'b> {
     frame: SignalFrame,
 }
 
-impl Bench<'_> {
+impl Mover<'_> {
     fn all_joints(&mut self, wires: &[JointWire], witness: &mut dyn Witness) -> Result<Findings, CommissioningError> {
         let flat_rad = self.sense()?;
         let mut joints = Vec::new();

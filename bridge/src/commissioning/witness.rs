@@ -1,7 +1,7 @@
 //! Who says what was seen to move.
 
 use super::CommissioningError;
-use crate::calibration::Seen;
+use crate::calibration::SeenBy;
 use giraffe_robots::{RobotModel, did_you_mean};
 use std::fmt::Write as _;
 use std::io::{BufRead, Write};
@@ -62,7 +62,7 @@ pub trait Witness {
     fn saw(&mut self, question: &Question<'_>) -> Result<Sighting, CommissioningError>;
 
     /// Who this is, for the calibration.
-    fn seen_by(&self) -> Seen;
+    fn seen_by(&self) -> SeenBy;
 }
 
 /// Nobody looks: everything is as described. Such a calibration is not good enough for a real hand.
@@ -74,8 +74,8 @@ impl Witness for AssumeYes {
         Ok(Sighting::Moved { joint: question.joint, positive: question.asked_rad > 0.0 })
     }
 
-    fn seen_by(&self) -> Seen {
-        Seen::Nobody
+    fn seen_by(&self) -> SeenBy {
+        SeenBy::Nobody
     }
 }
 
@@ -152,7 +152,7 @@ impl<R: BufRead, W: Write> Witness for TerminalWitness<R, W> {
         }
     }
 
-    fn seen_by(&self) -> Seen {
-        Seen::Operator
+    fn seen_by(&self) -> SeenBy {
+        SeenBy::Operator
     }
 }

@@ -152,7 +152,7 @@ impl Rig {
     /// Asks and expects a reply of one type.
     pub fn ask_for<B: Body, A: Body>(&mut self, body: &B) -> A {
         match self.ask(body) {
-            Request::Reply(bytes) | Request::ReplyAndPublish(bytes) => decode::<A>(&bytes).unwrap().1,
+            Request::Reply(bytes) | Request::Pong(bytes) => decode::<A>(&bytes).unwrap().1,
             other => panic!("no reply: {other:?}"),
         }
     }

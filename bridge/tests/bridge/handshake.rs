@@ -2,7 +2,7 @@
 
 use crate::hand::{Rig, hello_of, shuffled_hand, small_hand};
 use giraffe_bridge::ControllerSpec;
-use giraffe_bridge::handshake::judge_welcome;
+use giraffe_bridge::handshake::check_welcome;
 use giraffe_bridge::kinematics::{describe, test_vector};
 use giraffe_bridge::message::{Hello, Role};
 use giraffe_bridge::wire::encode;
@@ -23,7 +23,7 @@ fn a_hand_is_welcome_at_itself() {
     assert_eq!(welcome.mode, "off");
     assert_eq!(welcome.notes, Vec::<String>::new());
     assert_ne!(rig.sid, 0);
-    assert_eq!(judge_welcome(&welcome, &small_hand(), &[]), Ok(vec![0, 1, 2]));
+    assert_eq!(check_welcome(&welcome, &small_hand(), &[]), Ok(vec![0, 1, 2]));
 }
 
 type Change = fn(&mut RobotModel);
@@ -129,7 +129,7 @@ fn the_policy_sees_every_difference_too() {
         // A controller that is another hand and checks nothing.
         let mut lax = Rig::new(ControllerSpec::of(&other));
         let welcome = lax.hello(&hello_of(&other, &[])).unwrap();
-        assert!(judge_welcome(&welcome, &small_hand(), &[]).is_err(), "{what}");
+        assert!(check_welcome(&welcome, &small_hand(), &[]).is_err(), "{what}");
     }
 }
 
@@ -173,7 +173,7 @@ fn the_order_of_joints_is_the_controllers_and_found_by_name() {
     assert_eq!(welcome.joints, ["finger_bend", "thumb_bend", "finger_side"]);
     assert!((welcome.limits["thumb_bend"].upper - 1.25).abs() < 1e-6);
     assert!((rig.core.spec().envelope.limits[1].upper - 1.5).abs() < 1e-6, "the controller's own stay as they are");
-    assert_eq!(judge_welcome(&welcome, &small_hand(), &[]), Ok(vec![2, 0, 1]));
+    assert_eq!(check_welcome(&welcome, &small_hand(), &[]), Ok(vec![2, 0, 1]));
     assert_eq!(describe(&shuffled_hand()).desc_hash, describe(&small_hand()).desc_hash);
 }
 
@@ -184,9 +184,9 @@ fn an_order_that_is_none_is_refused_by_the_policy() {
     {
         let joints = joints.into_iter().map(str::to_owned).collect();
         let wrong = giraffe_bridge::message::Welcome { joints, ..welcome.clone() };
-        assert!(judge_welcome(&wrong, &small_hand(), &[]).is_err());
+        assert!(check_welcome(&wrong, &small_hand(), &[]).is_err());
     }
-    let missing = judge_welcome(&welcome, &small_hand(), &["lockstep".to_owned()]).unwrap_err();
+    let missing = check_welcome(&welcome, &small_hand(), &["lockstep".to_owned()]).unwrap_err();
     assert_eq!(missing.code, "UNSUPPORTED");
 }
 

@@ -1,7 +1,7 @@
 //! One pose per joint: no joint of a hand can be swapped, turned round or shifted without being named.
 
 use crate::hand::{Rig, hello_of, small_hand};
-use giraffe_bridge::handshake::{judge_hello, judge_welcome};
+use giraffe_bridge::handshake::{check_hello, check_welcome};
 use giraffe_bridge::kinematics::{compare, describe, test_poses};
 use giraffe_bridge::message::Welcome;
 use giraffe_bridge::{ControllerSpec, EnvelopeSpec};
@@ -39,9 +39,9 @@ fn shifted(robot: &RobotModel, joint: usize, shift_rad: f32, range_too: bool) ->
 fn complaints(own: &RobotModel, other: &RobotModel) -> [String; 2] {
     let spec = EnvelopeSpec::of(own);
     let hello = hello_of(other, &[]);
-    let refused = judge_hello(&hello, own, &describe(own), &spec).map(|_| ()).unwrap_err();
+    let refused = check_hello(&hello, own, &describe(own), &spec).map(|_| ()).unwrap_err();
     // A controller that checks nothing and answers with its own hand.
-    let terms = judge_hello(&hello_of(other, &[]), other, &describe(other), &EnvelopeSpec::of(other)).unwrap();
+    let terms = check_hello(&hello_of(other, &[]), other, &describe(other), &EnvelopeSpec::of(other)).unwrap();
     let mut welcome = some_welcome();
     let poses = hello_of(own, &[]).test_poses.unwrap();
     let answered = poses.into_iter().map(|(name, pose)| {
@@ -50,7 +50,7 @@ fn complaints(own: &RobotModel, other: &RobotModel) -> [String; 2] {
     });
     welcome.test_poses = Some(answered.collect());
     (welcome.robot, welcome.test_vector) = (describe(other), terms.test_vector);
-    let left = judge_welcome(&welcome, own, &[]).unwrap_err();
+    let left = check_welcome(&welcome, own, &[]).unwrap_err();
     assert_eq!((refused.code.as_str(), left.code.as_str()), ("ROBOT_MISMATCH", "ROBOT_MISMATCH"));
     [refused.detail, left.detail]
 }
@@ -192,7 +192,7 @@ fn a_side_that_knows_of_no_poses_is_compared_as_before() {
     let mut rig = Rig::new(ControllerSpec::of(&small_hand()));
     let welcome = rig.hello(&hello).unwrap();
     assert_eq!(welcome.test_poses, None);
-    assert_eq!(judge_welcome(&welcome, &small_hand(), &[]), Ok(vec![0, 1, 2]));
+    assert_eq!(check_welcome(&welcome, &small_hand(), &[]), Ok(vec![0, 1, 2]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A calibration file is of one hand, and says what is wrong with it.
 
 use super::{Bench, servo_hand};
-use giraffe_bridge::calibration::{Calibration, JointCalibration, Seen, wiring};
+use giraffe_bridge::calibration::{Calibration, JointCalibration, SeenBy, wiring};
 use giraffe_bridge::drivers::DriverOptions;
 use giraffe_bridge::drivers::dynamixel::DynamixelDriver;
 use giraffe_bridge::{BusIdentity, Calibrated, HandDriver, ServoIdentity};
@@ -26,7 +26,7 @@ pub fn valid() -> Calibration {
         kinematics: "kinematics".to_owned(),
         date: "2026-11-23".to_owned(),
         tool: "a test".to_owned(),
-        seen_by: Seen::Operator,
+        seen_by: SeenBy::Operator,
         bus,
         joints: joints.collect(),
     }
@@ -116,7 +116,7 @@ fn a_driver_takes_only_a_calibration_of_the_servos_that_are_there() {
     assert!(error.contains("FT4THXYZ"), "{error}");
 
     let mut unseen = valid();
-    unseen.seen_by = Seen::Nobody;
+    unseen.seen_by = SeenBy::Nobody;
     unseen.save(&path).unwrap();
     assert!(matches!(open().unwrap().calibration(), Calibrated::Missing { .. }), "nobody looked");
 }

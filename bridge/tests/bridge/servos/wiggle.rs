@@ -2,7 +2,7 @@
 
 use super::servo_bus::EmulatedBus;
 use super::{Bench, sensed};
-use giraffe_bridge::calibration::{Calibration, JointWire, Seen, wiring};
+use giraffe_bridge::calibration::{Calibration, JointWire, SeenBy, wiring};
 use giraffe_bridge::commissioning::{
     AssumeYes, CommissioningError, Correction, Findings, Question, Sighting, TerminalWitness, WiggleSpec, Witness,
     wiggle,
@@ -47,8 +47,8 @@ impl Witness for Truth {
         Ok(Sighting::Moved { joint, positive: (question.asked_rad > 0.0) != reversed })
     }
 
-    fn seen_by(&self) -> Seen {
-        Seen::Operator
+    fn seen_by(&self) -> SeenBy {
+        SeenBy::Operator
     }
 }
 
@@ -114,8 +114,8 @@ fn what_cannot_be_is_refused() {
         fn saw(&mut self, _: &Question<'_>) -> Result<Sighting, CommissioningError> {
             Ok(Sighting::Nothing)
         }
-        fn seen_by(&self) -> Seen {
-            Seen::Operator
+        fn seen_by(&self) -> SeenBy {
+            SeenBy::Operator
         }
     }
     assert!(matches!(on_scripted(&robot, &mut Blind).unwrap_err(), CommissioningError::NothingSeen { id: 0 }));
@@ -193,8 +193,8 @@ impl Witness for Onlooker<'_> {
         Ok(Sighting::Moved { joint, positive: (question.asked_rad > 0.0) != reversed })
     }
 
-    fn seen_by(&self) -> Seen {
-        Seen::Operator
+    fn seen_by(&self) -> SeenBy {
+        SeenBy::Operator
     }
 }
 
@@ -214,7 +214,7 @@ fn a_hand_on_a_bus_is_found_out_and_then_moves_the_right_joints() {
     assert_eq!(found.corrections.len(), 3, "{:?}", found.corrections);
     let path = bench.folder.path().join("hand.toml");
     let identity = driver.identity().unwrap();
-    found.calibration(&bench.robot, identity, Seen::Operator, "2026-11-23", "a test").save(&path).unwrap();
+    found.calibration(&bench.robot, identity, SeenBy::Operator, "2026-11-23", "a test").save(&path).unwrap();
     drop(driver);
 
     let calibration = Calibration::load(&path, &bench.robot).unwrap();
@@ -329,8 +329,8 @@ fn torque_that_stays_on_is_told_loudly() {
             self.0.unplug();
             Ok(Sighting::Moved { joint: 0, positive: true })
         }
-        fn seen_by(&self) -> Seen {
-            Seen::Operator
+        fn seen_by(&self) -> SeenBy {
+            SeenBy::Operator
         }
     }
     let (clock, stop) = (MonotonicClock::start(), AtomicBool::new(false));
@@ -346,7 +346,7 @@ fn a_file_that_nobody_vouches_for_says_so() {
     let robot = super::servo_hand();
     let found = on_scripted(&robot, &mut AssumeYes).unwrap();
     let calibration = found.calibration(&robot, BusIdentity::default(), AssumeYes.seen_by(), "2026-11-23", "a test");
-    assert_eq!(calibration.seen_by, Seen::Nobody);
+    assert_eq!(calibration.seen_by, SeenBy::Nobody);
     assert_eq!(calibration.check(&robot), Ok(()));
 }
 

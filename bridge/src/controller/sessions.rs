@@ -5,7 +5,7 @@ use super::{Applied, Counters, ServerCore, Session};
 use crate::clock::after;
 use crate::driver::Calibrated;
 use crate::fault::Fault;
-use crate::handshake::{Objection, Terms, judge_hello};
+use crate::handshake::{Objection, Terms, check_hello};
 use crate::message::{HOMING, Hello, JointLimits, LOCKSTEP, OBJECT_POSE, REHEARSAL, Reject, Role, TestVector, Welcome};
 use crate::security::Sender;
 use crate::watchdog::Mode;
@@ -29,7 +29,7 @@ impl ServerCore {
             let detail = format!("`{}` is an observer in the allow-list and may not command", sender.name());
             return Err(Objection::new("NOT_AUTHORIZED", detail));
         }
-        let terms = judge_hello(hello, &self.spec.robot, &self.description, &self.spec.envelope)?;
+        let terms = check_hello(hello, &self.spec.robot, &self.description, &self.spec.envelope)?;
         let offered = |feature: &&String| match feature.as_str() {
             REHEARSAL | LOCKSTEP => self.spec.rehearsal,
             OBJECT_POSE => self.spec.object_pose,

@@ -14,12 +14,12 @@ pub enum CommandVerdict {
     /// It will be applied at the next tick, unless a newer one comes first.
     Accepted,
     /// It was dropped.
-    Dropped(Drop),
+    Dropped(DroppedCommand),
 }
 
 /// Why a command was dropped.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Drop {
+pub struct DroppedCommand {
     /// Its `seq`, 0 if unknown.
     pub seq: u64,
     /// Code of the protocol.
@@ -34,14 +34,14 @@ impl ServerCore {
     /// Takes in a message of the `cmd` socket. What an observer sends there is not even decoded.
     pub fn on_cmd(&mut self, sender: &Sender, bytes: &[u8], now: Nanos) -> CommandVerdict {
         self.let_time_pass(now);
-        let judged = match sender.role() {
-            Role::Commander => self.judge(sender, bytes, now),
+        let checked = match sender.role() {
+            Role::Commander => self.check_command(sender, bytes, now),
             Role::Observer => {
                 let detail = format!("`{}` is an observer and may not command", sender.name());
-                Err(Drop { seq: 0, code: "NOT_AUTHORIZED", detail, from_commander: false })
+                Err(DroppedCommand { seq: 0, code: "NOT_AUTHORIZED", detail, from_commander: false })
             }
         };
-        match judged {
+        match checked {
             Ok(pending) => {
                 self.arrivals.note(pending.0.seq);
                 self.accept(pending, now);
@@ -59,21 +59,21 @@ impl ServerCore {
         }
     }
 
-    fn judge(&self, sender: &Sender, bytes: &[u8], now: Nanos) -> Result<(Head, Command), Drop> {
+    fn check_command(&self, sender: &Sender, bytes: &[u8], now: Nanos) -> Result<(Head, Command), DroppedCommand> {
         let (head, command) = decode::<Command>(bytes).map_err(|error| {
             let code = if matches!(error, WireError::Version { .. }) { "VERSION" } else { "MALFORMED" };
-            Drop { seq: 0, code, detail: error.to_string(), from_commander: false }
+            DroppedCommand { seq: 0, code, detail: error.to_string(), from_commander: false }
         })?;
         let Some(session) = self.session.as_ref().filter(|session| session.sid == head.sid) else {
             let detail = format!("session {} is not in force", head.sid);
-            return Err(Drop { seq: head.seq, code: "SESSION", detail, from_commander: false });
+            return Err(DroppedCommand { seq: head.seq, code: "SESSION", detail, from_commander: false });
         };
         // Everybody who reads `state` knows the number of the session: it proves nothing.
         if !session.sender.is_same_as(sender) {
             let detail = format!("`{}` did not open this session, `{}` did", sender.name(), session.sender.name());
-            return Err(Drop { seq: head.seq, code: "NOT_COMMANDER", detail, from_commander: false });
+            return Err(DroppedCommand { seq: head.seq, code: "NOT_COMMANDER", detail, from_commander: false });
         }
-        let drop = |code, detail| Err(Drop { seq: head.seq, code, detail, from_commander: true });
+        let drop = |code, detail| Err(DroppedCommand { seq: head.seq, code, detail, from_commander: true });
         if head.seq <= session.last_seq {
             return drop("SEQUENCE", format!("seq {} after {}", head.seq, session.last_seq));
         }
@@ -95,13 +95,13 @@ impl ServerCore {
             if self.mode() != Mode::Active {
                 return drop("NOT_ACTIVE", format!("the mode is `{}`: {}", self.mode().name(), self.why));
             }
-        } else if let Err(detail) = self.judge_age(&command, session.last_state_seq, now) {
+        } else if let Err(detail) = self.check_age(&command, session.last_state_seq, now) {
             return drop("STALE", detail);
         }
         Ok((head, command))
     }
 
-    fn judge_age(&self, command: &Command, last_state_seq: u64, now: Nanos) -> Result<(), String> {
+    fn check_age(&self, command: &Command, last_state_seq: u64, now: Nanos) -> Result<(), String> {
         // States are numbered from 1: a command from before the first state comes from nothing.
         let last_state_seq = last_state_seq.max(1);
         if command.state_seq < last_state_seq || command.state_seq > self.state_seq {
@@ -145,7 +145,7 @@ impl ServerCore {
         }
     }
 
-    fn count(&mut self, drop: &Drop, now: Nanos) {
+    fn count(&mut self, drop: &DroppedCommand, now: Nanos) {
         match drop.code {
             "NOT_AUTHORIZED" | "NOT_COMMANDER" => self.counters.unauthorised += 1,
             "MALFORMED" | "VERSION" | "SESSION" => self.counters.bad += 1,
@@ -172,7 +172,7 @@ impl ServerCore {
         tracing::debug!(seq = drop.seq, code = drop.code, detail = drop.detail, "command dropped");
     }
 
-    fn command_fault(&mut self, fault: Fault, drop: &Drop, now: Nanos) {
+    fn command_fault(&mut self, fault: Fault, drop: &DroppedCommand, now: Nanos) {
         self.faults.raise(fault);
         self.hold_for(format!("{}: {FAILURES_IN_A_ROW} commands in a row: {}", fault.name(), drop.detail), now);
     }

@@ -11,7 +11,7 @@ mod sensing;
 mod sessions;
 mod spec;
 
-pub use commands::{CommandVerdict, Drop};
+pub use commands::{CommandVerdict, DroppedCommand};
 pub use requests::Request;
 pub use spec::{ControllerSpec, HomingSpec, TrackingSpec};
 

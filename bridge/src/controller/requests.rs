@@ -17,8 +17,8 @@ pub enum Request {
     Dropped,
     /// Send this.
     Reply(Vec<u8>),
-    /// Send this, then publish state and pose once more.
-    ReplyAndPublish(Vec<u8>),
+    /// It was a ping: send this pong, then publish state and pose once more.
+    Pong(Vec<u8>),
     /// Have the driver start this episode, then call [`ServerCore::on_reset_done`] or
     /// [`ServerCore::on_reset_failed`].
     Reset {
@@ -61,7 +61,7 @@ impl ServerCore {
             "ping" => {
                 let sid = self.sid();
                 let pong = Pong { re: head.seq, t0: head.ts, t1: now.0, t2: now.0 };
-                Request::ReplyAndPublish(self.ctl_bytes(sid, now, &pong))
+                Request::Pong(self.ctl_bytes(sid, now, &pong))
             }
             "stop" => {
                 self.watchdog.stop(now);

@@ -1,6 +1,6 @@
 //! What is published, and the start of an episode.
 
-use super::{Applied, Drop, ServerCore};
+use super::{Applied, DroppedCommand, ServerCore};
 use crate::driver::TrackedObject;
 use crate::message::{Pose, Refused, Started, State, TrackerPose, WithHead};
 use crate::watchdog::Mode;
@@ -14,7 +14,7 @@ impl ServerCore {
     }
 
     /// The state that answers a command that was not accepted in lock-step.
-    pub fn refused_message(&mut self, drop: &Drop, now: Nanos) -> Option<Vec<u8>> {
+    pub fn refused_message(&mut self, drop: &DroppedCommand, now: Nanos) -> Option<Vec<u8>> {
         let refused = Refused { seq: drop.seq, code: drop.code.to_owned(), detail: drop.detail.clone() };
         self.state_bytes(Some(refused), now)
     }
