@@ -7,7 +7,7 @@ use giraffe_bridge::drivers::{DRIVERS, DriverOptions};
 use giraffe_bridge::{
     BridgeServer, ControllerSpec, DEFAULT_ENDPOINT, DriverError, ExitAction, HandDriver, MonotonicClock,
 };
-use giraffe_robots::{RobotModel, nearest_name};
+use giraffe_robots::{RobotModel, did_you_mean};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -80,9 +80,8 @@ pub fn open_driver(
 ) -> Result<Box<dyn HandDriver>> {
     let Some(place) = offered.iter().position(|driver| driver.name == name) else {
         let names: Vec<&str> = offered.iter().map(|driver| driver.name).collect();
-        let near = nearest_name(name, names.iter().copied())
-            .map_or_else(String::new, |near| format!(", did you mean {near}?"));
-        bail!("there is no driver {name}{near} (there are: {})", names.join(", "));
+        let meant = did_you_mean(name, names.iter().copied());
+        bail!("there is no driver {name}{meant} (there are: {})", names.join(", "));
     };
     Ok((offered.swap_remove(place).open)(robot, options)?)
 }

@@ -126,9 +126,9 @@ impl Training {
         let mut built = build(&config, device, &processes)?;
         built.2.load(&checkpoint)?;
         let mut training = Self::assemble(config, folder, processes, built, progress)?;
+        let window = std::fs::read(checkpoint.join(WINDOW_FILE)).with_context(|| older_program(&checkpoint))?;
         let saved = std::fs::read(checkpoint.join(WORLDS_FILE)).context("reading the saved worlds")?;
         training.worlds.restore(&saved, &mut training.batch).map_err(anyhow::Error::msg)?;
-        let window = std::fs::read(checkpoint.join(WINDOW_FILE)).context("reading the latest episodes")?;
         training.window = rmp_serde::from_slice(&window).context("the latest episodes")?;
         // A run that was begun before this was written down begins it now.
         if let Ok(health) = std::fs::read(checkpoint.join(HEALTH_FILE)) {
@@ -354,6 +354,15 @@ impl Training {
             speed,
         }
     }
+}
+
+/// What to do with a checkpoint that lacks what every checkpoint has now.
+fn older_program(checkpoint: &Path) -> String {
+    format!(
+        "{} holds no {WINDOW_FILE}: an older program wrote it, whose tasks counted otherwise; go on with that program, or begin \
+         a new run (the policy in its folder can still be evaluated and deployed)",
+        checkpoint.display()
+    )
 }
 
 const WORLDS_FILE: &str = "worlds.msgpack";

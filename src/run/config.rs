@@ -8,7 +8,7 @@ use giraffe_policy::PpoConfig;
 use giraffe_randomization::{
     AdrMonitor, AdrRanges, DosedScenario, FixedRanges, NONE, RandomizationConfig, RangeConfig,
 };
-use giraffe_robots::{ImportReport, SeedTree, Task, find_object, find_task, load_robot_with_report, nearest_name};
+use giraffe_robots::{ImportReport, SeedTree, Task, did_you_mean, find_object, find_task, load_robot_with_report};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -221,10 +221,9 @@ fn check_keys(table: &toml::Table, known: &toml::Table, prefix: &str) -> Result<
             continue;
         }
         let Some(known_value) = known.get(key) else {
-            let suggestion = nearest_name(key, known.keys().map(String::as_str))
-                .map_or_else(String::new, |near| format!("; did you mean {prefix}{near}?"));
-            let expected = known.keys().cloned().collect::<Vec<_>>().join(", ");
-            bail!("unknown setting {prefix}{key}{suggestion} (known here: {expected})");
+            let full: Vec<String> = known.keys().map(|known| format!("{prefix}{known}")).collect();
+            let meant = did_you_mean(&format!("{prefix}{key}"), full.iter().map(String::as_str));
+            bail!("unknown setting {prefix}{key}{meant} (known here: {})", full.join(", "));
         };
         if let (toml::Value::Table(inner), toml::Value::Table(known)) = (value, known_value) {
             check_keys(inner, known, &format!("{prefix}{key}."))?;
