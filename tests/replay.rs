@@ -82,7 +82,7 @@ fn an_episode_is_printed_and_drawn() {
     let plan: Value = serde_json::from_str(&read("plan.json")).unwrap();
     assert_eq!(plan, report["plan"]);
     let picture = read("episode.svg");
-    assert!(picture.len() < 200_000 && picture.contains("net rotation") && picture.contains("#FFFFFF"));
+    assert!(picture.len() < 200_000 && picture.contains("so far: rotation rate") && picture.contains("#FFFFFF"));
 }
 
 #[test]

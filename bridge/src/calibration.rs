@@ -2,15 +2,18 @@
 //! written by `giraffe wiggle`.
 
 use crate::driver::{BusIdentity, Calibrated, DriverError};
+use crate::hex::hex;
 use giraffe_robots::{RobotModel, did_you_mean};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// Largest offset that is still a matter of calibration, rad. Beyond it a horn is mounted in another place.
 pub const MAX_OFFSET_RAD: f32 = 0.35;
+
+/// So much of a hash tells calibrations apart.
+const ID_BYTES: usize = 6;
 
 /// How a joint is wired, on this very hand: device angle = sign * joint angle + `zero_rad`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,10 +108,7 @@ impl Calibration {
     /// Identity for logs: the first digits of a hash of everything in it.
     pub fn id(&self) -> String {
         let digest = Sha256::digest(toml::to_string(self).unwrap_or_default());
-        digest.iter().take(6).fold(String::new(), |mut id, byte| {
-            let _ = write!(id, "{byte:02x}");
-            id
-        })
+        hex(&digest[..ID_BYTES])
     }
 
     /// What a driver says of itself with this calibration.

@@ -116,13 +116,8 @@ fn intersect(spec: &EnvelopeSpec, wanted: &ByName<JointLimits>) -> Result<Vec<Jo
     let both = spec.names.iter().zip(&spec.limits).map(|(name, own)| {
         let theirs =
             wanted.get(name).ok_or_else(|| Objection::new("LIMITS", format!("limits: joint `{name}` is missing")))?;
-        let limits = JointLimits {
-            lower: own.lower.max(theirs.lower),
-            upper: own.upper.min(theirs.upper),
-            velocity: own.velocity.min(theirs.velocity),
-            acceleration: own.acceleration.min(theirs.acceleration),
-        };
-        // `max` and `min` pass over NaN, so both sides are checked: theirs for sense, the result for being there.
+        let limits = own.and(*theirs);
+        // A NaN would be passed over, so both sides are checked: theirs for sense, the result for being there.
         check_limits(name, theirs)
             .and_then(|()| check_limits(name, &limits))
             .map_err(|error| Objection::new("LIMITS", error.to_string()))?;

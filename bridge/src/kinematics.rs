@@ -1,6 +1,7 @@
 //! The hand as both sides can see it: joint axes and fingertips in the palm frame, with every joint at zero.
 //! This needs no agreement about bodies and frames, so that two programs with different engines can compare.
 
+use crate::hex::hex;
 use crate::message::{ByName, JointDescription, RobotDescription, TestVector, TipDescription};
 use giraffe_robots::RobotModel;
 use sha2::{Digest, Sha256};
@@ -68,12 +69,7 @@ fn carrier(robot: &RobotModel, mut body: Option<usize>) -> String {
 
 /// SHA-256 of the canonical text of PROTOCOL.md section 4, in hex.
 pub fn description_hash(joints: &ByName<JointDescription>, tips: &ByName<TipDescription>) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(canonical_text(joints, tips).as_bytes()) {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&Sha256::digest(canonical_text(joints, tips).as_bytes()))
 }
 
 fn canonical_text(joints: &ByName<JointDescription>, tips: &ByName<TipDescription>) -> String {

@@ -40,6 +40,7 @@ mod error;
 mod fault;
 pub mod handshake;
 pub mod health;
+mod hex;
 pub mod kinematics;
 #[cfg(feature = "log")]
 pub mod log;

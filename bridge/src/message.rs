@@ -55,6 +55,9 @@ pub struct TestVector {
     pub tips: ByName<[f32; 3]>,
 }
 
+/// What this program calls itself where nobody says otherwise: name and version.
+pub const SOFTWARE: &str = concat!("giraffe ", env!("CARGO_PKG_VERSION"));
+
 /// Limits of one joint.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct JointLimits {
@@ -66,6 +69,18 @@ pub struct JointLimits {
     pub velocity: f32,
     /// Fastest the speed of a target grows, rad/s2.
     pub acceleration: f32,
+}
+
+impl JointLimits {
+    /// What keeps to both. A bound that is NaN is passed over.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            lower: self.lower.max(other.lower),
+            upper: self.upper.min(other.upper),
+            velocity: self.velocity.min(other.velocity),
+            acceleration: self.acceleration.min(other.acceleration),
+        }
+    }
 }
 
 /// What moves the hand, for logs.

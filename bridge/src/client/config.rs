@@ -1,6 +1,6 @@
 //! What a client is set up with.
 
-use crate::message::PolicyIdentity;
+use crate::message::{PolicyIdentity, SOFTWARE};
 use crate::security::ClientSecurity;
 use giraffe_robots::RobotModel;
 
@@ -34,7 +34,7 @@ impl ClientConfig {
             endpoint: endpoint.into(),
             robot: robot.clone(),
             policy: PolicyIdentity::default(),
-            software: concat!("giraffe ", env!("CARGO_PKG_VERSION")).to_owned(),
+            software: SOFTWARE.to_owned(),
             rehearsal: false,
             lockstep: false,
             needs_object_pose: false,

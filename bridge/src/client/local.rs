@@ -25,13 +25,7 @@ impl LocalEnvelope {
         let own = EnvelopeSpec::of(robot);
         let of = |name: &String| {
             let joint = own.names.iter().position(|known| known == name)?;
-            let (own, theirs) = (own.limits[joint], *welcome.limits.get(name)?);
-            Some(JointLimits {
-                lower: own.lower.max(theirs.lower),
-                upper: own.upper.min(theirs.upper),
-                velocity: own.velocity.min(theirs.velocity),
-                acceleration: own.acceleration.min(theirs.acceleration),
-            })
+            Some(own.limits[joint].and(*welcome.limits.get(name)?))
         };
         let limits: Option<Vec<JointLimits>> = welcome.joints.iter().map(of).collect();
         let limits = limits.ok_or_else(|| SettingError {

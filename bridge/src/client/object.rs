@@ -98,15 +98,18 @@ mod tests {
     use crate::wire::Head;
 
     /// A pose of the controller at `secs` in the time of the hand, or of a tracker that knows no such time.
-    fn pose(secs: f64, valid: bool, truth: bool) -> WithHead<Pose> {
+    fn pose(secs: f64, valid: bool) -> WithHead<Pose> {
         let head = Head { v: 1, t: "pose".to_owned(), sid: 0, seq: 1, ts: 0 };
         let (object, frame) = ("cube".to_owned(), "palm".to_owned());
         let (p, q_xyzw) = ([0.01, 0.0, 0.1], [0.0, 0.0, 0.0, 1.0]);
         let t_meas = at(secs).0;
-        WithHead {
-            head,
-            body: Pose { episode: 1, tick: 0, t_meas, object, frame, p, q_xyzw, valid, truth, seen: None },
-        }
+        WithHead { head, body: Pose { episode: 1, tick: 0, t_meas, object, frame, p, q_xyzw, valid, truth: false, seen: None } }
+    }
+
+    /// The same as a simulator's truth.
+    fn truth(secs: f64, valid: bool) -> WithHead<Pose> {
+        let WithHead { head, body } = pose(secs, valid);
+        WithHead { head, body: Pose { truth: true, ..body } }
     }
 
     fn at(secs: f64) -> Nanos {
@@ -131,24 +134,24 @@ mod tests {
     #[test]
     fn a_tracker_that_loses_the_object_and_finds_it_again_says_for_how_long() {
         let mut view = ObjectView::default();
-        view.take(pose(0.0, true, false), false, at(10.0));
+        view.take(pose(0.0, true), false, at(10.0));
         assert_eq!(seen(&view, 0.0, 10.04), (true, Some(40)));
         // It goes on speaking, or falls silent: lost is lost.
-        view.take(pose(0.0, false, false), false, at(10.2));
+        view.take(pose(0.0, false), false, at(10.2));
         assert_eq!(seen(&view, 0.0, 10.5), (false, Some(500)));
         assert_eq!(seen(&view, 0.0, 13.5), (false, Some(3500)));
-        view.take(pose(0.0, true, false), false, at(14.0));
+        view.take(pose(0.0, true), false, at(14.0));
         assert_eq!(seen(&view, 0.0, 14.01), (true, Some(10)));
     }
 
     #[test]
     fn a_tracker_that_looks_and_never_sees_it_is_not_nobody() {
         let mut view = ObjectView::default();
-        view.take(pose(0.0, false, false), false, at(3.0));
-        view.take(pose(0.0, false, false), false, at(4.0));
+        view.take(pose(0.0, false), false, at(3.0));
+        view.take(pose(0.0, false), false, at(4.0));
         assert_eq!(seen(&view, 0.0, 5.0), (false, Some(2000)));
         // What is not believed is not seen either.
-        let mut odd = pose(0.0, true, false);
+        let mut odd = pose(0.0, true);
         odd.body.p[0] = f32::NAN;
         view.take(odd, false, at(5.5));
         assert_eq!((seen(&view, 0.0, 6.0), view.rejected()), ((false, Some(3000)), 1));
@@ -156,17 +159,17 @@ mod tests {
 
     #[test]
     fn what_a_controller_sees_is_lost_in_the_time_of_its_hand() {
-        for truth in [true, false] {
+        for told in [truth, pose] {
             let mut view = ObjectView::default();
-            view.begin(Some(pose(0.0, true, truth)), at(100.0));
+            view.begin(Some(told(0.0, true)), at(100.0));
             assert_eq!(seen(&view, 0.0, 100.0), (true, Some(0)));
-            view.take(pose(0.05, true, truth), true, at(100.0));
+            view.take(told(0.05, true), true, at(100.0));
             for period in 2..=30 {
-                view.take(pose(0.05 * f64::from(period), false, truth), true, at(100.0));
+                view.take(told(0.05 * f64::from(period), false), true, at(100.0));
             }
             // A second and a half of control periods, in no time at all.
             assert_eq!(seen(&view, 1.5, 100.0), (false, Some(1450)));
-            view.take(pose(1.55, true, truth), true, at(100.0));
+            view.take(told(1.55, true), true, at(100.0));
             assert_eq!(seen(&view, 1.55, 100.0), (true, Some(0)));
         }
     }
@@ -174,16 +177,16 @@ mod tests {
     #[test]
     fn an_episode_that_begins_forgets_what_the_controller_saw_but_not_what_a_tracker_did() {
         let mut view = ObjectView::default();
-        view.take(pose(50.0, true, true), true, at(0.0));
-        view.begin(Some(pose(0.0, false, true)), at(1.0));
+        view.take(truth(50.0, true), true, at(0.0));
+        view.begin(Some(truth(0.0, false)), at(1.0));
         assert_eq!(seen(&view, 0.2, 1.0), (false, Some(200)));
-        let mut late = pose(50.0, true, true);
+        let mut late = truth(50.0, true);
         late.body.episode = 0;
         view.take(late, true, at(1.0));
         assert_eq!(seen(&view, 0.2, 1.0), (false, Some(200)), "it was under way when the episode began");
         view.begin(None, at(2.0));
         assert_eq!(seen(&view, 0.2, 2.0), (false, None), "nobody has said anything of this episode");
-        view.take(pose(0.0, true, false), false, at(3.0));
+        view.take(pose(0.0, true), false, at(3.0));
         view.begin(None, at(4.0));
         assert_eq!(seen(&view, 0.0, 4.0), (false, Some(1000)));
     }

@@ -1,6 +1,7 @@
 //! Commands: the rules of PROTOCOL.md section 5, in their order.
 
-use super::{FAILURES_IN_A_ROW, Pending, ServerCore};
+use super::link::Pending;
+use super::{FAILURES_IN_A_ROW, ServerCore};
 use crate::fault::Fault;
 use crate::message::{Command, Role};
 use crate::security::Sender;
@@ -42,19 +43,14 @@ impl ServerCore {
             }
         };
         match checked {
-            Ok(pending) => {
-                self.arrivals.note(pending.0.seq);
-                self.accept(pending, now);
-                self.counters.gap = self.arrivals.missing();
+            Ok((head, command)) => {
+                self.accept(&head, command, now);
                 CommandVerdict::Accepted
             }
-            Err(drop) => {
-                if drop.from_commander && self.arrivals.note(drop.seq) {
-                    self.counters.rejected += 1;
-                }
-                self.counters.gap = self.arrivals.missing();
-                self.count(&drop, now);
-                CommandVerdict::Dropped(drop)
+            Err(dropped) => {
+                self.link.note_dropped(&dropped);
+                self.take_drop(&dropped, now);
+                CommandVerdict::Dropped(dropped)
             }
         }
     }
@@ -64,7 +60,7 @@ impl ServerCore {
             let code = if matches!(error, WireError::Version { .. }) { "VERSION" } else { "MALFORMED" };
             DroppedCommand { seq: 0, code, detail: error.to_string(), from_commander: false }
         })?;
-        let Some(session) = self.session.as_ref().filter(|session| session.sid == head.sid) else {
+        let Some(session) = self.link.session.as_ref().filter(|session| session.sid == head.sid) else {
             let detail = format!("session {} is not in force", head.sid);
             return Err(DroppedCommand { seq: head.seq, code: "SESSION", detail, from_commander: false });
         };
@@ -85,15 +81,15 @@ impl ServerCore {
             let name = &self.spec.robot.joints[joint].name;
             return drop("NOT_FINITE", format!("target of joint `{name}` is not a finite number"));
         }
-        if command.episode != self.episode {
-            return drop("EPISODE", format!("episode {}, present is {}", command.episode, self.episode));
+        if command.episode != self.episode.number {
+            return drop("EPISODE", format!("episode {}, present is {}", command.episode, self.episode.number));
         }
         if session.lockstep {
-            if command.tick != self.tick + 1 {
-                return drop("TICK", format!("tick {}, next is {}", command.tick, self.tick + 1));
+            if command.tick != self.episode.tick + 1 {
+                return drop("TICK", format!("tick {}, next is {}", command.tick, self.episode.tick + 1));
             }
             if self.mode() != Mode::Active {
-                return drop("NOT_ACTIVE", format!("the mode is `{}`: {}", self.mode().name(), self.why));
+                return drop("NOT_ACTIVE", format!("the mode is `{}`: {}", self.mode().name(), self.safety.why));
             }
         } else if let Err(detail) = self.check_age(&command, session.last_state_seq, now) {
             return drop("STALE", detail);
@@ -104,8 +100,9 @@ impl ServerCore {
     fn check_age(&self, command: &Command, last_state_seq: u64, now: Nanos) -> Result<(), String> {
         // States are numbered from 1: a command from before the first state comes from nothing.
         let last_state_seq = last_state_seq.max(1);
-        if command.state_seq < last_state_seq || command.state_seq > self.state_seq {
-            return Err(format!("state_seq {}, expected {last_state_seq} to {}", command.state_seq, self.state_seq));
+        if command.state_seq < last_state_seq || command.state_seq > self.link.seqs.state {
+            let newest = self.link.seqs.state;
+            return Err(format!("state_seq {}, expected {last_state_seq} to {newest}", command.state_seq));
         }
         let age_secs = now.secs_since(Nanos(command.t_state));
         if age_secs < 0.0 || age_secs > self.spec.max_age_secs {
@@ -115,65 +112,57 @@ impl ServerCore {
         Ok(())
     }
 
-    fn accept(&mut self, (head, command): (Head, Command), now: Nanos) {
-        if let Some(session) = &mut self.session {
-            session.last_seq = head.seq;
-            session.last_state_seq = command.state_seq;
-        }
-        self.renew_lease(now);
-        self.counters.accepted += 1;
-        self.not_finite_in_a_row = 0;
-        self.shape_in_a_row = 0;
+    fn accept(&mut self, head: &Head, command: Command, now: Nanos) {
+        self.link.note_accepted(head.seq, command.state_seq, self.lease_from(now));
         let tolerance = self.spec.start_tol_rad;
-        let near_start = self
-            .start_rad()
+        let start = self.safety.start_rad(self.body.measured.as_ref());
+        let near_start = start
             .is_some_and(|start| start.iter().zip(&command.q).all(|(at, wanted)| (at - wanted).abs() <= tolerance));
         let before = self.mode();
         // A latched fault keeps the hand held however fresh commands are: `hold_for` made that hold final.
-        self.watchdog.command(now, near_start);
+        self.safety.watchdog.command(now, near_start);
         if self.mode() == Mode::Active {
             if before != Mode::Active {
-                self.faults.clear_passing();
+                self.safety.faults.clear_passing();
                 tracing::info!("commands are back in time");
             }
-            if self.pending.is_some() {
-                self.counters.superseded += 1;
-            }
-            self.pending = Some(Pending { q: command.q, seq: head.seq, t_state: command.t_state });
+            self.link.put_pending(Pending { q: command.q, seq: head.seq, t_state: command.t_state });
         } else {
-            self.counters.unfollowed += 1;
+            self.link.counters.unfollowed += 1;
         }
     }
 
-    fn count(&mut self, drop: &DroppedCommand, now: Nanos) {
-        match drop.code {
-            "NOT_AUTHORIZED" | "NOT_COMMANDER" => self.counters.unauthorised += 1,
-            "MALFORMED" | "VERSION" | "SESSION" => self.counters.bad += 1,
+    /// Counts what was dropped, by its reason, and raises the fault that follows from it.
+    fn take_drop(&mut self, dropped: &DroppedCommand, now: Nanos) {
+        let link = &mut self.link;
+        match dropped.code {
+            "NOT_AUTHORIZED" | "NOT_COMMANDER" => link.counters.unauthorised += 1,
+            "MALFORMED" | "VERSION" | "SESSION" => link.counters.bad += 1,
             "SHAPE" => {
-                self.counters.bad += 1;
-                self.shape_in_a_row += 1;
-                if self.shape_in_a_row == FAILURES_IN_A_ROW {
-                    self.command_fault(Fault::CommandShape, drop, now);
+                link.counters.bad += 1;
+                link.odd.shape += 1;
+                if link.odd.shape == FAILURES_IN_A_ROW {
+                    self.command_fault(Fault::CommandShape, dropped, now);
                 }
             }
             "NOT_FINITE" => {
-                self.counters.bad += 1;
-                self.not_finite_in_a_row += 1;
-                if self.not_finite_in_a_row == FAILURES_IN_A_ROW {
-                    self.command_fault(Fault::CommandNotFinite, drop, now);
+                link.counters.bad += 1;
+                link.odd.not_finite += 1;
+                if link.odd.not_finite == FAILURES_IN_A_ROW {
+                    self.command_fault(Fault::CommandNotFinite, dropped, now);
                 }
             }
             other => {
-                self.counters.stale += 1;
+                link.counters.stale += 1;
                 let fault = if other == "SEQUENCE" { Fault::CommandSequence } else { Fault::CommandStale };
-                self.faults.raise(fault);
+                self.safety.faults.raise(fault);
             }
         }
-        tracing::debug!(seq = drop.seq, code = drop.code, detail = drop.detail, "command dropped");
+        tracing::debug!(seq = dropped.seq, code = dropped.code, detail = dropped.detail, "command dropped");
     }
 
-    fn command_fault(&mut self, fault: Fault, drop: &DroppedCommand, now: Nanos) {
-        self.faults.raise(fault);
-        self.hold_for(format!("{}: {FAILURES_IN_A_ROW} commands in a row: {}", fault.name(), drop.detail), now);
+    fn command_fault(&mut self, fault: Fault, dropped: &DroppedCommand, now: Nanos) {
+        self.safety.faults.raise(fault);
+        self.hold_for(format!("{}: {FAILURES_IN_A_ROW} commands in a row: {}", fault.name(), dropped.detail), now);
     }
 }

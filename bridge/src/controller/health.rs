@@ -8,13 +8,9 @@ use giraffe_robots::Nanos;
 impl ServerCore {
     /// Takes in what the servos last said of themselves, once per turn of the loop; `None` if they cannot say.
     pub fn on_health(&mut self, health: Option<&ServoHealth>, now: Nanos) {
-        let elapsed_secs = match self.last_health.replace(now) {
-            Some(last) if !self.is_lockstep() => now.secs_since(last) as f32,
-            Some(_) => self.spec.envelope.period_secs,
-            None => 0.0,
-        };
-        let ailments = self.health.update(health, elapsed_secs);
-        self.envelope.derate(&self.health.effort_scales());
+        let lockstep_period_secs = self.is_lockstep().then_some(self.spec.envelope.period_secs);
+        let ailments = self.body.take_health(health, lockstep_period_secs, now);
+        self.safety.envelope.derate(&self.body.health.effort_scales());
         for ailment in ailments {
             match ailment.remedy {
                 Remedy::Release => self.hardware_fault(ailment.fault, &ailment.detail, now),
@@ -29,7 +25,7 @@ impl ServerCore {
     /// Never; a driver that failed leaves its fault latched, as the reply says.
     pub fn on_alarms_cleared(&mut self, re: u64, done: Result<(), String>, now: Nanos) -> Vec<u8> {
         match done {
-            Ok(()) => self.health.forget_alarms(),
+            Ok(()) => self.body.health.forget_alarms(),
             Err(detail) => tracing::error!(detail, "the servos' alarms could not be ended"),
         }
         self.clear_faults(now);

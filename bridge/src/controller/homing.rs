@@ -1,6 +1,7 @@
 //! Going home: the controller's own motion, by minimum jerk. PROTOCOL.md section 6.
 
-use super::{HOLD_EFFORT, Order, ServerCore};
+use super::safety::{Applied, HOLD_EFFORT};
+use super::{Order, ServerCore};
 use crate::envelope::Pace;
 use crate::fault::Fault;
 use crate::handshake::Objection;
@@ -43,27 +44,26 @@ impl ServerCore {
             _ => self.may_move()?,
         }
         if !self.mode().has_torque()
-            && let Some(measured) = &self.measured
+            && let Some(measured) = &self.body.measured
         {
-            self.envelope.start_at(&measured.q);
+            self.safety.envelope.start_at(&measured.q);
         }
         let homing = self.way_home(now);
         tracing::info!(secs = homing.duration_secs(), "going home");
-        self.homing = Some(homing);
-        self.applied = super::Applied::default();
-        self.last_filter = None;
-        self.tracking.forget();
-        self.faults.clear_passing();
-        self.world_stands = false;
-        self.watchdog.home(now);
-        self.why = "going home".to_owned();
+        self.body.homing = Some(homing);
+        self.body.tracking.forget();
+        self.safety.applied = Applied::default();
+        self.safety.begin_motion();
+        self.safety.watchdog.home(now);
+        self.safety.why = "going home".to_owned();
+        self.episode.world_stands = false;
         Ok(())
     }
 
     /// From the targets in force, so that nothing jumps, and slow enough for every joint and limit.
     fn way_home(&self, now: Nanos) -> Homing {
-        let limits = &self.envelope.spec().limits;
-        let start_rad = self.envelope.held_rad().to_vec();
+        let limits = &self.safety.envelope.spec().limits;
+        let start_rad = self.safety.envelope.held_rad().to_vec();
         let mut goal_rad = self.spec.robot.home_rad.clone();
         let mut duration_secs = SHORTEST_SECS;
         for (joint, limits) in limits.iter().enumerate() {
@@ -79,9 +79,9 @@ impl ServerCore {
     /// One turn of the loop on the way.
     pub(super) fn go_home(&mut self, now: Nanos) -> Order {
         let period_secs = f64::from(self.spec.envelope.period_secs);
-        let (Some(homing), Some(measured)) = (&mut self.homing, &self.measured) else {
+        let (Some(homing), Some(measured)) = (&mut self.body.homing, &self.body.measured) else {
             self.hold_for("there is no way home".to_owned(), now);
-            return Order::Hold(self.envelope.hold(HOLD_EFFORT));
+            return Order::Hold(self.safety.envelope.hold(HOLD_EFFORT));
         };
         let elapsed_secs = now.secs_since(homing.last).clamp(0.0, period_secs);
         homing.last = now;
@@ -89,16 +89,16 @@ impl ServerCore {
         let wanted_rad = homing.motion.at(homing.progress_secs as f32);
         let most_rad_per_sec = SPEED_SLACK * self.spec.homing.speed_rad_per_sec;
         let pace = Pace { most_rad_per_sec, effort_scale: HOMING_EFFORT };
-        match self.envelope.filter_with(&wanted_rad, &measured.q, elapsed_secs as f32, pace) {
+        match self.safety.envelope.filter_with(&wanted_rad, &measured.q, elapsed_secs as f32, pace) {
             Ok(targets) => {
-                self.tracking.banded_joints = targets.banded_joints();
+                self.body.tracking.banded_joints = targets.banded_joints();
                 if homing.progress_secs >= homing.duration_secs() {
                     self.arrive(now);
                 }
                 match self.mode() {
                     Mode::Homing => Order::Home(targets),
                     Mode::Ready => Order::Hold(targets),
-                    _ => Order::Hold(self.envelope.hold(HOLD_EFFORT)),
+                    _ => Order::Hold(self.safety.envelope.hold(HOLD_EFFORT)),
                 }
             }
             Err(unusable) => {
@@ -111,21 +111,21 @@ impl ServerCore {
 
     /// The way is over: is the hand there?
     fn arrive(&mut self, now: Nanos) {
-        let (Some(homing), Some(measured)) = (&self.homing, &self.measured) else { return };
+        let (Some(homing), Some(measured)) = (&self.body.homing, &self.body.measured) else { return };
         let away = |joint: usize| (measured.q[joint] - homing.motion.goal_rad()[joint]).abs();
         let far = (0..measured.q.len()).filter(|&joint| away(joint) > self.spec.start_tol_rad);
         let furthest = far.max_by(|&a, &b| away(a).total_cmp(&away(b)));
         let Some(joint) = furthest else {
-            self.homing = None;
-            self.watchdog.ready(now);
-            self.why = "home, not armed yet".to_owned();
+            self.body.homing = None;
+            self.safety.watchdog.ready(now);
+            self.safety.why = "home, not armed yet".to_owned();
             tracing::info!("home");
             return;
         };
         if homing.progress_secs > homing.duration_secs() + self.spec.homing.patience_secs {
             let name = &self.spec.robot.joints[joint].name;
             let detail = format!("joint `{name}` did not come home: {:.2} rad are left", away(joint));
-            self.homing = None;
+            self.body.homing = None;
             self.latch_and_hold(Fault::Tracking, &detail, now);
         }
     }

@@ -1,6 +1,6 @@
 //! What is published, and the start of an episode.
 
-use super::{Applied, DroppedCommand, ServerCore};
+use super::{DroppedCommand, Episode, ServerCore};
 use crate::driver::TrackedObject;
 use crate::message::{Pose, Refused, Started, State, TrackerPose, WithHead};
 use crate::watchdog::Mode;
@@ -14,70 +14,73 @@ impl ServerCore {
     }
 
     /// The state that answers a command that was not accepted in lock-step.
-    pub fn refused_message(&mut self, drop: &DroppedCommand, now: Nanos) -> Option<Vec<u8>> {
-        let refused = Refused { seq: drop.seq, code: drop.code.to_owned(), detail: drop.detail.clone() };
+    pub fn refused_message(&mut self, dropped: &DroppedCommand, now: Nanos) -> Option<Vec<u8>> {
+        let refused = Refused { seq: dropped.seq, code: dropped.code.to_owned(), detail: dropped.detail.clone() };
         self.state_bytes(Some(refused), now)
     }
 
     fn state_bytes(&mut self, refused: Option<Refused>, now: Nanos) -> Option<Vec<u8>> {
         let state = State { refused, ..self.state()? };
-        self.state_seq += 1;
-        if let Some(measured) = &mut self.measured {
-            measured.state_seq = self.state_seq;
+        self.link.seqs.state += 1;
+        let seq = self.link.seqs.state;
+        if let Some(measured) = &mut self.body.measured {
+            measured.state_seq = seq;
         }
-        Some(encode(self.sid(), self.state_seq, now.0, &state))
+        Some(encode(self.sid(), seq, now.0, &state))
     }
 
     fn state(&self) -> Option<State> {
-        let measured = self.measured.as_ref()?;
-        let mode = self.watchdog.mode();
-        let targets = if mode.has_torque() { self.envelope.held_rad() } else { &measured.q };
+        let Self { link, body, safety, episode, .. } = self;
+        let measured = body.measured.as_ref()?;
+        let mode = safety.mode();
+        let targets = if mode.has_torque() { safety.envelope.held_rad() } else { &measured.q };
+        let (counters, applied) = (&link.counters, &safety.applied);
         Some(State {
-            episode: self.episode,
-            tick: self.tick,
+            episode: episode.number,
+            tick: episode.tick,
             t_meas: measured.stamp.0,
             q: measured.q.clone(),
             dq: measured.dq.clone(),
             q_target: targets.to_vec(),
-            cmd_seq: self.applied.seq,
-            cmd_age_us: self.applied.age_us,
-            clip: self.applied.clip,
+            cmd_seq: applied.seq,
+            cmd_age_us: applied.age_us,
+            clip: applied.clip,
             mode: mode.name().to_owned(),
-            fault: self.faults.bits(),
-            why: if mode == Mode::Active { String::new() } else { self.why.clone() },
-            rx_stale: self.counters.stale,
-            rx_bad: self.counters.bad,
-            overruns: self.overruns,
+            fault: safety.faults.bits(),
+            why: if mode == Mode::Active { String::new() } else { safety.why.clone() },
+            rx_stale: counters.stale,
+            rx_bad: counters.bad,
+            overruns: body.overruns,
             refused: None,
-            rx_applied: Some(self.counters.applied),
-            rx_superseded: Some(self.counters.superseded + self.counters.unfollowed),
-            rx_rejected: Some(self.counters.rejected),
-            rx_gap: Some(self.counters.gap),
-            dt: self.applied.dt,
-            q_seq: self.applied.q_seq,
-            cur: self.health.current_a(),
-            temp: self.health.temperature_celsius(),
-            volt: self.health.voltage_v(),
-            loop_us: self.loop_us,
+            rx_applied: Some(counters.applied),
+            rx_superseded: Some(counters.superseded + counters.unfollowed),
+            rx_rejected: Some(counters.rejected),
+            rx_gap: Some(counters.gap),
+            dt: applied.dt,
+            q_seq: applied.q_seq,
+            cur: body.health.current_a(),
+            temp: body.health.temperature_celsius(),
+            volt: body.health.voltage_v(),
+            loop_us: body.loop_us,
         })
     }
 
     /// The pose to publish.
     pub fn pose_message(&mut self, object: &TrackedObject, now: Nanos) -> Vec<u8> {
-        self.pose_seq += 1;
-        encode(self.sid(), self.pose_seq, now.0, &self.pose(object))
+        self.link.seqs.pose += 1;
+        encode(self.sid(), self.link.seqs.pose, now.0, &self.pose(object))
     }
 
     fn pose(&self, object: &TrackedObject) -> Pose {
-        let t_meas = self.measured.as_ref().map_or(0, |measured| measured.stamp.0);
+        let t_meas = self.body.measured.as_ref().map_or(0, |measured| measured.stamp.0);
         let seen = object.seen.map(|(pose, age)| TrackerPose {
             p: pose.position_m.into(),
             q_xyzw: pose.palm_from_object.coords.into(),
             t_meas: t_meas.saturating_sub(age.0),
         });
         Pose {
-            episode: self.episode,
-            tick: self.tick,
+            episode: self.episode.number,
+            tick: self.episode.tick,
             t_meas,
             object: object.name.clone(),
             frame: "palm".to_owned(),
@@ -107,21 +110,15 @@ impl ServerCore {
             let detail = format!("the driver's start is not {count} finite angles");
             return Err(self.on_reset_failed(re, &detail, now));
         }
-        if self.take_measurement(frame).is_err() {
+        if self.body.take_measurement(frame, count).is_err() {
             let detail = "the driver sensed no finite angles and velocities after the reset";
             return Err(self.on_reset_failed(re, detail, now));
         }
-        self.envelope.start_at(targets_rad);
-        self.sense_failures = 0;
-        self.last_filter = None;
-        self.drop_pending();
-        self.tracking.forget();
-        self.applied = Applied::default();
-        self.episode += 1;
-        self.tick = 0;
-        self.world_stands = true;
-        self.watchdog.ready(now);
-        self.why = "the episode is ready, not armed yet".to_owned();
+        self.body.note_sensed();
+        self.body.tracking.forget();
+        self.link.drop_pending();
+        self.safety.begin_episode(targets_rad, now);
+        self.episode = Episode { number: self.episode.number + 1, tick: 0, world_stands: true };
         Ok(self.started(re, object, now))
     }
 
@@ -130,15 +127,15 @@ impl ServerCore {
         let state = self.state().expect("a measurement was just taken");
         let pose = object.map(|object| self.pose(object));
         // The numbers that the published copies will have.
-        let state = WithHead { head: head::<State>(sid, self.state_seq + 1, now), body: state };
-        let pose = pose.map(|body| WithHead { head: head::<Pose>(sid, self.pose_seq + 1, now), body });
-        self.ctl_bytes(sid, now, &Started { re, episode: self.episode, state, pose })
+        let state = WithHead { head: head::<State>(sid, self.link.seqs.state + 1, now), body: state };
+        let pose = pose.map(|body| WithHead { head: head::<Pose>(sid, self.link.seqs.pose + 1, now), body });
+        self.link.reply(sid, now, &Started { re, episode: self.episode.number, state, pose })
     }
 
     /// A reset could not be carried out. Returns the reply.
     pub fn on_reset_failed(&mut self, re: u64, detail: &str, now: Nanos) -> Vec<u8> {
-        self.watchdog.stop(now);
-        self.why = format!("reset failed: {detail}");
+        self.safety.watchdog.stop(now);
+        self.safety.why = format!("reset failed: {detail}");
         self.refusal(re, "RESET_FAILED", detail, now)
     }
 }

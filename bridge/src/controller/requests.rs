@@ -1,10 +1,11 @@
 //! Requests on `ctl`: PROTOCOL.md sections 3 and 4.
 
 use super::ServerCore;
+use super::link::OddInARow;
 use crate::driver::Calibrated;
 use crate::fault::{Fault, FaultSet};
 use crate::handshake::Objection;
-use crate::message::{Granted, Pong, Refusal, Reset, Role};
+use crate::message::{Granted, Pong, Refusal, Reset};
 use crate::security::Sender;
 use crate::watchdog::Mode;
 use crate::wire::{Head, VERSION, decode, decode_head};
@@ -39,43 +40,41 @@ impl ServerCore {
     pub fn on_ctl(&mut self, sender: &Sender, bytes: &[u8], now: Nanos) -> Request {
         self.let_time_pass(now);
         let Ok(head) = decode_head(bytes) else {
-            self.counters.bad += 1;
+            self.link.counters.bad += 1;
             return Request::Dropped;
         };
         if head.v != VERSION {
-            self.counters.bad += 1;
+            self.link.counters.bad += 1;
             let detail = format!("version {} asked, spoken here: {VERSION}", head.v);
             return Request::Reply(match head.t.as_str() {
                 "hello" => self.reject(head.seq, Objection::new("VERSION", detail), now),
                 _ => self.refusal(head.seq, "VERSION", &detail, now),
             });
         }
-        // The number of the session is no secret; who opened it is proved by the link.
-        let is_commander = sender.role() == Role::Commander
-            && self.session.as_ref().is_some_and(|open| open.sid == head.sid && open.sender.is_same_as(sender));
+        let is_commander = self.link.is_commander(sender, head.sid);
         if is_commander {
-            self.renew_lease(now);
+            self.link.renew_lease(self.lease_from(now));
         }
         match head.t.as_str() {
             "hello" => Request::Reply(self.on_hello(sender, bytes, &head, now)),
             "ping" => {
                 let sid = self.sid();
                 let pong = Pong { re: head.seq, t0: head.ts, t1: now.0, t2: now.0 };
-                Request::Pong(self.ctl_bytes(sid, now, &pong))
+                Request::Pong(self.link.reply(sid, now, &pong))
             }
             "stop" => {
-                self.watchdog.stop(now);
-                self.drop_pending();
+                self.safety.watchdog.stop(now);
+                self.link.drop_pending();
                 if self.mode() == Mode::Off {
-                    self.why = "told to stop".to_owned();
+                    self.safety.why = "told to stop".to_owned();
                 }
                 Request::Reply(self.granted(head.seq, now))
             }
             "estop" => {
-                self.faults.raise(Fault::Estop);
-                self.watchdog.estop(now);
-                self.drop_pending();
-                self.why = "emergency stop".to_owned();
+                self.safety.faults.raise(Fault::Estop);
+                self.safety.watchdog.estop(now);
+                self.link.drop_pending();
+                self.safety.why = "emergency stop".to_owned();
                 tracing::error!("emergency stop: motors are released");
                 Request::Reply(self.granted(head.seq, now))
             }
@@ -83,7 +82,7 @@ impl ServerCore {
                 let detail = format!("session {} is not in force, or not yours; say hello first", head.sid);
                 Request::Reply(self.refusal(head.seq, "NOT_COMMANDER", &detail, now))
             }
-            "clear_fault" if self.health.has_alarms() && !self.mode().has_torque() => {
+            "clear_fault" if self.body.health.has_alarms() && !self.mode().has_torque() => {
                 Request::ClearAlarms { re: head.seq }
             }
             "arm" | "home" | "hold" | "clear_fault" | "bye" => Request::Reply(self.on_commander(&head, now)),
@@ -113,20 +112,19 @@ impl ServerCore {
     fn arm(&mut self, now: Nanos) -> Result<(), Objection> {
         let before = self.mode();
         self.may_move()?;
-        self.watchdog.arm(now).map_err(|detail| Objection::new("NOT_READY", detail))?;
+        self.safety.watchdog.arm(now).map_err(|detail| Objection::new("NOT_READY", detail))?;
         if before == Mode::Active {
             return Ok(());
         }
         if !before.has_torque()
-            && let Some(measured) = &self.measured
+            && let Some(measured) = &self.body.measured
         {
-            self.envelope.start_at(&measured.q);
+            self.safety.envelope.start_at(&measured.q);
         }
-        self.last_filter = None;
-        self.tracking.forget();
-        self.faults.clear_passing();
+        self.safety.begin_motion();
+        self.body.tracking.forget();
         if !self.is_lockstep() {
-            self.world_stands = false;
+            self.episode.world_stands = false;
         }
         tracing::info!(from = before.name(), "armed");
         Ok(())
@@ -137,58 +135,27 @@ impl ServerCore {
         if let Calibrated::Missing { detail } = &self.spec.calibration {
             return Err(Objection::new("NOT_CALIBRATED", detail.clone()));
         }
-        let latched = self.faults.latched();
+        let latched = self.safety.faults.latched();
         if !latched.is_empty() {
             return Err(Objection::new("FAULT_LATCHED", format!("{latched}; clear_fault first")));
         }
-        if self.measured.is_none() || self.sense_failures > 0 {
+        let Some(measured) = self.body.measured.as_ref().filter(|_| self.body.can_be_read()) else {
             return Err(Objection::new("NOT_READY", "the hand cannot be read"));
-        }
-        match self.stands_outside() {
+        };
+        match self.safety.stands_outside(measured, self.spec.start_tol_rad) {
             Some(detail) if !self.mode().has_torque() => Err(Objection::new("NOT_READY", detail)),
             _ => Ok(()),
         }
     }
 
-    /// A joint that stands so far outside its limits that torque would make it jump.
-    fn stands_outside(&self) -> Option<String> {
-        let measured = self.measured.as_ref()?;
-        let spec = self.envelope.spec();
-        let joints = spec.names.iter().zip(&spec.limits).zip(&measured.q);
-        joints.into_iter().find_map(|((name, limits), &at)| {
-            let beyond = (limits.lower - at).max(at - limits.upper);
-            (beyond > self.spec.start_tol_rad).then(|| {
-                format!("joint `{name}` stands at {at:.3} rad, outside [{:.3}, {:.3}]", limits.lower, limits.upper)
-            })
-        })
-    }
-
     /// Clears what is latched, unless its cause is still there.
     pub(super) fn clear_faults(&mut self, now: Nanos) {
         let mut left = FaultSet::default();
-        let stay = Fault::ALL.into_iter().filter(|&fault| self.faults.holds(fault) && self.has_cause_of(fault));
-        stay.for_each(|fault| left.raise(fault));
-        self.faults = left;
-        self.not_finite_in_a_row = 0;
-        self.shape_in_a_row = 0;
-        if left.is_empty() {
-            self.watchdog.clear(now);
-            self.why = "faults were cleared, not armed yet".to_owned();
-        } else {
-            self.why = format!("{left}: the cause is still there");
-        }
-    }
-
-    /// Whether the cause of a latched fault is still there.
-    fn has_cause_of(&self, fault: Fault) -> bool {
-        match fault {
-            Fault::SensorStale => self.sense_failures > 0,
-            Fault::BusError => self.bus_failing || self.health.has_cause_of(fault),
-            Fault::LimitHard => self.stands_beyond(),
-            Fault::Tracking => self.is_any_far_off(),
-            Fault::OverTemperature | Fault::Overload | Fault::Voltage => self.health.has_cause_of(fault),
-            _ => false,
-        }
+        let far_off = self.is_any_far_off();
+        let stays = |fault: &Fault| self.safety.faults.holds(*fault) && self.body.has_cause_of(*fault, far_off);
+        Fault::ALL.into_iter().filter(stays).for_each(|fault| left.raise(fault));
+        self.link.odd = OddInARow::default();
+        self.safety.clear(left, now);
     }
 
     fn on_reset(&mut self, bytes: &[u8], head: &Head, now: Nanos) -> Request {
@@ -208,12 +175,12 @@ impl ServerCore {
 
     pub(super) fn refusal(&mut self, re: u64, code: &str, detail: &str, now: Nanos) -> Vec<u8> {
         let sid = self.sid();
-        self.ctl_bytes(sid, now, &Refusal { re, code: code.to_owned(), detail: detail.to_owned() })
+        self.link.reply(sid, now, &Refusal { re, code: code.to_owned(), detail: detail.to_owned() })
     }
 
     pub(super) fn granted(&mut self, re: u64, now: Nanos) -> Vec<u8> {
         let sid = self.sid();
-        let granted = Granted { re, mode: self.mode().name().to_owned(), fault: self.faults.bits() };
-        self.ctl_bytes(sid, now, &granted)
+        let granted = Granted { re, mode: self.mode().name().to_owned(), fault: self.safety.faults.bits() };
+        self.link.reply(sid, now, &granted)
     }
 }

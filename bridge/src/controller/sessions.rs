@@ -1,8 +1,6 @@
 //! Who commands: hello and goodbye. PROTOCOL.md section 4.
 
-use super::arrivals::Arrivals;
-use super::{Applied, Counters, ServerCore, Session};
-use crate::clock::after;
+use super::ServerCore;
 use crate::driver::Calibrated;
 use crate::fault::Fault;
 use crate::handshake::{Objection, Terms, check_hello};
@@ -52,40 +50,23 @@ impl ServerCore {
         lockstep: bool,
         now: Nanos,
     ) -> Result<(), Objection> {
-        if let Some(session) = &self.session {
-            if now <= session.lease_until {
+        if let Some(session) = &self.link.session {
+            if self.link.is_leased(now) {
                 let left = session.lease_until.secs_since(now);
                 let detail = format!("`{}` commands this hand; its lease runs {left:.1} s more", session.software);
                 return Err(Objection::new("LEASE_HELD", detail));
             }
             self.end_session("another commander took over", now);
-            self.faults.raise(Fault::LeaseLost);
+            self.safety.faults.raise(Fault::LeaseLost);
         }
         self.relimit(limits)?;
-        self.session_count += 1;
-        self.session = Some(Session {
-            sid: session_number(self.spec.session_seed, self.session_count),
-            sender: sender.clone(),
-            software: hello.software.clone(),
-            lease_until: after(now, self.spec.lease_secs),
-            lockstep,
-            last_seq: 0,
-            last_state_seq: 0,
-        });
+        self.link.begin(self.spec.session_seed, sender, &hello.software, self.lease_from(now), lockstep);
         let own_ms = self.spec.watchdog.hold_after_secs * 1e3;
         let period_ms = f64::from(self.spec.envelope.period_secs) * 1e3;
         let wanted_ms = if hello.watchdog_ms == 0 { own_ms } else { hello.watchdog_ms as f64 };
-        self.watchdog.set_hold_after(wanted_ms.max(period_ms).min(own_ms) * 1e-3);
-        self.watchdog.suspend(lockstep);
-        self.watchdog.forget_commands();
-        self.pending = None;
-        self.applied = Applied::default();
-        self.arrivals = Arrivals::default();
-        self.counters = Counters::default();
-        self.not_finite_in_a_row = 0;
-        self.shape_in_a_row = 0;
+        self.safety.begin_session(wanted_ms.max(period_ms).min(own_ms) * 1e-3, lockstep);
         if lockstep {
-            self.world_stands = true;
+            self.episode.world_stands = true;
         }
         let (name, software, policy) = (sender.name(), &hello.software, &hello.policy.name);
         tracing::info!(name, software, policy, lockstep, "new commander");
@@ -96,7 +77,7 @@ impl ServerCore {
     fn relimit(&mut self, limits: &[JointLimits]) -> Result<(), Objection> {
         if self.mode().has_torque() {
             let names = &self.spec.envelope.names;
-            let held = self.envelope.held_rad();
+            let held = self.safety.envelope.held_rad();
             for ((name, limits), &at) in names.iter().zip(limits).zip(held) {
                 if at < limits.lower || at > limits.upper {
                     let (lower, upper) = (limits.lower, limits.upper);
@@ -105,12 +86,12 @@ impl ServerCore {
                 }
             }
         }
-        self.envelope.relimit(limits.to_vec()).map_err(|error| Objection::new("LIMITS", error.to_string()))
+        self.safety.envelope.relimit(limits.to_vec()).map_err(|error| Objection::new("LIMITS", error.to_string()))
     }
 
     fn welcome(&mut self, re: u64, hello: &Hello, terms: Terms, grants: Vec<String>, now: Nanos) -> Vec<u8> {
         let ms = |secs: f64| (secs * 1e3).round() as u64;
-        let timers = *self.watchdog.spec();
+        let timers = *self.safety.watchdog.spec();
         let names = self.spec.envelope.names.clone();
         let Terms { limits, test_vector: TestVector { q, tips }, test_poses, mut notes } = terms;
         let calibration = match &self.spec.calibration {
@@ -145,24 +126,24 @@ impl ServerCore {
             grants,
             notes,
             mode: self.mode().name().to_owned(),
-            fault: self.faults.bits(),
+            fault: self.safety.faults.bits(),
             test_poses,
             calibration,
         };
         let sid = self.sid();
-        self.ctl_bytes(sid, now, &welcome)
+        self.link.reply(sid, now, &welcome)
     }
 
     pub(super) fn reject(&mut self, re: u64, objection: Objection, now: Nanos) -> Vec<u8> {
         tracing::warn!(code = objection.code, detail = objection.detail, "commander refused");
-        self.ctl_bytes(0, now, &Reject { re, code: objection.code, detail: objection.detail })
+        self.link.reply(0, now, &Reject { re, code: objection.code, detail: objection.detail })
     }
 
     pub(super) fn end_session(&mut self, why: &str, now: Nanos) {
-        self.watchdog.suspend(false);
+        self.safety.watchdog.suspend(false);
         self.hold_for(why.to_owned(), now);
-        self.watchdog.forget_commands();
-        self.session = None;
+        self.safety.watchdog.forget_commands();
+        self.link.session = None;
     }
 
     /// Homing, and holding what it came to, is done for somebody. When that commander goes without a word, the hand
@@ -170,19 +151,13 @@ impl ServerCore {
     pub(super) fn end_what_nobody_watches(&mut self, now: Nanos) {
         let waits = match self.mode() {
             Mode::Homing => true,
-            Mode::Ready => !self.world_stands,
+            Mode::Ready => !self.episode.world_stands,
             _ => false,
         };
-        if !waits || self.session.as_ref().is_some_and(|session| now <= session.lease_until) {
+        if !waits || self.link.is_leased(now) {
             return;
         }
-        self.faults.raise(Fault::LeaseLost);
+        self.safety.faults.raise(Fault::LeaseLost);
         self.hold_for("nothing was heard of the commander whom the hand went home for".to_owned(), now);
     }
-}
-
-/// A number that is never 0 and does not repeat within or (given different seeds) between lives of a controller.
-fn session_number(seed: u64, count: u64) -> u64 {
-    let low = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(count);
-    (low & ((1 << 62) - 1)) | 1 << 62
 }

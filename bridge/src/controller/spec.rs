@@ -2,6 +2,7 @@
 
 use crate::driver::Calibrated;
 use crate::envelope::EnvelopeSpec;
+use crate::message::SOFTWARE;
 use crate::setting::SettingError;
 use crate::watchdog::WatchdogSpec;
 use giraffe_robots::{HoldAt, RobotModel, ServoLimits};
@@ -94,7 +95,7 @@ impl ControllerSpec {
             tracking: TrackingSpec::default(),
             homing: HomingSpec::default(),
             session_seed: 1,
-            software: concat!("giraffe ", env!("CARGO_PKG_VERSION")).to_owned(),
+            software: SOFTWARE.to_owned(),
         }
     }
 

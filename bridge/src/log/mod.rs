@@ -9,7 +9,7 @@
 //! log at its place. A chunk is closed every [`FLUSH_SECS`], so that a process that is killed leaves a file that can be
 //! read up to there.
 //!
-//! Invariants: records are in the file in the order in which they were recorded; a float that is written is read back
+//! Invariants: records are in the file in the order in which they were recorded; a float32 that is written is read back
 //! with the same bits; what came over the link is kept as the bytes that came.
 
 mod cdr;

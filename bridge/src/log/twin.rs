@@ -104,8 +104,9 @@ struct Twin<'l> {
     check: EnvelopeCheck,
 }
 
+/// Whether the motors push in a mode of the wire; one that is unknown here may.
 fn has_torque(mode: &str) -> bool {
-    ![Mode::Off, Mode::Fault, Mode::Estop].iter().any(|off| off.name() == mode)
+    Mode::ALL.into_iter().find(|known| known.name() == mode).is_none_or(Mode::has_torque)
 }
 
 fn same_bits(a: &[f32], b: &[f32]) -> bool {

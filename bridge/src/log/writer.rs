@@ -8,7 +8,7 @@ use super::{FLUSH_SECS, LogError, LogStart, Queued, Shared};
 use crate::client::LinkReport;
 use crate::clock::{Clock, after};
 use crate::fault::FaultSet;
-use crate::message::{Command, Pose, State, WithHead};
+use crate::message::{Command, Pose, SOFTWARE, State, WithHead};
 use crate::wire::{Body, decode};
 use giraffe_robots::Nanos;
 use mcap::records::{MessageHeader, Metadata};
@@ -72,7 +72,7 @@ impl Writer {
         // A chunk is put together in memory and written whole, so that a file never ends in half a chunk for long.
         let options = WriteOptions::new()
             .profile("ros2")
-            .library(concat!("giraffe ", env!("CARGO_PKG_VERSION")))
+            .library(SOFTWARE)
             .compression(Some(Compression::Lz4))
             .disable_seeking(true);
         let mut mcap = options.create(BufWriter::new(file))?;
