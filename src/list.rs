@@ -4,7 +4,7 @@ use crate::serve::drivers;
 use clap::ValueEnum;
 #[cfg(feature = "train")]
 use giraffe_randomization::{
-    SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows,
+    SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows, scenario_table,
 };
 use giraffe_robots::{OBJECTS, ROBOTS, tasks::TASKS};
 use serde_json::{Value, json};
@@ -102,6 +102,7 @@ fn rows_text(kind: Kind, style: Style) -> String {
     match kind {
         Kind::Parameters => return parameter_table(format),
         Kind::Presets => return preset_table(format),
+        Kind::Scenarios => return scenario_table(format),
         _ => {}
     }
     let mut text = String::new();
