@@ -30,7 +30,7 @@ mod sensing;
 mod view;
 mod worlds;
 
-pub use disturbance::{Disturbance, FingerTie, ObjectSwap, TimedDisturbance, WorldChange, tilted};
+pub use disturbance::{Disturbance, FingerTie, ObjectSwap, TimedDisturbance, WorldChange, tilted_gravity};
 pub use engine::{ContactSummary, ContactTotals};
 pub use hand_sim::HandSim;
 pub use parameters::{

@@ -2,7 +2,9 @@
 
 use super::worker::Worker;
 use anyhow::{Context, Result};
-use giraffe_physics::{Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, WorldParameters, tilted};
+use giraffe_physics::{
+    Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, WorldParameters, tilted_gravity,
+};
 use giraffe_robots::{GeomShape, Hand, ObjectModel, ObjectPose, Region, RobotModel, Signal, SignalFrame, SignalLayout};
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use serde::Deserialize;
@@ -282,7 +284,7 @@ fn written_disturbances(plan: &EpisodePlan, steps: usize, period_secs: f32) -> (
                 let first = timed.step as usize;
                 let last = first + (duration_secs / period_secs).round().max(1.0) as usize;
                 let end = last.min(gravity.len());
-                gravity[first.min(end)..end].fill(tilted(upright, axis, radians));
+                gravity[first.min(end)..end].fill(tilted_gravity(upright, axis, radians));
             }
             // Of the hand or of a policy: not part of any comparison.
             _ => {}

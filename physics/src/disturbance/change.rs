@@ -16,7 +16,8 @@ pub struct WorldChange {
     /// What holds from then on.
     pub parameters: WorldParameters,
     /// 0: at once, so that it holds from the step in which it strikes. Otherwise every number goes to its new value on a
-    /// straight line over this time, in equal parts per control step, from what held when it struck; s.
+    /// straight line over this time, in equal parts per control step, from what held when it struck; s. An object that grows
+    /// bit by bit is not lifted: its contacts push it and the fingers apart.
     #[serde(default)]
     pub over_secs: f32,
     /// What `EpisodePlan::sampled` says from then on: index and value of each column that changes. As the parameters, at

@@ -110,7 +110,7 @@ impl Disturbance {
 }
 
 /// Gravity as a palm feels it that is tilted by `radians` about `axis`, both in the palm frame. A zero axis tilts nothing.
-pub fn tilted(gravity_m_per_sec2: [f32; 3], axis: [f32; 3], radians: f32) -> [f32; 3] {
+pub fn tilted_gravity(gravity_m_per_sec2: [f32; 3], axis: [f32; 3], radians: f32) -> [f32; 3] {
     let turn = UnitVector3::try_new(Vector3::from(axis), 1e-9)
         .map_or_else(UnitQuaternion::identity, |axis| UnitQuaternion::from_axis_angle(&axis, -radians));
     (turn * Vector3::from(gravity_m_per_sec2)).into()

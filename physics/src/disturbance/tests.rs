@@ -104,7 +104,7 @@ fn a_change_that_says_no_more_than_its_parameters_is_at_once() {
 /// A palm that turns by a right angle about y has down where its x axis was.
 #[test]
 fn a_tilted_palm_feels_gravity_turned_back() {
-    let found = tilted([0.0, 0.0, -9.81], [0.0, 3.0, 0.0], std::f32::consts::FRAC_PI_2);
+    let found = tilted_gravity([0.0, 0.0, -9.81], [0.0, 3.0, 0.0], std::f32::consts::FRAC_PI_2);
     assert!((Vector3::from(found) - Vector3::new(9.81, 0.0, 0.0)).norm() < 1e-5, "{found:?}");
-    assert_eq!(Vector3::from(tilted([0.0, 0.0, -9.81], [0.0; 3], 1.0)), Vector3::new(0.0, 0.0, -9.81));
+    assert_eq!(Vector3::from(tilted_gravity([0.0, 0.0, -9.81], [0.0; 3], 1.0)), Vector3::new(0.0, 0.0, -9.81));
 }

@@ -1,7 +1,7 @@
 //! What holds in a world now: what its plan says, and what has happened since.
 
 use super::change::Changing;
-use crate::disturbance::tilted;
+use crate::disturbance::tilted_gravity;
 use crate::parameters::WorldParameters;
 use crate::plan::EpisodePlan;
 use crate::scene::SceneModel;
@@ -58,7 +58,7 @@ impl Now {
 
     /// Tilts the palm until a control step.
     pub fn tilt(&mut self, until: u32, axis: [f32; 3], radians: f32) {
-        let gravity_m_per_sec2 = tilted(self.parameters.gravity_m_per_sec2, axis, radians);
+        let gravity_m_per_sec2 = tilted_gravity(self.parameters.gravity_m_per_sec2, axis, radians);
         self.tilt = Some(Tilt { until, axis, radians, gravity_m_per_sec2 });
     }
 

@@ -439,23 +439,25 @@ fn a_palm_that_is_tilted_stays_tilted_while_gravity_changes() {
     }
 }
 
-/// At rest k e = m g r cos a; with half of k twice the error.
+/// At rest k e = m g r cos a, with k the servo's stiffness and m the mass of the link.
 #[test]
-fn a_servo_that_weakens_under_load_gives_way_by_its_new_stiffness() {
+fn a_servo_that_weakens_and_a_link_that_grows_heavier_settle_where_they_balance() {
     use crate::machines::{LINK_CENTER_M, LINK_MASS_KG};
     let mut machine = hinge(Clock::training(), |plan| {
         plan.parameters.gravity_m_per_sec2 = [0.0, 0.0, -GRAVITY];
         plan.parameters.joints[0].damping_newton_m_secs_per_rad = 0.2;
         let mut weak = plan.parameters.clone();
         weak.joints[0].stiffness_newton_m_per_rad *= 0.5;
-        plan.disturbances = vec![at(60, change(&weak, 0.5, &[]))];
+        let mut heavy = weak.clone();
+        heavy.hand.link_mass_scale = 1.5;
+        plan.disturbances = vec![at(60, change(&weak, 0.5, &[])), at(120, change(&heavy, 0.0, &[]))];
     });
     let stiffness = machine.scene.robot().joints[0].stiffness_newton_m_per_rad;
-    for (share, secs) in [(1.0, 3.0), (0.5, 3.0)] {
-        machine.hold(0.0, secs);
-        let moment = LINK_MASS_KG * GRAVITY * LINK_CENTER_M * machine.angle().cos();
+    for (share, mass) in [(1.0, 1.0), (0.5, 1.0), (0.5, 1.5)] {
+        machine.hold(0.0, 3.0);
+        let moment = mass * LINK_MASS_KG * GRAVITY * LINK_CENTER_M * machine.angle().cos();
         let error = share * stiffness * machine.angle() / moment - 1.0;
-        println!("LAW change stiffness x{share}: {error:.2e}");
+        println!("LAW change stiffness x{share} mass x{mass}: {error:.2e}");
         assert!(error.abs() < 2e-3, "{} rad", machine.angle());
     }
 }
