@@ -377,7 +377,7 @@ fn lists_and_descriptions_can_be_read_by_programs_and_by_people() {
 /// `giraffe list KIND --markdown > docs/randomization/KIND.md` makes them.
 #[test]
 fn the_tables_in_the_documentation_are_those_that_the_program_prints() {
-    for kind in ["parameters", "presets"] {
+    for kind in ["parameters", "presets", "scenarios"] {
         let printed = run_in(Path::new("."), &["list", kind, "--markdown"]).stdout;
         let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/randomization/{kind}.md"));
         assert!(std::fs::read_to_string(&kept).unwrap() == printed, "{} is not what is printed now", kept.display());

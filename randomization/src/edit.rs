@@ -61,8 +61,8 @@ impl Edit {
     }
 }
 
-/// In this form exact at both ends.
-fn part_way(from: f32, to: f32, share: f32) -> f32 {
+/// A part of the way from one number to another. In this form exact at both ends.
+pub(crate) fn part_way(from: f32, to: f32, share: f32) -> f32 {
     from * (1.0 - share) + to * share
 }
 
@@ -222,6 +222,7 @@ mod tests {
     fn a_row_that_is_set_has_that_value_and_all_others_what_they_had() {
         let episode = Episode::new();
         let nominal = test_scene::nominal();
+        let joint_rows = || PARAMETERS.iter().filter(|row| matches!(row.apply, Apply::Joint(..)));
         for row in PARAMETERS {
             let to = other(row, &episode);
             let (world, column) = episode.after(row, Edit::Set(to));
@@ -230,6 +231,11 @@ mod tests {
                 assert!(near(joint, to), "{}: {joint} for {to}", row.name);
             }
             assert!(!all_near(&world, &episode.plan.parameters), "{} is still what it was", row.name);
+            for of_joints in joint_rows().filter(|of_joints| of_joints.name != row.name) {
+                let [now, was] =
+                    [&world, &episode.plan.parameters].map(|world| of_joints.joint_values(world, &nominal));
+                assert_eq!(format!("{now:?}"), format!("{was:?}"), "{} changes {}", row.name, of_joints.name);
+            }
             // Back again: nothing else has been touched. Joints that differed are equal now, and directions stay.
             if !matches!(row.apply, Apply::Joint(..)) {
                 let changed = Episode {

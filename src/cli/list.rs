@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 #[cfg(feature = "train")]
 use giraffe_randomization::{
-    SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows,
+    SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows, scenario_table,
 };
 use giraffe_robots::{OBJECTS, ROBOTS, tasks::TASKS};
 use serde_json::{Value, json};
@@ -131,6 +131,7 @@ fn rows_text(kind: Kind, style: Style) -> String {
     match kind {
         Kind::Parameters => return parameter_table(format),
         Kind::Presets => return preset_table(format),
+        Kind::Scenarios => return scenario_table(format),
         _ => {}
     }
     let mut text = String::new();

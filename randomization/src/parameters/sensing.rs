@@ -13,8 +13,8 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         nominal: 0.0,
         bounds: between(0.0, 0.5),
         usual: uniform(0.03, 0.04),
-        source: "own choice, between MuJoCo Playground LEAP: +-0.05 rad, and HORA: 0.02 (in-hand-rotation-mjlab: +-0.01); at \
-                 least the +-0.03 of the prototype that first learned to rotate here; an encoder's own step is 0.0015",
+        source: "own choice, between MuJoCo Playground LEAP's +-0.05 and HORA's 0.02 (in-hand-rotation-mjlab: +-0.01): at \
+                 least the 0.03 with which the prototype of this task learned",
         effect: raises(Observable::SensedErrorAtRest),
         preset: FirstPreset::Wide,
         apply: Apply::World(|world, change| change.to(&mut world.sensing.position_noise_rad)),

@@ -1,5 +1,6 @@
 //! `swap`: somebody takes the object and puts another in its place.
 
+use crate::edit::part_way;
 use crate::outline::EpisodeOutline;
 use crate::parameters::find_parameter;
 use crate::scenario::{DoseAxis, Scenario};
@@ -53,11 +54,6 @@ fn on_the_way(from: &ObjectParameters, to: &ObjectParameters, dose: f32) -> Obje
         inertia_scale: part_way(from.inertia_scale, to.inertia_scale, dose),
         stretch: part_way(from.stretch, to.stretch, dose),
     }
-}
-
-/// In this form exact at both ends.
-fn part_way(from: f32, to: f32, dose: f32) -> f32 {
-    from * (1.0 - dose) + to * dose
 }
 
 /// What the columns of the critic say after a swap that leads to `world`. A size is times that of the new shape.

@@ -282,6 +282,24 @@ fn more_of_a_dose_is_more_of_the_same_at_the_same_places_and_times() {
 }
 
 #[test]
+fn every_plan_at_every_dose_can_be() {
+    let robot = Arc::new(load_robot("leap-right").expect("the built-in hand"));
+    let scene = Arc::new(SceneModel::new(Arc::clone(&robot), OBJECTS[0].clone(), PhysicsSettings::default()));
+    let full = Preset::Full.ranges();
+    for scenario in SCENARIOS {
+        for dose in doses(scenario) {
+            let task = test_scene::task();
+            let sampler = FixedRanges::new(SeedTree::new(3), Arc::clone(&scene), task, &full);
+            let sampler = sampler.with_scenario(scenario.at_dose(dose).expect("of the axis"));
+            for episode in 0..20 {
+                let plan = sampler.plan(0, episode);
+                assert_eq!((plan.check(), plan.check_fits(&robot)), (Ok(()), Ok(())), "{} at {dose}", scenario.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_mean_number_of_wipes_is_one() {
     let scene = test_scene::scene();
     for (dose, least, most) in [(0.0, 0, 0), (0.3, 90, 150), (1.0, 400, 400), (2.5, 950, 1050), (7.0, 2800, 2800)] {
