@@ -103,7 +103,10 @@ mod tests {
         let (object, frame) = ("cube".to_owned(), "palm".to_owned());
         let (p, q_xyzw) = ([0.01, 0.0, 0.1], [0.0, 0.0, 0.0, 1.0]);
         let t_meas = at(secs).0;
-        WithHead { head, body: Pose { episode: 1, tick: 0, t_meas, object, frame, p, q_xyzw, valid, truth: false, seen: None } }
+        WithHead {
+            head,
+            body: Pose { episode: 1, tick: 0, t_meas, object, frame, p, q_xyzw, valid, truth: false, seen: None },
+        }
     }
 
     /// The same as a simulator's truth.

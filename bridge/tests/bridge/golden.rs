@@ -4,7 +4,7 @@ use crate::hand::{hello_of, small_hand};
 use giraffe_bridge::ControllerSpec;
 use giraffe_bridge::message::{
     Arm, Bye, ClearFault, Command, Estop, Granted, Hold, Home, Ping, Pong, Pose, Refusal, Refused, Reject, Reset,
-    Started, State, Stop, WithHead,
+    Started, State, Stop, TrackerPose, WithHead,
 };
 use giraffe_bridge::wire::{Body, Head, VERSION, decode, encode};
 
@@ -77,6 +77,12 @@ fn pose() -> Pose {
     }
 }
 
+/// With what a simulator's tracker says beside the truth.
+fn full_pose() -> Pose {
+    let seen = TrackerPose { p: [0.0125, -0.0225, 0.1125], q_xyzw: [-0.5, 0.5, 0.5, 0.5], t_meas: 2_000_000_000 };
+    Pose { seen: Some(seen), ..pose() }
+}
+
 fn with_head<B: Body>(body: B) -> WithHead<B> {
     WithHead { head: Head { v: VERSION, t: B::TYPE.to_owned(), sid: SID, seq: 99, ts: TS }, body }
 }
@@ -133,6 +139,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         message("state-refused", State { refused, ..state() }),
         message("state-full", full_state()),
         message("pose", pose()),
+        message("pose-full", full_pose()),
     ]
 }
 

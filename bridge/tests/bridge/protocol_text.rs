@@ -38,7 +38,7 @@ fn the_protocol_names_the_keys_that_are_sent_and_no_others() {
         ("welcome", "`welcome`, `sid`", Some("re")),
         ("cmd", "`cmd`, on the", None),
         ("state-full", "`state`, on the", None),
-        ("pose", "`pose`, on the", None),
+        ("pose-full", "`pose`, on the", None),
     ] {
         let mut said = keys_in_text(marker);
         said.extend(head.iter().cloned());
