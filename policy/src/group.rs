@@ -5,6 +5,9 @@
 //! its preemption of slow members). A group of n members with N worlds each learns what one process with n N worlds
 //! learns, but for the last bits of sums and products; where worlds amplify these, runs drift apart.
 
+use crate::PolicyError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
 /// Which of two conversations at the same time: actor and critic learn side by side.
@@ -67,4 +70,12 @@ pub(crate) fn sums<const N: usize>(group: &dyn Group, lane: Lane, values: [f64; 
 pub(crate) fn largest(group: &dyn Group, lane: Lane, value: f32) -> f32 {
     let said = group.gather(lane, &value.to_le_bytes());
     said.iter().filter_map(|said| Some(f32::from_le_bytes(said.as_slice().try_into().ok()?))).fold(value, f32::max)
+}
+
+/// What every member says, in the order of ranks.
+pub(crate) fn gathered<T: Serialize + DeserializeOwned>(group: &dyn Group, own: &T) -> Result<Vec<T>, PolicyError> {
+    let failed = |reason: String| PolicyError::Tensors { attempted: "telling the other members of the group", reason };
+    let bytes = rmp_serde::to_vec(own).map_err(|error| failed(error.to_string()))?;
+    let said = group.gather(Lane::Actor, &bytes);
+    said.iter().map(|bytes| rmp_serde::from_slice(bytes).map_err(|error| failed(error.to_string()))).collect()
 }

@@ -1,6 +1,6 @@
 //! From what an actor puts out to actions, and how probable they were: without gradients.
 //!
-//! The update computes the same with gradients: [`crate::surrogate`].
+//! The update computes the same with gradients: [`crate::objective`].
 
 use crate::{categorical, gaussian};
 use giraffe_robots::StreamRng;

@@ -13,10 +13,9 @@
 //! | --- | --- |
 //! | settings, with their defaults | [`PpoConfig`] |
 //! | training | [`PpoLearner`], one [`IterationReport`] per iteration |
-//! | continuing a run | [`PpoLearner::save`], [`PpoLearner::load`] |
-//! | what an update broke on | [`PpoLearner::dump`] |
-//! | a trained policy | [`Policy`] with its [`PolicyManifest`] |
-//! | acting | [`PolicyRunner`] |
+//! | cloning a teacher | [`CloningLearner`], [`Teacher`], [`PolicyTeacher`] |
+//! | what both have | [`Learner`]: [`Learner::save`], [`Learner::load`], [`Learner::dump`] |
+//! | a trained policy, and acting | [`Policy`] with its [`PolicyManifest`]; [`PolicyRunner`] |
 //!
 //! ```no_run
 //! # use giraffe_policy::*; use giraffe_robots::*;
@@ -38,15 +37,16 @@
 //! load and N more, bit for bit; a [`PolicyRunner`] gives the same bits on every processor.
 //!
 //! To add a memory: a variant of [`CoreKind`], and its sequence beside `network/lstm.rs` with its gradient test.
+//! To learn for something else: an [`Objective`] beside `objective/clipped.rs`, with a test of its gradient.
 
 mod activation;
 mod advantage;
 pub mod categorical;
 mod checkpoint;
-mod collect;
+mod collector;
+mod compute;
 mod config;
 mod device;
-mod dump;
 mod error;
 mod gaussian;
 mod group;
@@ -54,13 +54,14 @@ mod head;
 mod learner;
 mod network;
 mod normalizer;
-mod ppo;
-mod reward_scale;
+mod objective;
 mod rollout;
 mod runner;
-mod surrogate;
+mod scales;
+mod teacher;
 mod threads;
 mod trainee;
+mod update;
 
 pub use advantage::{Experience, generalized_advantages};
 pub use checkpoint::{Policy, PolicyContext, PolicyManifest};
@@ -70,7 +71,10 @@ pub use error::PolicyError;
 pub use gaussian::{entropy, kl, log_prob};
 pub use group::{Alone, Group, Lane};
 pub use head::ActionHead;
-pub use learner::{IterationReport, PpoLearner};
+pub use learner::{CloningLearner, IterationReport, Learner, PpoLearner};
 pub use network::NetworkShape;
 pub use normalizer::{Normalizer, RunningMoments};
+pub use objective::{Clipped, Cloning, Objective};
+pub use rollout::Labels;
 pub use runner::PolicyRunner;
+pub use teacher::{PolicyTeacher, Teacher};

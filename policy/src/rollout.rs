@@ -48,6 +48,11 @@ impl RecurrentState {
         self.rows.len() / self.width
     }
 
+    /// Numbers of each row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
     pub fn rows(&self, rows: impl Iterator<Item = usize>) -> Self {
         let rows = rows.flat_map(|row| self.rows[row * self.width..][..self.width].iter().copied()).collect();
         Self { rows, width: self.width }
@@ -59,6 +64,23 @@ impl RecurrentState {
 
     pub fn forget(&mut self, row: usize) {
         self.rows[row * self.width..][..self.width].fill(0.0);
+    }
+}
+
+/// What somebody who knows would have done in N samples: a distribution of actions each, in the form that an actor of
+/// the same kind puts out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Labels {
+    /// `[N, O]`: means of actions, or logits of every value of every action.
+    pub outputs: Vec<f32>,
+    /// `[N, A]`: logarithms of the standard deviations of means; empty beside logits.
+    pub log_std: Vec<f32>,
+}
+
+impl Labels {
+    pub(crate) fn append(&mut self, mut later: Self) {
+        self.outputs.append(&mut later.outputs);
+        self.log_std.append(&mut later.log_std);
     }
 }
 
@@ -74,6 +96,8 @@ pub(crate) struct Rollout {
     pub outputs: Vec<f32>,
     pub log_std: Vec<f32>,
     pub log_probs: Vec<f32>,
+    /// What a teacher would have done; empty without one.
+    pub labels: Labels,
     /// As learned from: scaled where rewards are.
     pub rewards: Vec<f32>,
     /// Mean of the rewards as the worlds gave them.
@@ -84,9 +108,11 @@ pub(crate) struct Rollout {
     /// For every time-out, its index in `[T, W]`, and the observation before the reset, normalised.
     pub timeout_indices: Vec<usize>,
     pub timeout_observations: Vec<f32>,
+    /// Where each world stands after the last step, normalised, all columns.
+    pub next_observations: Vec<f32>,
     /// States at the start of every chunk, chunk after chunk, `[C W]` rows.
     pub actor_starts: RecurrentState,
-    /// Before values were judged, only those of the first chunk.
+    /// Empty until values are judged, like what follows.
     pub critic_starts: RecurrentState,
     pub values: Vec<f32>,
     pub advantages: Vec<f32>,
@@ -94,7 +120,8 @@ pub(crate) struct Rollout {
 }
 
 impl Rollout {
-    pub fn new(actor_state_width: usize, critic_start: RecurrentState, world_count: usize, log_std: Vec<f32>) -> Self {
+    /// Nothing yet, of so many worlds and an actor that remembers so many numbers of each.
+    pub fn new(world_count: usize, actor_state_width: usize, log_std: Vec<f32>) -> Self {
         Self {
             world_count,
             step_count: 0,
@@ -103,14 +130,16 @@ impl Rollout {
             outputs: Vec::new(),
             log_std,
             log_probs: Vec::new(),
+            labels: Labels::default(),
             rewards: Vec::new(),
             mean_reward: 0.0,
             ends: Vec::new(),
             keep: Vec::new(),
             timeout_indices: Vec::new(),
             timeout_observations: Vec::new(),
+            next_observations: Vec::new(),
             actor_starts: RecurrentState::zero(0, actor_state_width),
-            critic_starts: critic_start,
+            critic_starts: RecurrentState::zero(0, 0),
             values: Vec::new(),
             advantages: Vec::new(),
             returns: Vec::new(),

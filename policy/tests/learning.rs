@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "learning/cloning.rs"]
+mod cloning;
 mod golden;
 #[path = "learning/memory.rs"]
 mod memory;

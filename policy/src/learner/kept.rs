@@ -2,12 +2,15 @@
 //!
 //! What is kept is the same however many processes learn: a run of two processes can go on as one of twice the worlds.
 
-use super::{PpoLearner, shapes};
+use super::Learner;
 use crate::PolicyError;
+use crate::collector::Collector;
+use crate::group::gathered;
 use crate::network::NetworkShape;
 use crate::normalizer::RunningMoments;
-use crate::reward_scale::RewardScale;
+use crate::objective::Objective;
 use crate::rollout::RecurrentState;
+use crate::scales::Learned;
 use giraffe_robots::{ObservationSchema, SeedTree};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -58,25 +61,19 @@ struct Format {
 const KEPT_FORMAT: u32 = 2;
 const KEPT_FILE: &str = "learner.msgpack";
 
-impl PpoLearner {
-    /// Names of the files [`PpoLearner::save`] writes.
+impl<O: Objective> Learner<O> {
+    /// Names of the files [`Learner::save`] writes.
     pub const FILES: [&str; 5] = ["actor.bpk", "actor_optimizer.bpk", "critic.bpk", "critic_optimizer.bpk", KEPT_FILE];
 
-    /// Writes [`PpoLearner::FILES`] into `folder`, which must exist. Between iterations only; with the worlds saved
+    /// Writes [`Learner::FILES`] into `folder`, which must exist. Between iterations only; with the worlds saved
     /// at the same moment, learning continues bit for bit. In a group all members must call this; the first writes.
     ///
     /// # Errors
     /// When a file cannot be written, or a rollout waits for its update.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
-        if self.rollout.is_some() {
-            return Err(PolicyError::Mismatch {
-                what: "the moment to save".to_owned(),
-                expected: "after an update".to_owned(),
-                found: "a rollout that was not learned from yet".to_owned(),
-            });
-        }
+        self.check_idle("the moment to save")?;
         let kept = self.kept()?;
-        if self.group.rank() > 0 {
+        if self.rank() > 0 {
             return Ok(());
         }
         self.save_networks(folder)?;
@@ -85,10 +82,10 @@ impl PpoLearner {
         crate::checkpoint::write_file(&folder.join(KEPT_FILE), &kept)
     }
 
-    /// The first four of [`PpoLearner::FILES`]: networks and optimizers, which are the same in all members of a group.
+    /// The first four of [`Learner::FILES`]: networks and optimizers, which are the same in all members of a group.
     pub(crate) fn save_networks(&self, folder: &Path) -> Result<(), PolicyError> {
         let [actor, actor_optimizer] = self.actor.save()?;
-        let [critic, critic_optimizer] = self.critic.save()?;
+        let [critic, critic_optimizer] = self.critic.trainee.save()?;
         for (name, bytes) in Self::FILES.iter().zip([actor, actor_optimizer, critic, critic_optimizer]) {
             crate::checkpoint::write_file(&folder.join(name), &bytes)?;
         }
@@ -96,34 +93,33 @@ impl PpoLearner {
     }
 
     fn kept(&self) -> Result<Kept, PolicyError> {
+        let collector = &self.collector;
+        let (side, scales) = (&collector.side, collector.scales());
         let own = PerWorld {
-            observations: self.observations.clone(),
-            actor_state: self.actor_state.clone(),
-            critic_state: self.critic_state.clone(),
-            reward_sums: self.reward_scale.as_ref().map_or_else(Vec::new, |scale| scale.sums.clone()),
+            observations: collector.observations().to_vec(),
+            actor_state: collector.state().clone(),
+            critic_state: self.critic.state.clone(),
+            reward_sums: scales.reward_sums().to_vec(),
         };
-        let mut members = self.gathered(&own)?.into_iter();
-        let mut worlds = members.next().unwrap_or(own);
-        members.for_each(|member| worlds.append(&member));
+        let mut members = gathered(&*self.compute.group, &own)?.into_iter();
+        let mut all = members.next().unwrap_or(own);
+        members.for_each(|member| all.append(&member));
         Ok(Kept {
             format: KEPT_FORMAT,
-            shapes: shapes(&self.config, &self.schema, self.action_width),
-            schema: self.schema.clone(),
-            world_count: self.world_count * self.group.size(),
-            seeds: self.seeds,
-            moments: self.moments.clone(),
-            reward_moments: self
-                .reward_scale
-                .as_ref()
-                .map_or_else(|| RunningMoments::new(1), |scale| scale.moments.clone()),
+            shapes: side.shapes(&self.config),
+            schema: side.schema.clone(),
+            world_count: collector.worlds.len() * self.compute.group.size(),
+            seeds: collector.seeds,
+            moments: scales.moments().clone(),
+            reward_moments: scales.reward_moments(),
             learning_rate: self.learning_rate,
             iteration: self.iteration,
-            control_steps: self.control_steps,
-            worlds,
+            control_steps: collector.control_steps(),
+            worlds: all,
         })
     }
 
-    /// Continues from a folder written by [`PpoLearner::save`]. The learner must have been made with the same
+    /// Continues from a folder written by [`Learner::save`]. The learner must have been made with the same
     /// widths, worlds (of all members of its group together) and seed; other settings may differ and count from now on.
     ///
     /// # Errors
@@ -141,32 +137,21 @@ impl PpoLearner {
         self.check_kept(&kept)?;
         let mut take = |index: usize| std::mem::take(&mut files[index]);
         let actor = self.actor.clone().load([take(0), take(1)])?;
-        let critic = self.critic.clone().load([take(2), take(3)])?;
+        let critic = self.critic.trainee.clone().load([take(2), take(3)])?;
         self.actor = actor;
-        self.critic = critic;
-        self.normalizer = kept.moments.freeze(self.config.observation_clip);
-        self.moments = kept.moments;
-        self.pending = RunningMoments::new(self.schema.critic_width());
-        self.pending_rewards = RunningMoments::new(1);
+        self.critic.trainee = critic;
         let [least, most] = self.config.learning_rate_bounds;
         self.learning_rate = kept.learning_rate.clamp(least, most);
         self.iteration = kept.iteration;
-        self.control_steps = kept.control_steps;
-        let own = self.first_world()..self.first_world() + self.world_count;
-        let width = self.schema.critic_width();
-        let PerWorld { observations, actor_state, critic_state, reward_sums } = kept.worlds;
-        self.observations = observations.get(own.start * width..own.end * width).unwrap_or(&[]).to_vec();
-        self.actor_state = actor_state.rows(own.clone());
-        self.critic_state = critic_state.rows(own.clone());
-        if let Some(scale) = &mut self.reward_scale {
-            *scale = RewardScale::new(self.world_count);
-            scale.moments = kept.reward_moments;
-            if let Some(sums) = reward_sums.get(own) {
-                scale.sums.copy_from_slice(sums);
-            }
-        }
         self.rollout = None;
         self.broken = None;
+        let PerWorld { observations, actor_state, critic_state, reward_sums } = kept.worlds;
+        let (own, width) = (self.collector.worlds.clone(), self.collector.side.schema.critic_width());
+        let observations = observations.get(own.start * width..own.end * width).unwrap_or(&[]).to_vec();
+        let reward_sums = reward_sums.get(own.clone());
+        let scales = Learned { moments: kept.moments, reward_moments: kept.reward_moments, reward_sums };
+        self.collector.take_up(observations, actor_state.rows(own.clone()), kept.control_steps, scales);
+        self.critic.state = critic_state.rows(own);
         Ok(())
     }
 
@@ -182,7 +167,8 @@ impl PpoLearner {
     }
 
     fn check_kept(&self, kept: &Kept) -> Result<(), PolicyError> {
-        let own = shapes(&self.config, &self.schema, self.action_width);
+        let Collector { side, worlds, seeds, .. } = &self.collector;
+        let own = side.shapes(&self.config);
         let refuse = |what: &str, expected: String, found: String| {
             Err(PolicyError::Mismatch { what: format!("the checkpoint's {what}"), expected, found })
         };
@@ -190,17 +176,17 @@ impl PpoLearner {
             let describe = |[actor, critic]: &[NetworkShape; 2]| format!("actor {actor}; critic {critic}");
             return refuse("network", describe(&own), describe(&kept.shapes));
         }
-        if kept.schema != self.schema {
-            return refuse("observation", self.schema.actor_fingerprint(), kept.schema.actor_fingerprint());
+        if kept.schema != side.schema {
+            return refuse("observation", side.schema.actor_fingerprint(), kept.schema.actor_fingerprint());
         }
-        let world_count = self.world_count * self.group.size();
-        if (kept.world_count, kept.seeds) != (world_count, self.seeds) {
+        let world_count = worlds.len() * self.compute.group.size();
+        if (kept.world_count, kept.seeds) != (world_count, *seeds) {
             let describe = |count: usize, seeds: SeedTree| format!("{count} worlds, seed {}", seeds.root());
-            return refuse("worlds", describe(world_count, self.seeds), describe(kept.world_count, kept.seeds));
+            return refuse("worlds", describe(world_count, *seeds), describe(kept.world_count, kept.seeds));
         }
         let [actor, critic] = own.map(|shape| shape.state_width());
         let PerWorld { observations, actor_state, critic_state, reward_sums } = &kept.worlds;
-        let width = self.schema.critic_width();
+        let width = side.schema.critic_width();
         let fits = [0, world_count * width].contains(&observations.len())
             && actor_state.is_of(world_count, actor)
             && critic_state.is_of(world_count, critic)

@@ -1,10 +1,12 @@
 //! What a rollout's values and a runner's actions must agree with.
 
+use super::critic::Further;
 use super::toy::CueWorlds;
 use super::*;
+use crate::group::Lane;
 use crate::network::Sequence;
 use crate::runner::PolicyRunner;
-use giraffe_robots::StepBatch;
+use giraffe_robots::EpisodeEnd;
 
 fn config() -> PpoConfig {
     PpoConfig { horizon_steps: 12, minibatch_count: 1, encoder_width: 24, core_width: 20, ..PpoConfig::default() }
@@ -26,24 +28,37 @@ fn collected(config: &PpoConfig) -> (PpoLearner, Rollout) {
 
 /// The critic run step by step over one world; at `index` it reads `instead` and stops.
 fn value_by_steps(learner: &PpoLearner, rollout: &Rollout, world: usize, step: usize, instead: &[f32]) -> f32 {
-    let network = learner.critic.network.inference();
+    let network = learner.critic.trainee.network.inference();
     let mut state = rollout.critic_starts.rows(std::iter::once(world));
-    let width = learner.schema.critic_width();
+    let width = learner.collector.side.schema.critic_width();
     for now in 0..=step {
         let index = now * 6 + world;
         let observations = rollout.observations[index * width..][..width].to_vec();
         let sequence = Sequence { observations, state, keep: vec![rollout.keep[index]] };
-        let run = network.infer(sequence, &learner.device);
+        let run = network.infer(sequence, &learner.compute.device);
         state = run.state(0..1);
     }
-    learner.values_of(&network, instead.to_vec(), state)[0]
+    values_of(learner, instead, state)
+}
+
+fn values_of(learner: &PpoLearner, observations: &[f32], state: RecurrentState) -> f32 {
+    let network = &learner.critic.trainee.network.inference();
+    Further { network, memoryless: false, compute: &learner.compute }.values_of(observations.to_vec(), state)[0]
+}
+
+fn judged(learner: &mut PpoLearner, rollout: &mut Rollout) {
+    learner.critic.judge(rollout, &learner.config, &learner.compute);
+}
+
+fn actor_state_width(learner: &PpoLearner) -> usize {
+    learner.collector.side.shapes(&learner.config)[0].state_width()
 }
 
 #[test]
 fn a_time_out_is_worth_what_the_critic_thinks_before_the_reset() {
     let (mut learner, mut rollout) = collected(&config());
-    learner.evaluate(&mut rollout);
-    let width = learner.schema.critic_width();
+    judged(&mut learner, &mut rollout);
+    let width = learner.collector.side.schema.critic_width();
     assert!(rollout.timeout_indices.iter().any(|index| index / 6 < 11), "a time-out inside the rollout");
     for (nth, &index) in rollout.timeout_indices.iter().enumerate() {
         let (step, world) = (index / 6, index % 6);
@@ -52,8 +67,8 @@ fn a_time_out_is_worth_what_the_critic_thinks_before_the_reset() {
         let expected = rollout.rewards[index] + learner.config.discount * future;
         assert!((rollout.returns[index] - expected).abs() < 1e-5, "{} instead of {expected}", rollout.returns[index]);
         // The observation after the reset, or the state forgotten, would give another value.
-        let forgotten = RecurrentState::zero(1, learner.actor_shape().state_width());
-        let other = learner.values_of(&learner.critic.network.inference(), before_reset.to_vec(), forgotten)[0];
+        let forgotten = RecurrentState::zero(1, actor_state_width(&learner));
+        let other = values_of(&learner, before_reset, forgotten);
         assert!((other - future).abs() > 1e-4, "{other} {future}");
     }
 }
@@ -61,7 +76,7 @@ fn a_time_out_is_worth_what_the_critic_thinks_before_the_reset() {
 #[test]
 fn values_after_a_termination_count_for_nothing() {
     let (mut learner, mut rollout) = collected(&config());
-    learner.evaluate(&mut rollout);
+    judged(&mut learner, &mut rollout);
     let terminated: Vec<usize> = (0..72).filter(|index| rollout.ends[*index] == EpisodeEnd::Terminated).collect();
     assert!(!terminated.is_empty());
     for index in terminated {
@@ -103,16 +118,16 @@ fn runner_acts_as_the_actor_does(config: &PpoConfig) {
     let policy = learner.export(context);
     let network = learner.actor.network.inference();
     let mut runner = PolicyRunner::new(&policy);
-    let mut state = RecurrentState::zero(1, learner.actor_shape().state_width());
+    let mut state = RecurrentState::zero(1, actor_state_width(&learner));
     let mut rng = SeedTree::new(4).stream(Stream::Toy, 0, 0);
     let mut greatest = 0f32;
     for step in 0..50 {
         let mut observation = [0.0; 2];
         crate::gaussian::fill_standard_normal(&mut rng, &mut observation);
         let mut normalized = [0.0; 2];
-        learner.normalizer.apply(&observation, &mut normalized);
+        learner.collector.scales().normalizer().apply(&observation, &mut normalized);
         let sequence = Sequence { observations: normalized.to_vec(), state, keep: vec![1.0] };
-        let run = network.infer(sequence, &learner.device);
+        let run = network.infer(sequence, &learner.compute.device);
         let mut action = [0.0];
         runner.act(&observation, &mut action).expect("an action");
         let mut expected = [0.0];
@@ -129,14 +144,14 @@ fn runner_acts_as_the_actor_does(config: &PpoConfig) {
 fn chunks_start_with_the_states_the_rollout_had_there() {
     let chunked = PpoConfig { chunk_steps: 4, ..config() };
     let (mut learner, mut rollout) = collected(&chunked);
-    learner.evaluate(&mut rollout);
+    judged(&mut learner, &mut rollout);
     assert_eq!((rollout.actor_starts.row_count(), rollout.critic_starts.row_count()), (18, 18));
     let whole = Sequence {
         observations: rollout.observations.clone(),
         state: rollout.critic_starts.rows(0..6),
         keep: rollout.keep.clone(),
     };
-    let expected = learner.critic.network.inference().infer(whole, &learner.device).output;
+    let expected = learner.critic.trainee.network.inference().infer(whole, &learner.compute.device).output;
     // Chunk by chunk the critic says what it says over the whole rollout, episodes that end in between included.
     for chunk in 0..3 {
         let cut = crate::rollout::Cut { world_count: 6, chunk_length: 4 };
@@ -146,7 +161,7 @@ fn chunks_start_with_the_states_the_rollout_had_there() {
             state: rollout.critic_starts.rows(chunks.iter().copied()),
             keep: cut.gather(&rollout.keep, 1, 1, &chunks),
         };
-        let found = learner.critic.network.inference().infer(sequence, &learner.device).output;
+        let found = learner.critic.trainee.network.inference().infer(sequence, &learner.compute.device).output;
         for (found, expected) in found.iter().zip(&expected[chunk * 24..]) {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         }
@@ -262,7 +277,7 @@ fn two_members_learn_what_one_process_with_all_their_worlds_learns() {
                 .expect("a learner");
         learner.load(first.2.path()).expect("a checkpoint of two");
         assert_eq!(bits(&learner.parameters()), bits(&first.0));
-        assert_eq!(learner.actor_state.row_count(), 8);
+        assert_eq!(learner.collector.state().row_count(), 8);
     }
 }
 

@@ -159,6 +159,36 @@ impl Network {
         }
     }
 
+    /// A network with these parameters, in the order of [`NetworkShape::parameter_sizes`].
+    pub fn with_parameters(
+        shape: NetworkShape,
+        parameters: &[f32],
+        log_std: Option<Vec<f32>>,
+        device: &Device,
+    ) -> Self {
+        let NetworkShape { input, encoder, core, output, kind, layers, .. } = shape;
+        let mut rest = parameters;
+        let mut next = |count: usize| {
+            let (part, left) = rest.split_at(count);
+            rest = left;
+            part.to_vec()
+        };
+        let width = kind.gate_count() * core;
+        let first = linear(next(input * encoder), next(encoder), input, encoder, device);
+        let layers = (0..layers)
+            .map(|layer| {
+                let below = if layer == 0 { encoder } else { core };
+                Layer {
+                    gates: linear(next(below * width), next(width), below, width, device),
+                    memory: matrix_param(next(core * width), core, width, device),
+                    candidate_bias: (kind == CoreKind::Gru).then(|| vector_param(next(core), device)),
+                }
+            })
+            .collect();
+        let head = linear(next(core * output), next(output), core, output, device);
+        Self { encoder: first, layers, head, log_std: log_std.map(|values| vector_param(values, device)) }
+    }
+
     /// Outputs `[T B, output]`, with gradients.
     pub fn forward(&self, sequence: Sequence, device: &Device) -> Tensor<2> {
         let Prepared { mut features, keep, starts } = self.prepare(sequence, device);
@@ -277,6 +307,9 @@ fn vector_param(values: Vec<f32>, device: &Device) -> Param<Tensor<1>> {
     Param::from_data(TensorData::new(values, [length]), device)
 }
 
+#[cfg(test)]
+#[path = "../../tests/golden/file.rs"]
+pub(crate) mod golden;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]

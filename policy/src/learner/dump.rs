@@ -1,18 +1,19 @@
 //! What an update broke on, for somebody to look at.
 
+use super::Learner;
 use crate::PolicyError;
-use crate::learner::PpoLearner;
+use crate::objective::Objective;
 use crate::rollout::Rollout;
 use giraffe_robots::EpisodeEnd;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The collected steps in the folder of [`PpoLearner::dump`].
+/// The collected steps in the folder of [`Learner::dump`].
 const ROLLOUT_FILE: &str = "rollout.safetensors";
 
-impl PpoLearner {
-    /// Writes into `folder`, which must exist, what [`PpoLearner::save`] writes, with the networks, optimizers and
+impl<O: Objective> Learner<O> {
+    /// Writes into `folder`, which must exist, what [`Learner::save`] writes, with the networks, optimizers and
     /// normaliser that the failed update began with, and what that update was given, as `rollout.safetensors`: arrays of
     /// 32-bit floats by name, T steps of W worlds. In a group every member may call this for itself, and only the
     /// networks with their optimizers, and what its own update was given, are written: the others may be waiting for it.
@@ -24,6 +25,8 @@ impl PpoLearner {
     /// | `outputs` | `[T, W, O]` | what the actor had put out: means, or logits of every value of every action |
     /// | `log_std` | `[A]`, or nothing | logarithm of the exploration's standard deviation |
     /// | `log_probs`, `rewards`, `values`, `advantages`, `returns` | `[T, W]` | one number per step, rewards as learned from |
+    /// | `teacher_outputs` | `[T, W, O]` | only where there is a teacher: what it would have put out |
+    /// | `teacher_log_std` | `[T, W, A]` | only where it says so: logarithm of its standard deviation |
     /// | `ends` | `[T, W]` | 0 the episode goes on, 1 terminated, 2 cut off by the clock |
     /// | `keep` | `[T, W]` | 0 where an episode ended before the step |
     /// | `timeout_indices` | `[N]` | where in `[T W]` an episode was cut off |
@@ -36,13 +39,13 @@ impl PpoLearner {
     /// # Errors
     /// When a file cannot be written.
     pub fn dump(&self, folder: &Path) -> Result<(), PolicyError> {
-        if self.group.size() == 1 {
+        if self.compute.group.size() == 1 {
             self.save(folder)?;
         } else {
             self.save_networks(folder)?;
         }
         let Some(rollout) = &self.broken else { return Ok(()) };
-        let names = self.schema.column_names().into_iter().enumerate();
+        let names = self.collector.side.schema.column_names().into_iter().enumerate();
         let metadata = names.map(|(index, name)| (format!("column_{index}"), name)).collect();
         let bytes = arrays_as_bytes(&arrays(rollout), metadata)
             .map_err(|reason| PolicyError::Tensors { attempted: "writing down a rollout", reason })?;
@@ -61,8 +64,11 @@ fn arrays(rollout: &Rollout) -> Arrays {
         EpisodeEnd::TimedOut => 2.0,
     });
     let mut arrays = Arrays::new();
+    let of_teacher = [("teacher_outputs", &rollout.labels.outputs), ("teacher_log_std", &rollout.labels.log_std)];
     for (name, values) in
         [("observations", &rollout.observations), ("actions", &rollout.actions), ("outputs", &rollout.outputs)]
+            .into_iter()
+            .chain(of_teacher.into_iter().filter(|(_, values)| !values.is_empty()))
     {
         arrays.insert(name, (vec![steps, worlds, values.len() / (steps * worlds)], values.clone()));
     }
@@ -105,7 +111,7 @@ fn arrays_as_bytes(arrays: &Arrays, metadata: Vec<(String, String)>) -> Result<V
 #[cfg(test)]
 mod tests {
     use crate::learner::toy::CueWorlds;
-    use crate::{DeviceChoice, PolicyError, PpoConfig, PpoLearner};
+    use crate::{CloningLearner, DeviceChoice, Labels, PolicyError, PpoConfig, PpoLearner, Teacher};
     use giraffe_robots::{SeedTree, WorldBatch as _};
     use safetensors::SafeTensors;
 
@@ -147,5 +153,37 @@ mod tests {
             PpoLearner::new(&config, worlds.schema(), 1, 6, SeedTree::new(1), DeviceChoice::Cpu).expect("a learner");
         again.load(folder.path()).expect("the networks before");
         assert!(again.parameters() == before && again.iteration() == 1);
+    }
+
+    /// Means as far away as numbers go: their squares are none.
+    struct FarAway;
+
+    impl Teacher for FarAway {
+        fn label(&mut self, observations: &[f32]) -> Result<Labels, PolicyError> {
+            let count = observations.len() / 3;
+            Ok(Labels { outputs: vec![1e30; count], log_std: vec![0.25; count] })
+        }
+
+        fn forget(&mut self, _world: usize) {}
+    }
+
+    #[test]
+    fn a_clone_that_breaks_leaves_what_its_teacher_said() {
+        let config = PpoConfig { horizon_steps: 12, minibatch_count: 1, ..PpoConfig::default() };
+        let mut worlds = CueWorlds::new(3, 6);
+        let mut batch = worlds.batch();
+        let mut learner = CloningLearner::new(&config, worlds.schema(), 1, 6, SeedTree::new(1), DeviceChoice::Cpu)
+            .expect("a learner");
+        let error = learner.iterate(&mut worlds, &mut batch, &mut FarAway).expect_err("squares beyond f32");
+        assert!(matches!(error, PolicyError::NotFinite { iteration: 0, .. }), "{error}");
+        let folder = tempfile::tempdir().expect("a folder");
+        learner.dump(folder.path()).expect("written");
+        let bytes = std::fs::read(folder.path().join("rollout.safetensors")).expect("read");
+        let arrays = SafeTensors::deserialize(&bytes).expect("arrays by name");
+        for (name, expected) in [("teacher_outputs", 1e30f32), ("teacher_log_std", 0.25)] {
+            let array = arrays.tensor(name).expect(name);
+            assert_eq!(array.shape(), [12, 6, 1]);
+            assert_eq!(array.data()[..4], expected.to_le_bytes());
+        }
     }
 }
