@@ -1,7 +1,7 @@
 //! An episode in words and numbers.
 
 use super::{ReplayReport, Step};
-use giraffe_physics::TimedDisturbance;
+use giraffe_physics::{Disturbance, TimedDisturbance};
 use giraffe_robots::Measure;
 use std::fmt::Write as _;
 
@@ -39,6 +39,11 @@ pub fn text(report: &ReplayReport) -> String {
 
 /// As in the plan's JSON: its name and its numbers.
 fn event(timed: &TimedDisturbance) -> String {
+    if let Disturbance::Change(change) = &timed.disturbance {
+        // All of a world's physics would be some seven thousand letters; `plan.json` has them.
+        let count = change.sampled.len();
+        return format!("change of {count} sampled values, over {} s", change.over_secs);
+    }
     let value = serde_json::to_value(&timed.disturbance).unwrap_or_default();
     match &value {
         serde_json::Value::Object(one) => {
