@@ -76,7 +76,7 @@ fn slid(dose: f32) -> f32 {
     let flat = vec![0.0; SCENE.robot().joint_count()];
     let palm_from_object = Isometry3::from_parts(Translation3::from(place), palm_from_plate);
     let start = EpisodeStart { joint_positions_rad: flat.clone(), palm_from_object };
-    let (plan, struck) = disturbed(find_scenario("slip").unwrap(), dose, parameters, start);
+    let (plan, struck) = disturbed(find_scenario("slip").expect("a scenario"), dose, parameters, start);
     let places: Vec<Vector3<f32>> = run(plan, |_| flat.clone(), struck + 20).into_iter().map(|step| step.1).collect();
     (places[struck + 19] - places[struck - 1]).norm()
 }
@@ -95,7 +95,8 @@ fn lag(dose: f32) -> f32 {
     let home = &SCENE.robot().home_rad;
     let far = Isometry3::translation(5.0, 0.0, 0.0);
     let start = EpisodeStart { joint_positions_rad: home.clone(), palm_from_object: far };
-    let (plan, struck) = disturbed(find_scenario("weaken").unwrap(), dose, WorldParameters::nominal(&SCENE), start);
+    let (plan, struck) =
+        disturbed(find_scenario("weaken").expect("a scenario"), dose, WorldParameters::nominal(&SCENE), start);
     let weak = struck + 20;
     let targets = |step: usize| home.iter().map(|home| home + if step < weak { 0.0 } else { 0.3 }).collect::<Vec<_>>();
     let steps = run(plan, targets, weak + 4);
@@ -147,7 +148,7 @@ fn run(plan: EpisodePlan, targets: impl Fn(usize) -> Vec<f32>, step_count: usize
 fn apart(dose: f32) -> f32 {
     let ranges = RangeConfig::none();
     let square = |episode| {
-        let resampled = plan(&ranges, at(find_scenario("resample").unwrap(), dose), episode);
+        let resampled = plan(&ranges, at(find_scenario("resample").expect("a scenario"), dose), episode);
         let struck = resampled.disturbances[0].step as usize;
         let undisturbed = EpisodePlan { disturbances: Vec::new(), ..resampled.clone() };
         let home = &SCENE.robot().home_rad;
