@@ -14,9 +14,9 @@ pub(super) static PUSH: Scenario =
 const DOSE: DoseAxis =
     DoseAxis { quantity: "largest impulse per nominal mass", unit: "m/s", usual: SPEED_CHANGE_M_PER_SEC[1], most: 1.4 };
 
-/// Change of the object's speed by one push, m/s, at nominal mass and the usual dose: for the 0.108 kg cube 0.011 to 0.038 N s. On a
-/// surface of friction 0.3 such a push slides an unheld object v^2 / (2 * 0.3 * g) = 2 to 21 mm, and upwards lifts it
-/// 0.5 to 6 mm; an episode is lost at 100 mm. So one push is felt and can be caught.
+/// Change of the object's speed by one push, m/s, at nominal mass and the usual dose: for the 0.108 kg cube 0.011 to
+/// 0.038 N s. On a surface of friction 0.3 such a push slides an unheld object v^2 / (2 * 0.3 * g) = 2 to 21 mm, and
+/// upwards lifts it 0.5 to 6 mm; an episode is lost at 100 mm. So one push is felt and can be caught.
 const SPEED_CHANGE_M_PER_SEC: [f32; 2] = [0.10, 0.35];
 /// Time to take hold before the first push, s.
 const FIRST_SECS: f32 = 2.0;
