@@ -11,6 +11,7 @@ use giraffe::learn::processes::Processes;
 use giraffe::learn::show::{Show, Standing};
 use giraffe::learn::train::{TrainReport, Training};
 use giraffe::run::config::RunConfig;
+use giraffe::run::episode::{Pilot, WatchedHand};
 use giraffe::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
 use giraffe::run::score::Score;
 use giraffe::study::plot::plot;
@@ -19,12 +20,13 @@ use giraffe::study::replay::{Episodes, ReplayOptions, replay};
 use giraffe::study::replay_log::{LogReplayOptions, replay_log};
 use giraffe_bridge::log::{Logged, read};
 use giraffe_bridge::{BridgeServer, ControllerSpec, ExitAction, MonotonicClock};
+use giraffe_physics::{EpisodeSampler, HandSim};
 use giraffe_policy::DeviceChoice;
 use giraffe_randomization::{NONE, find_scenario};
 use giraffe_robots::{
-    ActionSchema, Aims, Audience, Better, Encoding, Ending, EpisodeStart, Measure, MeasureKind, ObservationTerm,
-    RewardTerms, RobotModel, SeedTree, Seen, Signal, SignalFrame, Stream, StreamRng, TASKS, Task, Trial, TrialScene,
-    Verdict, WhenStale, add_task,
+    ActionSchema, Aims, Audience, Better, Commanded, Encoding, Ending, EpisodeStart, Hand, HandError, Measure,
+    MeasureKind, ObservationTerm, Outcome, RewardTerms, RobotModel, SeedTree, Seen, Signal, SignalFrame, Stream,
+    StreamRng, TASKS, Task, Trial, TrialScene, Verdict, WhenStale, add_task,
 };
 use nalgebra::Vector3;
 use rand::RngExt;
@@ -33,7 +35,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 
 /// Nudge the object to a place in the palm, then to the next.
-struct Nudge;
+struct Nudge {
+    name: &'static str,
+    /// What happens when the tracker has not seen the object for a while.
+    when_stale: WhenStale,
+}
+
+static NUDGE: Nudge = Nudge { name: "nudge", when_stale: WhenStale::Hold };
+/// The same for a policy that cannot do without the object.
+static NUDGE_SEEING: Nudge = Nudge { name: "nudge-seeing", when_stale: WhenStale::End };
 
 /// Control steps of an episode: 2 s.
 const EPISODE_STEPS: u32 = 40;
@@ -51,7 +61,7 @@ static MEASURES: [Measure; 2] = [
 
 impl Task for Nudge {
     fn name(&self) -> &'static str {
-        "nudge"
+        self.name
     }
 
     fn doc(&self) -> &'static str {
@@ -72,7 +82,7 @@ impl Task for Nudge {
         vec![
             joint(Signal::JointPosition),
             joint(Signal::JointTarget),
-            tracked(Signal::ObjectPosition, Encoding::Divide(0.05), WhenStale::Hold),
+            tracked(Signal::ObjectPosition, Encoding::Divide(0.05), self.when_stale),
             tracked(Signal::ObjectPosition, Encoding::Rate { over_secs: 0.1, divide: 0.1 }, WhenStale::Zero),
             tracked(Signal::GoalPositionError, Encoding::Divide(0.01), WhenStale::Hold),
             ObservationTerm::fresh(Signal::GoalPosition, Encoding::Divide(0.05), 1, ActorAndCritic),
@@ -181,7 +191,10 @@ impl Trial for Nudging {
 /// The one line.
 fn add() {
     static ADDED: Once = Once::new();
-    ADDED.call_once(|| add_task(&Nudge));
+    ADDED.call_once(|| {
+        add_task(&NUDGE);
+        add_task(&NUDGE_SEEING);
+    });
 }
 
 struct Quiet;
@@ -366,4 +379,95 @@ fn it_is_deployed_in_lock_step_with_equal_bits_logged_and_replayed_from_its_log(
     }
     let report = replay_log(&LogReplayOptions { log: path, policy: Some(run), out: None }).unwrap();
     assert!(report.equal && report.observations.checked == deployed.control_steps, "{report:#?}");
+}
+
+#[test]
+fn an_object_that_nobody_finds_any_more_ends_an_episode_alike_in_training_evaluation_and_deployment() {
+    let home = tempfile::tempdir().unwrap();
+    let blind = ["task=nudge-seeing", "randomization.ranges.tracking.dropout=0.9"];
+    let run = train(home.path(), "run", ITERATIONS, &blind);
+    let rows = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(rows.lines().last().unwrap()).unwrap();
+    assert!(last["lost_count"].as_u64() > Some(10), "{last}");
+    assert!(last["reward_diverged"].as_f64() < Some(0.0), "no policy shall seek it: {last}");
+
+    let trained = TrainedPolicy::load(&run, &[]).unwrap();
+    let parts = trained.parts().unwrap();
+    let sampler = parts.sampler(&trained.config.randomization, &NONE, unseen_seeds(5));
+    let stop = Arc::new(AtomicBool::new(false));
+    let evaluated = run_episodes(&trained.policy, &parts, &sampler, 3, false, &stop).unwrap();
+    for result in &evaluated {
+        // A pose counts for 0.2 s, four control steps, its delay included; nine pictures of ten are lost.
+        assert_eq!(result.trial.outcome, Outcome::Unreadable, "{result:?}");
+        assert!((1..EPISODE_STEPS).contains(&result.trial.step_count), "{result:?}");
+    }
+    let served = Served::start(&trained.config);
+    let options = DeployOptions {
+        endpoint: served.endpoint.clone(),
+        security: PolicyKeys::default(),
+        episodes: 3,
+        real_time: false,
+        paired: true,
+        home: false,
+        memoryless: false,
+        seed: 5,
+        log: None,
+    };
+    let deployed = deploy(&trained.policy, &parts, &sampler, &options, &stop).unwrap();
+    assert_eq!(deployed.paired.map(|paired| paired.equal), Some(3));
+    assert_eq!(deployed.score, Some(Score::of_episodes(&MEASURES, &evaluated)));
+}
+
+/// A simulated hand that loses its numbers after some steps.
+struct Breaking {
+    sim: HandSim,
+    steps_left: u32,
+}
+
+impl Hand for Breaking {
+    fn model(&self) -> &RobotModel {
+        self.sim.model()
+    }
+
+    fn observe(&mut self, sensed: &mut SignalFrame) -> Result<(), HandError> {
+        self.sim.observe(sensed)
+    }
+
+    fn exchange(&mut self, targets_rad: &[f32], sensed: &mut SignalFrame) -> Result<Commanded, HandError> {
+        let Some(left) = self.steps_left.checked_sub(1) else {
+            return Err(HandError::NotFinite { what: "the simulated joint_position".to_owned() });
+        };
+        self.steps_left = left;
+        self.sim.exchange(targets_rad, sensed)
+    }
+}
+
+impl WatchedHand for Breaking {
+    fn watch(&mut self) -> Seen {
+        WatchedHand::watch(&mut self.sim)
+    }
+
+    fn goal_seed(&self) -> u64 {
+        WatchedHand::goal_seed(&self.sim)
+    }
+}
+
+#[test]
+fn a_world_that_loses_its_numbers_is_a_failed_episode_and_not_the_end_of_an_evaluation() {
+    let tiny = crate::support::TinyPolicy::shared();
+    let trained = TrainedPolicy::load(&tiny.run(), &[]).unwrap();
+    let parts = trained.parts().unwrap();
+    let sampler = parts.sampler(&trained.config.randomization, &NONE, unseen_seeds(1));
+    let mut pilot = Pilot::of(&trained.policy, &parts, false);
+    let mut fly = |steps_left: u32| {
+        let sim = HandSim::new(Arc::clone(&parts.scene), sampler.plan(0, 0));
+        pilot.fly(&mut Breaking { sim, steps_left }, &AtomicBool::new(false)).unwrap()
+    };
+    let results = [fly(7), fly(u32::MAX)];
+    assert_eq!((results[0].trial.outcome, results[0].trial.step_count), (Outcome::Diverged, 8));
+    assert_eq!(results[0].trial.measures[1], Some(0.0), "it was not kept");
+    assert_ne!(results[1].trial.outcome, Outcome::Diverged, "the next one is none the worse");
+    let score = Score::of_episodes(parts.task.measures(), &results);
+    assert_eq!((score.episodes, score.count(Outcome::Diverged)), (2, 1));
+    assert_eq!(score.unusual_ends().as_deref(), Some("1 diverged"));
 }

@@ -68,7 +68,9 @@ impl Referee {
     }
 
     fn conclude(&mut self, verdict: Verdict, seen: &Seen) -> Option<Outcome> {
-        let unseen = matches!(seen, Seen::Lost { secs } if *secs > UNSEEN_AFTER_SECS);
+        // What was lost before the episode began is lost since its beginning.
+        let elapsed_secs = f64::from(self.step_count) * self.period_secs;
+        let unseen = matches!(seen, Seen::Lost { secs } if secs.min(elapsed_secs) > UNSEEN_AFTER_SECS);
         self.outcome = match verdict {
             Verdict::Failed => Some(Outcome::Failed),
             Verdict::Done => Some(Outcome::Done),

@@ -332,6 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn an_object_out_of_sight_for_more_than_a_second_of_the_episode_ends_it_and_is_no_success() {
+        for start in [seen(0.1, 0.05, 0.0), Seen::Lost { secs: 30.0 }] {
+            let mut referee = begin(start);
+            // 20 steps of 50 ms are one second.
+            for step in 1..=20 {
+                assert_eq!(referee.judge(&Seen::Lost { secs: 30.0 }), None, "{start:?}, step {step}");
+            }
+            assert_eq!(referee.judge(&Seen::Lost { secs: 30.0 }), Some(Outcome::Unseen), "{start:?}");
+            assert_eq!(referee.result().measures[1], Some(0.0));
+        }
+        let mut nobody = begin(Seen::Never);
+        (0..400).for_each(|_| drop(nobody.judge(&Seen::Never)));
+        assert!(nobody.result().outcome == Outcome::TimeUp && !nobody.result().is_watched());
+    }
+
+    #[test]
     fn an_episode_that_lasts_to_its_end_kept_the_object_and_one_that_is_lost_did_not() {
         let mut referee = begin(seen(0.1, 0.05, 0.0));
         (1..400).for_each(|_| assert_eq!(referee.judge(&seen(0.1, 0.05, 0.0)), None));
