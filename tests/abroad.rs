@@ -24,7 +24,7 @@ fn a_policy_moves_a_hand_in_mujoco_behind_a_controller_in_python() {
     assert_eq!(deployed["mode"], "lock-step");
     assert_eq!(deployed["clipped_count"], 0, "two envelopes of the same description differ: {deployed}");
     assert!(deployed["control_steps"].as_u64().unwrap() > 0, "{deployed}");
-    assert_eq!(deployed["episodes"], 1, "the object is tracked, so there is a score: {deployed}");
+    assert_eq!(deployed["score"]["episodes"], 1, "the object is tracked, so there is a score: {deployed}");
     // The same comparison that finds giraffe's own controller equal must find another simulator different.
     let paired = run_in(tiny.home(), &[&arguments[..], &["--paired"]].concat()).json();
     assert_eq!(paired["paired"], serde_json::json!({ "episodes": 1, "equal": 0 }));
