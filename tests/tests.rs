@@ -20,6 +20,7 @@ mod resume;
 #[cfg(feature = "mpi")]
 mod several_processes;
 mod several_runs;
+mod strange_hands;
 mod support;
 mod tidy;
 mod toy_task;

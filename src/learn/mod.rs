@@ -5,6 +5,7 @@ pub mod budget;
 mod curve;
 pub mod display;
 pub(crate) mod episode_log;
+mod lost;
 pub mod metrics;
 pub mod processes;
 pub mod show;

@@ -3,6 +3,7 @@
 use super::adr_log::AdrLog;
 use super::budget::Budget;
 use super::curve::learning_curve;
+use super::lost::{LostEpisodes, Verdict};
 use super::metrics::health::{Findings, Health};
 use super::metrics::row::{MeasureColumns, MetricsRow, RewardColumns};
 use super::metrics::timing::{SpeedReport, Split, timed_iteration};
@@ -14,7 +15,7 @@ use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder, RunProgress};
 use crate::run::score::Score;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use giraffe_physics::HandWorlds;
 use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PolicyError, PpoLearner};
 use giraffe_randomization::AdrMonitor;
@@ -54,6 +55,7 @@ pub struct Training {
     progress: RunProgress,
     logs: Option<Logs>,
     window: Window,
+    lost: LostEpisodes,
     health: Health,
     column_names: Vec<String>,
 }
@@ -164,6 +166,7 @@ impl Training {
             progress,
             logs,
             window,
+            lost: LostEpisodes::default(),
             health: Health::default(),
             column_names,
         })
@@ -191,6 +194,7 @@ impl Training {
             };
             let reports = self.reports()?;
             self.worlds.learn(reports.clone());
+            self.look_for_lost(&reports, display)?;
             self.window.extend(reports);
             for warning in self.log(report, split)? {
                 display.warn(&warning);
@@ -243,6 +247,27 @@ impl Training {
         }
         all.sort_by_key(|report| (report.episode, report.world));
         Ok(all)
+    }
+
+    /// Episodes whose worlds lost their numbers are counted and said; too many end the run, with what was learned kept.
+    fn look_for_lost(&mut self, reports: &[EpisodeReport], display: &mut dyn Show) -> Result<()> {
+        let (own, limit) = (self.worlds.take_lost(), self.config.largest_lost_share);
+        match self.lost.note(reports, own, self.config.worlds.world_count, limit) {
+            Verdict::Well => {}
+            Verdict::Said(text) => display.warn(&format!("{text}: {}", self.lost.how_to_see(self.folder.path()))),
+            Verdict::TooMany(text) => {
+                self.save()?;
+                let common = self.lost.in_common(&self.worlds.parameters(), self.worlds.sampled());
+                bail!(
+                    "{text}, more than largest_lost_share = {limit}; {common}. {}. What was learned is kept; after a change of \
+                     the hand's file, or of the ranges, in a new run, or to go on all the same with a larger \
+                     largest_lost_share in config.toml of the run: giraffe train --resume {}",
+                    self.lost.how_to_see(self.folder.path()),
+                    self.folder.path().display()
+                );
+            }
+        }
+        Ok(())
     }
 
     fn entropy_nats(&self) -> Option<f64> {

@@ -27,6 +27,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// Wall-clock seconds between checkpoints.
     pub checkpoint_secs: f64,
+    /// Training stops when more than this share of the latest episodes ended because the simulation lost its numbers.
+    pub largest_lost_share: f64,
     /// How many worlds, on how many threads.
     pub worlds: WorldsSettings,
     /// How finely time is cut.
@@ -45,6 +47,7 @@ impl Default for RunConfig {
             task: "rotate-z".to_owned(),
             seed: 1,
             checkpoint_secs: 60.0,
+            largest_lost_share: 0.05,
             worlds: WorldsSettings::default(),
             physics: PhysicsSettings::default(),
             randomization: RandomizationConfig::default(),
@@ -89,6 +92,7 @@ impl RunConfig {
             anyhow::anyhow!("the configuration: {}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
         })?;
         config.check_counts()?;
+        config.check_lost_share()?;
         config.ppo.validate(config.worlds.world_count)?;
         config.randomization.adr.validate().context("the configuration")?;
         Ok(config)
@@ -122,6 +126,14 @@ impl RunConfig {
             if count == 0 {
                 bail!("{name} = 0: expected at least 1");
             }
+        }
+        Ok(())
+    }
+
+    fn check_lost_share(&self) -> Result<()> {
+        let share = self.largest_lost_share;
+        if !(0.0..=1.0).contains(&share) {
+            bail!("largest_lost_share = {share}: expected a share, from 0 to 1 (1: never stop)");
         }
         Ok(())
     }
