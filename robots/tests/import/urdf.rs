@@ -62,7 +62,7 @@ pub const GRIP: &str = r#"<?xml version="1.0"?>
 </robot>
 "#;
 
-fn grip(text: &str) -> (RobotModel, giraffe_robots::ImportReport) {
+pub fn grip(text: &str) -> (RobotModel, giraffe_robots::ImportReport) {
     read(&[("urdf/grip.urdf", text), ("meshes/far.stl", FAR)])
 }
 

@@ -71,7 +71,7 @@ pub fn read_robot_file(path: &Path) -> Result<(RobotModel, ImportReport), Descri
     let mut settings =
         settings::read_settings(settings_name, settings_text, &file).map_err(|error| explain(error, &tree))?;
     super::lock::lock(&mut file, &mut settings);
-    let mut report = notes.into_report();
+    let mut report = notes.into_report(hand.file.file.clone());
     report.robot_toml = robot_toml.is_none().then_some(written);
     Ok((assemble(&name, file, settings), report))
 }
