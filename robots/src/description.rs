@@ -5,7 +5,8 @@
 //! cannot: canonical joint order, servo ids, fingertips, control period, safety. To add a hand: a folder in
 //! `descriptions/` and its line in [`ROBOTS`]; or no line, and the folder's path wherever a name is asked for.
 //!
-//! Somebody else's MJCF or URDF is read by [`read_robot_file`]: leniently, with a report.
+//! Somebody else's MJCF or URDF is read by [`read_robot_file`]: leniently, with a report. [`strict_folder`] writes any hand
+//! in giraffe's own form.
 
 mod coupling;
 mod error;
@@ -15,11 +16,15 @@ mod import;
 mod lock;
 mod mirror;
 mod mjcf;
+mod number;
 mod settings;
+mod write;
+mod written;
 
 pub use error::{DescriptionError, Place};
-pub use import::{ImportAction, ImportEntry, ImportReport, read_robot_file};
+pub use import::{ImportAction, ImportEntry, ImportReport, MeshShapes, read_robot_file, read_robot_file_with};
 pub use mirror::mirror;
+pub use write::{StrictFolder, strict_folder};
 
 use crate::model::{BodyModel, FingertipModel, JointCoupling, JointModel, Region, RobotModel};
 use crate::names::UnknownName;

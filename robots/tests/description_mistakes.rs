@@ -172,8 +172,8 @@ fn a_joint_that_is_no_hinge_or_has_no_limits_is_refused() {
 
 #[test]
 fn an_unsupported_shape_is_refused() {
-    let edited = about_hand("<geom name=\"index_tip\"", "<geom type=\"cylinder\" name=\"index_tip\"");
-    says(edited, &["<geom> `index_tip`", "`cylinder` is not supported", "box, capsule or sphere"]);
+    let edited = about_hand("<geom name=\"index_tip\"", "<geom type=\"ellipsoid\" name=\"index_tip\"");
+    says(edited, &["<geom> `index_tip`", "`ellipsoid` is not supported", "box, capsule, cylinder or sphere"]);
     says(about_hand("0.002 0.025 0.005", "0.002 0.025"), &["mount_rail", "3 positive numbers"]);
     says(about_hand("<geom name=\"index_tip\"", "<geom friction=\"-1\" name=\"index_tip\""), &["friction -1"]);
 }

@@ -171,10 +171,11 @@ impl Reader<'_> {
         let (shape, sizes) = match geom.type_ {
             GeomType::Box => (GeomShape::Box { half_extents_m: [x, y, z] }, vec![x, y, z]),
             GeomType::Capsule => (GeomShape::Capsule { radius_m: x, half_length_m: y }, vec![x, y]),
+            GeomType::Cylinder => (GeomShape::Cylinder { radius_m: x, half_length_m: y }, vec![x, y]),
             GeomType::Sphere => (GeomShape::Sphere { radius_m: x }, vec![x]),
             other => {
                 let found = format!("{other:?}").to_lowercase();
-                let problem = format!("type `{found}` is not supported; use box, capsule or sphere");
+                let problem = format!("type `{found}` is not supported; use box, capsule, cylinder or sphere");
                 return Err(self.error("geom", &name, problem));
             }
         };

@@ -3,6 +3,7 @@
 
 mod mistakes;
 mod mjcf;
+mod strict_folder;
 mod urdf;
 
 use giraffe_robots::{DescriptionError, ImportAction, ImportReport, RobotModel, read_robot_file};

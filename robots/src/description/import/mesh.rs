@@ -9,8 +9,10 @@ use std::path::Path;
 
 /// Larger mesh files are not read.
 const MAX_MESH_BYTES: u64 = 64 << 20;
+/// How the text begins that Git puts in place of a large file.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
 /// A mesh flatter than this, m, is given this thickness.
-const MIN_HALF_EXTENT_M: f64 = 5e-4;
+pub(super) const MIN_HALF_EXTENT_M: f64 = 5e-4;
 
 /// Triangles of a mesh.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,6 +34,9 @@ impl Mesh {
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(|_| format!("the file {shown} is not there"))?;
         file.take(MAX_MESH_BYTES + 1).read_to_end(&mut bytes).map_err(|error| format!("{shown}: {error}"))?;
+        if bytes.starts_with(LFS_POINTER) {
+            return Err(format!("{shown} is a pointer to the file, not the file: fetch it with `git lfs pull`"));
+        }
         if bytes.len() as u64 > MAX_MESH_BYTES {
             return Err(format!("the file {shown} is larger than {MAX_MESH_BYTES} bytes"));
         }
@@ -49,6 +54,11 @@ impl Mesh {
         let count = self.corners.len();
         let whole = self.triangles.iter().flatten().all(|index| *index < count);
         (count > 0 && finite && whole).then_some(self)
+    }
+
+    /// Its corners.
+    pub(super) fn corners(&self) -> &[Point3<f64>] {
+        &self.corners
     }
 
     /// The mesh moved by `pose` and then stretched by `scale`.

@@ -7,7 +7,9 @@ use std::fmt;
 /// Everything about a file that giraffe read differently than it is written, or had to add.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ImportReport {
-    /// One entry per kind of thing, approximations first.
+    /// Name of the file that was read; `None` for a description in giraffe's own form.
+    pub source: Option<String>,
+    /// One entry per kind of thing: warnings first, then approximations.
     pub entries: Vec<ImportEntry>,
     /// The `robot.toml` that was assumed, to be put beside the file and corrected; `None` if there is one.
     pub robot_toml: Option<String>,
@@ -34,6 +36,8 @@ pub struct ImportEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportAction {
+    /// To be looked at before anything else: the hand is hardly what its file means, or of little use as it is.
+    Warned,
     /// Read as something near it.
     Approximated,
     /// The file does not say; a value was chosen.
@@ -48,6 +52,11 @@ impl ImportReport {
         self.entries.is_empty()
     }
 
+    /// What should be looked at before anything else.
+    pub fn warnings(&self) -> impl Iterator<Item = &ImportEntry> {
+        self.entries.iter().filter(|entry| entry.action == ImportAction::Warned)
+    }
+
     /// Number of entries of one kind.
     pub fn count(&self, action: ImportAction) -> usize {
         self.entries.iter().filter(|entry| entry.action == action).count()
@@ -57,6 +66,7 @@ impl ImportReport {
 impl fmt::Display for ImportAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Warned => "WARNING",
             Self::Approximated => "approximated",
             Self::Assumed => "assumed",
             Self::Ignored => "ignored",
@@ -116,6 +126,11 @@ impl Notes {
         }
     }
 
+    /// To be looked at before anything else.
+    pub(super) fn warned(&mut self, place: &Place, what: impl Into<String>, name: &str, done: impl Into<String>) {
+        self.take(ImportAction::Warned, place, what, name, done);
+    }
+
     /// Read as something near it.
     pub(super) fn approximated(&mut self, place: &Place, what: impl Into<String>, name: &str, done: impl Into<String>) {
         self.take(ImportAction::Approximated, place, what, name, done);
@@ -131,11 +146,11 @@ impl Notes {
         self.take(ImportAction::Ignored, place, what, name, done);
     }
 
-    /// The report, approximations first.
-    pub(super) fn into_report(self) -> ImportReport {
+    /// The report about `source`, warnings first.
+    pub(super) fn into_report(self, source: String) -> ImportReport {
         let mut entries: Vec<ImportEntry> = self.groups.into_iter().map(Group::into_entry).collect();
         entries.sort_by_key(|entry| entry.action);
-        ImportReport { entries, robot_toml: None }
+        ImportReport { source: Some(source), entries, robot_toml: None }
     }
 }
 

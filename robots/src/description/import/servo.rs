@@ -12,6 +12,9 @@ const TORQUE_NEWTON_M: f64 = 0.5;
 /// Damping per stiffness where neither joint nor servo has any, s. Public models: 0.05 (Shadow) to 0.1 (Allegro).
 const DAMPING_SECS: f64 = 0.05;
 
+/// Damping per stiffness below this, s, damps nothing: what moves rings for seconds.
+const LEAST_DAMPING_SECS: f64 = 1e-3;
+
 /// Gives every joint a stiffness, a torque limit and damping; followers those of the joint they follow.
 pub(super) fn complete(hand: &mut RawHand, notes: &mut Notes) -> Result<(), DescriptionError> {
     let followers: Vec<String> = hand.couplings.iter().map(|coupling| coupling.follower.clone()).collect();
@@ -75,8 +78,26 @@ fn complete_one(joint: &mut RawJoint, notes: &mut Notes) -> Result<(), Descripti
             return Err(place.clone().error(format!("joint `{name}`: {what} {value}; it must be a positive number")));
         }
     }
+    let assumed = joint.servo.stiffness.is_none();
     joint.servo.stiffness = Some(stiffness);
     joint.servo.effort = Some(effort);
+    let damping = joint.damping + joint.servo.damping;
+    if damping > 0.0 && damping < LEAST_DAMPING_SECS * stiffness {
+        if assumed {
+            // Written beside no stiffness, it says nothing about one that was assumed.
+            let done = format!("{DAMPING_SECS} s times that stiffness");
+            notes.approximated(
+                place,
+                "damping of hardly anything beside the stiffness assumed of its servo, of joint",
+                name,
+                done,
+            );
+            (joint.damping, joint.servo.damping) = (0.0, DAMPING_SECS * stiffness);
+        } else {
+            let done = format!("read as it is; the joint rings. {DAMPING_SECS} s times the stiffness is usual");
+            notes.warned(place, "damping of hardly anything beside the stiffness of its servo, of joint", name, done);
+        }
+    }
     if joint.damping + joint.servo.damping <= 0.0 {
         let done = format!("{DAMPING_SECS} s times the stiffness of its servo");
         notes.assumed(place, "no damping of joint", name, done);

@@ -1,12 +1,11 @@
 //! A `robot.toml` for a file that has none.
 
-use super::finish::Tip;
 use super::raw::RawHand;
 use super::report::Notes;
-use super::tree::Tree;
+use super::tree::{Tip, Tree};
+use crate::description::written::{Written, WrittenJoint, WrittenTip};
 use crate::model::{ControlSpec, HoldAt, SafetySpec, ServoLimits};
 use nalgebra::Point3;
-use serde::Serialize;
 
 /// Fastest a servo turns where nobody says, rad/s: that of LEAP's and Allegro's motors.
 const VELOCITY_RAD_PER_SEC: f64 = 8.0;
@@ -23,41 +22,6 @@ const SAFETY: SafetySpec = SafetySpec {
     servos: ServoLimits::REFERENCE,
 };
 
-/// What `settings` reads, to be written.
-#[derive(Serialize)]
-struct Written {
-    joints: Vec<Joint>,
-    fingertips: Vec<Fingertip>,
-    regions: Regions,
-    control: ControlSpec,
-    object_home: ObjectHome,
-    safety: SafetySpec,
-}
-
-#[derive(Serialize)]
-struct Joint {
-    name: String,
-    velocity_limit_rad_per_sec: f64,
-}
-
-#[derive(Serialize)]
-struct Fingertip {
-    name: String,
-    body: String,
-    point_m: [f64; 3],
-}
-
-#[derive(Serialize)]
-struct Regions {
-    palm_bodies: Vec<String>,
-    tip_geoms: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct ObjectHome {
-    position_m: [f64; 3],
-}
-
 /// The text. Notes are taken only if it is used, `alone`.
 pub(super) fn robot_toml(
     hand: &RawHand,
@@ -72,18 +36,20 @@ pub(super) fn robot_toml(
         if joint.velocity_limit.is_none() && alone {
             notes.assumed(&joint.place, "speed of joint", &joint.name, format!("at most {VELOCITY_RAD_PER_SEC} rad/s"));
         }
-        let velocity_limit_rad_per_sec = joint.velocity_limit.unwrap_or(VELOCITY_RAD_PER_SEC);
-        joints.push(Joint { name: joint.name.clone(), velocity_limit_rad_per_sec });
+        let velocity_limit_rad_per_sec = joint.velocity_limit.unwrap_or(VELOCITY_RAD_PER_SEC) as f32;
+        joints.push(WrittenJoint { name: joint.name.clone(), device: None, velocity_limit_rad_per_sec });
     }
     if alone {
         let done =
             format!("control every {PERIOD_SECS} s, safety limits of leap-right; a robot.toml beside it would say");
         notes.assumed(&hand.file, "no robot.toml", "", done);
     }
-    let palm = tree.links.iter().filter(|link| !link.moves).map(|link| link.name.clone());
+    let carriers = tree.carriers();
+    let palm = (0..tree.links.len()).filter(|link| tree.is_palm(&carriers, *link));
+    let palm = palm.map(|link| tree.links[link].name.clone());
     let tip_geoms = tips.iter().flat_map(|tip| &tree.links[tip.link].geoms).map(|geom| geom.name.clone());
-    let rounded = |point: Point3<f64>| point.coords.map(|number| (number * 1e5).round() / 1e5 + 0.0).into();
-    let fingertip = |tip: &Tip| Fingertip {
+    let rounded = |point: Point3<f64>| point.coords.map(|number| ((number * 1e5).round() / 1e5) as f32).into();
+    let fingertip = |tip: &Tip| WrittenTip {
         name: tip.name.clone(),
         body: tree.links[tip.link].name.clone(),
         point_m: rounded(tip.point_m),
@@ -91,10 +57,11 @@ pub(super) fn robot_toml(
     let written = Written {
         joints,
         fingertips: tips.iter().map(fingertip).collect(),
-        regions: Regions { palm_bodies: palm.collect(), tip_geoms: tip_geoms.collect() },
+        palm_bodies: palm.collect(),
+        tip_geoms: tip_geoms.collect(),
         control: ControlSpec { period_secs: PERIOD_SECS },
-        object_home: ObjectHome { position_m: rounded(object_m) },
+        object_home_m: rounded(object_m),
         safety: SAFETY,
     };
-    toml::to_string(&written).unwrap_or_default()
+    written.text()
 }
