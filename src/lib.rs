@@ -18,6 +18,7 @@
 //! | [`cli`] | what can be typed, and what it means |
 //! | [`quickstart`], [`study`] | from nothing to a table; questions about engines, policies, episodes, speed |
 //! | [`learn`], [`fly`], [`hand`] | training; a policy on a hand behind ZeroMQ; the computer next to the motors |
+//! | [`meet`] | a hand before it is trained: shown, drawn, held at rest, adopted |
 //! | [`run`], [`keys`] | what builds and judges a run; keys on the command line |
 
 pub mod calendar;
@@ -28,6 +29,8 @@ pub mod hand;
 pub mod keys;
 #[cfg(feature = "train")]
 pub mod learn;
+#[cfg(feature = "train")]
+pub mod meet;
 #[cfg(feature = "train")]
 pub mod quickstart;
 #[cfg(feature = "train")]

@@ -5,6 +5,7 @@ use giraffe::run::config::RunConfig;
 use giraffe_physics::{HandWorlds, WorldsSettings};
 use giraffe_randomization::{NONE, PARAMETERS, Preset, RandomizationConfig, SCENARIOS};
 use giraffe_robots::{OBJECTS, ROBOTS, StepBatch, TASKS, WorldBatch};
+use std::sync::atomic::AtomicBool;
 
 /// Every robot with every task and every object.
 fn combinations() -> impl Iterator<Item = RunConfig> {
@@ -48,7 +49,7 @@ fn every_robot_turns_every_object_in_every_task_with_finite_observations_and_rew
 #[test]
 fn what_a_policy_reads_is_printed_with_every_signal_and_where_the_actor_ends() {
     for config in combinations() {
-        let description = giraffe::cli::describe::describe(&config).unwrap();
+        let description = giraffe::meet::describe::describe(&config, 0, &AtomicBool::new(false)).unwrap().unwrap();
         for part in ["actor", "critic", "fingerprint", config.robot.as_str(), config.task.as_str()] {
             assert!(description.text.contains(part), "{part} is not in\n{}", description.text);
         }

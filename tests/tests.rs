@@ -12,6 +12,7 @@ mod keys;
 mod kill;
 mod log_replay;
 mod metrics;
+mod new_hands;
 mod own_hand;
 mod own_ranges;
 mod rehearsal;

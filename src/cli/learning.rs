@@ -2,6 +2,7 @@
 
 use super::config::{ConfigArguments, tell_import_of};
 use super::interrupt::EXIT_STOPPED;
+use super::meeting::tell_hold_of;
 use super::outcome::{done, print_json};
 use super::scene::SceneArguments;
 use crate::fly::deploy::deploy;
@@ -189,6 +190,7 @@ fn run_quickstart(arguments: &QuickstartArguments, stop: &Arc<AtomicBool>) -> Re
     let mut config = arguments.config.read()?;
     config.seed = arguments.seed;
     tell_import_of(&config);
+    tell_hold_of(&config, stop);
     let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("quickstart-{}", arguments.seed)));
     if let Some(report) = quickstart(config, &out, &arguments.options, stop)? {
         eprintln!("\n{}\nthe run is in {}", report.table(), report.run_dir.display());
@@ -212,6 +214,7 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
             config.seed = arguments.seed.unwrap_or(config.seed);
             if processes.is_first() {
                 tell_import_of(&config);
+                tell_hold_of(&config, stop);
             }
             let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("train-{}", config.seed)));
             ensure!(

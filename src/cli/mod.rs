@@ -4,12 +4,12 @@
 mod bench;
 #[cfg(feature = "train")]
 pub mod config;
-#[cfg(feature = "train")]
-pub mod describe;
 mod interrupt;
 #[cfg(feature = "train")]
 mod learning;
 pub mod list;
+#[cfg(feature = "train")]
+mod meeting;
 #[cfg(feature = "train")]
 mod outcome;
 pub mod scene;
@@ -25,6 +25,8 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "train")]
 use learning::LearningCommand;
 use list::ListArguments;
+#[cfg(feature = "train")]
+use meeting::MeetCommand;
 use serve::ServeArguments;
 use std::process::ExitCode;
 #[cfg(feature = "train")]
@@ -79,7 +81,11 @@ pub enum Command {
         after_help = "Examples:\n  giraffe wiggle --driver dynamixel --port /dev/ttyUSB0 --out leap.toml\n  giraffe wiggle --driver scripted --assume-yes --out try.toml"
     )]
     Wiggle(WiggleArguments),
-    /// Questions about hands, engines, policies, episodes and runs.
+    /// A hand before anything is learned with it.
+    #[cfg(feature = "train")]
+    #[command(flatten)]
+    Meet(MeetCommand),
+    /// Questions about engines, policies, episodes and runs.
     #[cfg(feature = "train")]
     #[command(flatten)]
     Study(StudyCommand),
@@ -102,6 +108,8 @@ pub fn run(command: &Command) -> Result<ExitCode> {
         Command::Stop(arguments) => stop::run(arguments, &stop),
         Command::Keygen(arguments) => keygen::run(arguments),
         Command::Wiggle(arguments) => wiggle::run(arguments, &stop),
+        #[cfg(feature = "train")]
+        Command::Meet(command) => command.run(&stop),
         #[cfg(feature = "train")]
         Command::Study(command) => command.run(&stop),
         Command::List(arguments) => list::run(arguments),

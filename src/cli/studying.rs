@@ -1,8 +1,7 @@
-//! Questions about hands, engines, policies, episodes and runs: what can be typed, and what is done.
+//! Questions about engines, policies, episodes and runs: what can be typed, and what is done.
 
 use super::bench::{BenchArguments, run_bench};
-use super::config::{ComparedArguments, ConfigArguments, tell_import};
-use super::describe::describe;
+use super::config::ComparedArguments;
 use super::outcome::{EXIT_DIFFERENT, done, print_json};
 use super::scene::SceneArguments;
 use crate::run::dosed::find_dosed;
@@ -23,9 +22,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Questions.
 #[derive(Debug, Subcommand)]
 pub enum StudyCommand {
-    /// Show a hand, its task, and what a policy reads.
-    #[command(after_help = "Examples:\n  giraffe describe leap-right rotate-z\n  giraffe describe path/to/hand.xml")]
-    Describe(DescribeArguments),
     /// Run the same hand in rapier and in MuJoCo and report where they differ. Needs Python with MuJoCo.
     #[command(
         after_help = "Examples:\n  giraffe compare-engines --out comparison\n  giraffe compare-engines --out try --quick --python venv/bin/python"
@@ -56,7 +52,6 @@ impl StudyCommand {
     /// When it cannot be answered.
     pub fn run(&self, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
         match self {
-            Self::Describe(arguments) => run_describe(arguments),
             Self::CompareEngines(arguments) => run_compare_engines(arguments, stop),
             Self::ComparePolicies(arguments) => run_compare_policies(arguments, stop),
             Self::Replay(arguments) => run_replay(arguments, stop),
@@ -64,22 +59,6 @@ impl StudyCommand {
             Self::Bench(arguments) => run_bench(&arguments.what, stop),
         }
     }
-}
-
-/// Arguments of `describe`.
-#[derive(Debug, Args)]
-pub struct DescribeArguments {
-    /// A hand, as with --robot [default: leap-right].
-    #[arg(value_name = "ROBOT", conflicts_with = "robot")]
-    pub hand: Option<String>,
-    /// A task: a name from `giraffe list tasks` [default: rotate-z].
-    pub task: Option<String>,
-    /// Other settings.
-    #[command(flatten)]
-    pub config: ConfigArguments,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Arguments of `compare-engines`.
@@ -171,24 +150,6 @@ pub struct PlotArguments {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
-}
-
-fn run_describe(arguments: &DescribeArguments) -> Result<ExitCode> {
-    let mut config = arguments.config.read()?;
-    if let Some(hand) = &arguments.hand {
-        config.robot.clone_from(hand);
-    }
-    if let Some(task) = &arguments.task {
-        config.task.clone_from(task);
-    }
-    let description = describe(&config)?;
-    tell_import(&description.import);
-    if arguments.json {
-        print_json(&description.json)?;
-    } else {
-        print!("{}", description.text);
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn run_compare_engines(arguments: &CompareEnginesArguments, stop: &AtomicBool) -> Result<ExitCode> {

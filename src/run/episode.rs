@@ -355,6 +355,30 @@ impl Pilot {
     }
 }
 
+/// Nobody at the helm: actions that are all zero, through the same decoder as a policy's.
+pub struct AtRest {
+    decoder: ActionDecoder,
+    actions: Vec<f32>,
+    targets: Vec<f32>,
+}
+
+impl AtRest {
+    /// For a task on a hand.
+    pub fn new(task: &dyn Task, robot: &RobotModel) -> Self {
+        let schema = task.action(robot);
+        let (actions, targets) = (vec![0.0; schema.width()], vec![0.0; schema.joints().len()]);
+        Self { decoder: ActionDecoder::new(&schema), actions, targets }
+    }
+
+    /// What the hand is told next, rad, in the order of its joints.
+    pub fn targets(&mut self, sensed: &SignalFrame) -> &[f32] {
+        let read = |signal| sensed.read(signal).unwrap_or(&[]);
+        let (previous, positions) = (read(Signal::JointTarget), read(Signal::JointPosition));
+        self.decoder.decode(&self.actions, previous, positions, &mut self.targets);
+        &self.targets
+    }
+}
+
 /// What is counted on the way.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
