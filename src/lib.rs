@@ -19,7 +19,9 @@
 //! | [`quickstart`], [`study`] | from nothing to a table; questions about engines, policies, episodes, speed |
 //! | [`learn`], [`fly`], [`hand`] | training; a policy on a hand behind ZeroMQ; the computer next to the motors |
 //! | [`run`], [`keys`] | what builds and judges a run; keys on the command line |
+//! | [`say`], [`stopping`], [`stopwatch`] | what is printed; how the program ends, and keeps what was finished; time |
 
+pub mod allocator;
 pub mod calendar;
 pub mod cli;
 #[cfg(feature = "train")]
@@ -32,5 +34,9 @@ pub mod learn;
 pub mod quickstart;
 #[cfg(feature = "train")]
 pub mod run;
+pub mod say;
+pub mod stopping;
+pub mod stopwatch;
 #[cfg(feature = "train")]
 pub mod study;
+pub mod typed;

@@ -8,6 +8,7 @@ mod catalogue;
 mod check_controller;
 mod cli;
 mod dying_policies;
+mod faults;
 mod keys;
 mod kill;
 mod log_replay;
@@ -20,6 +21,10 @@ mod resume;
 #[cfg(feature = "mpi")]
 mod several_processes;
 mod several_runs;
+mod shells;
+mod signals;
 mod support;
 mod tidy;
 mod toy_task;
+mod whole_runs;
+mod writers;

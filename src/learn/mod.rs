@@ -7,6 +7,7 @@ pub mod display;
 pub(crate) mod episode_log;
 pub mod metrics;
 pub mod processes;
+pub mod rescue;
 pub mod show;
 pub mod train;
 pub mod window;
