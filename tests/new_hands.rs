@@ -87,7 +87,8 @@ fn a_hand_that_cannot_hold_is_warned_about_when_it_is_described_and_when_trainin
     let trained = run_in(folder.path(), &[&arguments[..], &TINY[..]].concat());
     assert_eq!(trained.code, Some(0), "{trained:#?}");
     for said in [&described.stderr, &trained.stderr] {
-        for part in ["does not hold its object", "leaves the hand after", "along -z", "90 degrees", "object_home", "`home`"]
+        for part in
+            ["does not hold its object", "leaves the hand after", "along -z", "90 degrees", "object_home", "`home`"]
         {
             assert!(said.contains(part), "`{part}` is not in {said}");
         }
@@ -110,7 +111,11 @@ fn what_a_hand_weighs_reaches_and_touches_is_told() {
     let shapes = ["palm_shapes", "link_shapes", "tip_shapes"].map(|name| contacts[name].as_u64().unwrap());
     assert_eq!((shapes, contacts["self_collision"].as_bool()), ([1, 4, 4], Some(true)), "{contacts}");
     // 36 pairs of nine links; each finger's base beside the palm, each of its tips beside that.
-    assert_eq!((&contacts["pairs"], contacts["excluded_pairs"].as_u64().unwrap() >= 8), (&36.into(), true), "{contacts}");
+    assert_eq!(
+        (&contacts["pairs"], contacts["excluded_pairs"].as_u64().unwrap() >= 8),
+        (&36.into(), true),
+        "{contacts}"
+    );
     let tips = facts["fingertips"].as_array().unwrap();
     assert!(tips.len() == 4 && tips.iter().all(|tip| tip["reaches"].is_boolean()), "{tips:?}");
     let text = run_in(folder.path(), &["describe", "mitten.xml"]).stdout;

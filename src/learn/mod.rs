@@ -8,6 +8,7 @@ pub(crate) mod episode_log;
 mod lost;
 pub mod metrics;
 pub mod processes;
+pub mod rescue;
 pub mod show;
 pub mod train;
 pub mod window;
