@@ -29,6 +29,33 @@ fn row(robot: &RobotModel) -> String {
     )
 }
 
+/// Where each finger points and closes to, as the hand lies.
+fn fingers(robot: &RobotModel) {
+    let limits = |joint: usize| robot.joints[joint].position_limits_rad;
+    let open: Vec<f32> = (0..robot.joint_count()).map(|joint| limits(joint).clamp(0.0)).collect();
+    let closed = |joint: usize| {
+        let (lower, upper) = (limits(joint).lower, limits(joint).upper);
+        let closes = (upper + lower).abs() > 0.2 * (upper - lower);
+        limits(joint).clamp(open[joint] + if closes { 0.3 * (upper + lower).signum() } else { 0.0 })
+    };
+    let closed: Vec<f32> = (0..robot.joint_count()).map(closed).collect();
+    let bodies = robot.forward_kinematics(&open);
+    for (tip, (at, closed)) in
+        robot.fingertips.iter().zip(robot.fingertip_positions(&open).iter().zip(robot.fingertip_positions(&closed)))
+    {
+        let mut first = tip.body;
+        while let Some(parent) = robot.bodies[first].parent.filter(|parent| robot.bodies[*parent].joint.is_some()) {
+            first = parent;
+        }
+        let base = bodies[first].translation.vector;
+        let (along, closing) = ((at.coords - base).normalize(), (closed - at).normalize());
+        println!(
+            "  {:<28} base {:+.3} {:+.3} {:+.3}  along {:+.2} {:+.2} {:+.2}  closes {:+.2} {:+.2} {:+.2}",
+            tip.name, base.x, base.y, base.z, along.x, along.y, along.z, closing.x, closing.y, closing.z
+        );
+    }
+}
+
 fn main() {
     for path in std::env::args().skip(1) {
         match load_robot_with_report(&path) {
@@ -38,6 +65,7 @@ fn main() {
                     [ImportAction::Warned, ImportAction::Approximated, ImportAction::Assumed, ImportAction::Ignored]
                         .map(|action| report.count(action));
                 println!("READ {path}\n  {}; warned {w}, approximated {a}, assumed {b}, ignored {c}", row(&robot));
+                fingers(&robot);
                 for warning in report.warnings() {
                     println!("  {warning}");
                 }

@@ -68,7 +68,35 @@ pub(super) fn tips(hand: &RawHand, tree: &Tree, alone: bool, notes: &mut Notes) 
         let link = &tree.links[index];
         Tip { name: link.name.clone(), link: index, point_m: far_end(link) }
     };
-    tree.ends().into_iter().map(tip).collect()
+    fingers(tree, notes).into_iter().map(tip).collect()
+}
+
+/// The last link of each finger. Of several that hang at one first link, as the rods of a linkage do beside the finger they
+/// move, the one at the end of most hinges, and of those the farthest.
+fn fingers(tree: &Tree, notes: &mut Notes) -> Vec<usize> {
+    let carriers = tree.carriers();
+    let open = tree.poses(|joint| 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]));
+    let mut chosen: Vec<(usize, usize, (usize, f64))> = Vec::new();
+    for end in tree.ends() {
+        let first = tree.first_of_finger(&carriers, end);
+        let chain = std::iter::successors(Some(end), |link| tree.links[*link].parent).take_while(|link| *link != first);
+        let far = (open[end] * far_end(&tree.links[end]) - Point3::from(open[first].translation.vector)).norm();
+        let rank = (chain.count(), far);
+        match chosen.iter_mut().find(|(known, ..)| *known == first) {
+            Some(known) => {
+                let is_longer = rank.0 > known.2.0 || (rank.0 == known.2.0 && rank.1 > known.2.1);
+                let aside = if is_longer { known.1 } else { end };
+                if is_longer {
+                    *known = (first, end, rank);
+                }
+                let link = &tree.links[aside];
+                let done = "no fingertips: the longest of what hangs there is the finger";
+                notes.assumed(&link.place, "ends beside a finger", &link.name, done);
+            }
+            None => chosen.push((first, end, rank)),
+        }
+    }
+    chosen.into_iter().map(|(_, end, _)| end).collect()
 }
 
 fn far_end(link: &Link) -> Point3<f64> {

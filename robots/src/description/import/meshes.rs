@@ -12,6 +12,9 @@ const FOLDERS: usize = 6;
 /// Ways to begin a path that lies in a package, or on this machine.
 const SCHEMES: [&str; 3] = ["package://", "model://", "file://"];
 
+/// What is done with a mesh that is too large for a hand.
+pub(super) const IN_MILLIMETRES: &str = "read as millimetres; give the mesh a `scale` if that is right";
+
 /// What stands for a mesh.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MeshShapes {

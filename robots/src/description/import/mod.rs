@@ -82,6 +82,7 @@ pub fn read_robot_file_with(
     }
     let (hand, mut tree, mut notes) = with_shapes(path, mesh_shapes)?;
     check(&hand, &tree)?;
+    sanity::strengthen(&hand, &mut tree, &mut notes);
     sanity::look(&hand, &tree, &mut notes);
     let tips = finish::tips(&hand, &tree, robot_toml.is_none(), &mut notes);
     stand::stand(&hand, &mut tree, &tips, &mut notes);
@@ -103,11 +104,17 @@ fn with_shapes(path: &Path, mesh_shapes: MeshShapes) -> Result<(RawHand, Tree, N
     let mut reading = Reading { mesh_shapes, visuals: BTreeSet::new() };
     let first = read_once(path, &reading)?;
     let (hand, tree, _) = &first;
-    let bare: Vec<usize> = tree.ends().into_iter().filter(|end| tree.links[*end].geoms.is_empty()).collect();
+    let is_bare = |link: &usize| tree.links[*link].geoms.is_empty();
+    let mut bare: Vec<usize> = tree.ends().into_iter().filter(is_bare).collect();
+    let all = bare.len() == tree.ends().len();
+    let carriers = tree.carriers();
+    let palm: Vec<usize> = (0..tree.links.len()).filter(|link| tree.is_palm(&carriers, *link)).collect();
+    if palm.iter().all(is_bare) {
+        bare.extend(palm);
+    }
     if bare.is_empty() {
         return Ok(first);
     }
-    let all = bare.len() == tree.ends().len();
     let is_bare = |body: usize| all || bare.contains(&tree.bodies[body].0);
     reading.visuals =
         (0..hand.bodies.len()).filter(|body| is_bare(*body)).map(|body| hand.bodies[body].name.clone()).collect();

@@ -81,6 +81,8 @@ pub(super) struct RawServo {
     pub(super) effort: Option<f64>,
     /// Damping of the servo, on top of the joint's own.
     pub(super) damping: f64,
+    /// Whether its torque was assumed.
+    pub(super) guessed: bool,
 }
 
 #[derive(Clone)]

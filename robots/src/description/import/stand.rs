@@ -15,6 +15,14 @@ const LEAST_SUM: f64 = 0.3;
 /// Fingers close together if the sum of their directions is at least this part of what it can be; else they close
 /// against one another.
 const TOGETHER_SHARE: f64 = 0.5;
+/// A finger closes as the others do if its direction is no farther from theirs than 45 degrees.
+const AGREES_COSINE: f64 = 0.7;
+/// So many that agree are the fingers; the rest are thumbs.
+const LEAST_FINGERS: usize = 3;
+/// Three bases are no row if their triangle's height is at least about this part of its longest side.
+const LEAST_WIDTH: f64 = 0.2;
+/// Fingers stand around a palm if they point and close, both together, no farther than 35 degrees from its normal.
+const AROUND_COSINE: f64 = 0.82;
 /// A palm that faces farther from straight up than this, degrees, is worth a warning.
 const WARN_DEGREES: f64 = 30.0;
 
@@ -60,14 +68,34 @@ pub(super) fn facing(tree: &Tree, tips: &[Tip]) -> Option<Facing> {
         (open(joint) + if closes { toward } else { 0.0 }).clamp(lower, upper)
     };
     let (opened, closed) = (tree.poses(open), tree.poses(closed));
-    let (mut along, mut closing, mut closers) = (Vector3::zeros(), Vector3::zeros(), 0);
-    for tip in tips {
+    let finger = |tip: &Tip| {
         let at = opened[tip.link] * tip.point_m;
         let base = opened[tree.first_of_finger(&carriers, tip.link)].translation.vector;
-        along += (at.coords - base).try_normalize(1e-6).unwrap_or_default();
-        let closes = (closed[tip.link] * tip.point_m - at).try_normalize(1e-6);
-        closers += usize::from(closes.is_some());
-        closing += closes.unwrap_or_default();
+        Finger {
+            base,
+            along: (at.coords - base).try_normalize(1e-6).unwrap_or_default(),
+            closing: (closed[tip.link] * tip.point_m - at).try_normalize(1e-6),
+        }
+    };
+    facing_of(&tips.iter().map(finger).collect::<Vec<_>>())
+}
+
+/// Where a finger points and where its tip goes as it closes, in lengths of one.
+struct Finger {
+    base: Vector3<f64>,
+    along: Vector3<f64>,
+    closing: Option<Vector3<f64>>,
+}
+
+fn facing_of(fingers: &[Finger]) -> Option<Facing> {
+    let along: Vector3<f64> = fingers.iter().map(|finger| finger.along).sum();
+    let closing: Vector3<f64> = fingers.iter().filter_map(|finger| finger.closing).sum();
+    let closers = fingers.iter().filter(|finger| finger.closing.is_some()).count();
+    if closers == 0 {
+        return None;
+    }
+    if let Some(normal) = around_a_palm(fingers, &(along + closing)) {
+        return Some(Facing { along: None, normal });
     }
     let together = |sum: &Vector3<f64>| sum.norm() >= LEAST_SUM.max(TOGETHER_SHARE * closers as f64);
     let Some(x) = along.try_normalize(LEAST_SUM) else {
@@ -76,10 +104,36 @@ pub(super) fn facing(tree: &Tree, tips: &[Tip]) -> Option<Facing> {
     };
     let across = closing - x * closing.dot(&x);
     match across.try_normalize(LEAST_SUM).filter(|_| together(&across)) {
-        Some(normal) => Some(Facing { along: Some(x), normal }),
+        Some(normal) => Some(without_thumb(fingers, &normal).unwrap_or(Facing { along: Some(x), normal })),
         // Those of a gripper point away from its palm.
         None => Some(Facing { along: None, normal: x }),
     }
+}
+
+/// The normal of the plane through the bases of three fingers that stand around a palm, as those of a gripper do, on the
+/// side where they point and close to.
+fn around_a_palm(fingers: &[Finger], toward: &Vector3<f64>) -> Option<Vector3<f64>> {
+    let [a, b, c] = fingers else { return None };
+    let (u, v) = (b.base - a.base, c.base - a.base);
+    let cross = u.cross(&v);
+    // Bases in a row, as those of fingers beside one another, lie in no plane.
+    let is_wide = cross.norm() > LEAST_WIDTH * u.norm_squared().max(v.norm_squared()).max((v - u).norm_squared());
+    let normal = cross.try_normalize(1e-12).filter(|_| is_wide)?;
+    let normal = if normal.dot(toward) < 0.0 { -normal } else { normal };
+    (normal.dot(toward) >= AROUND_COSINE * toward.norm()).then_some(normal)
+}
+
+/// The same without the fingers that close to another side: a thumb would tilt the palm by its share.
+fn without_thumb(fingers: &[Finger], normal: &Vector3<f64>) -> Option<Facing> {
+    let agrees = |finger: &&Finger| finger.closing.is_some_and(|closing| closing.dot(normal) >= AGREES_COSINE);
+    let agreeing: Vec<&Finger> = fingers.iter().filter(agrees).collect();
+    if agreeing.len() < LEAST_FINGERS || agreeing.len() == fingers.len() {
+        return None;
+    }
+    let x = agreeing.iter().map(|finger| finger.along).sum::<Vector3<f64>>().try_normalize(LEAST_SUM)?;
+    let closing: Vector3<f64> = agreeing.iter().filter_map(|finger| finger.closing).sum();
+    let normal = (closing - x * closing.dot(&x)).try_normalize(LEAST_SUM)?;
+    Some(Facing { along: Some(x), normal })
 }
 
 /// Turns a hand of which the file does not say how it stands, and says how every hand stands.

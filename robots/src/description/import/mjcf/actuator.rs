@@ -3,7 +3,7 @@
 use super::super::follow;
 use super::super::raw::{RawCoupling, RawHand, RawJoint, RawServo};
 use super::super::report::Notes;
-use super::super::servo::TORQUE_AT_RAD;
+use super::super::servo::{PLACEHOLDER_TORQUE, TORQUE_AT_RAD};
 use super::super::source::Source;
 use super::survey::is_left_out;
 use crate::description::{DescriptionError, Place};
@@ -112,6 +112,7 @@ impl Driver<'_> {
             stiffness: servo.stiffness.map(|stiffness| stiffness * gear * gear),
             effort: servo.effort.map(|effort| effort * gear.abs()),
             damping: servo.damping * gear * gear,
+            guessed: servo.guessed,
         };
         if let Some(joint) = self.find(joint) {
             joint.servo = scaled;
@@ -179,6 +180,13 @@ impl Driver<'_> {
                 return Ok(None);
             }
         };
+        let damping = if damping < 0.0 && is_servo {
+            let what = format!("`biasprm` that drives instead of damping ({}), of actuator", bias(2));
+            self.notes.warned(place, what, &called, "read with the other sign");
+            -damping
+        } else {
+            damping
+        };
         if stiffness.is_some_and(|stiffness| stiffness <= 0.0) || damping < 0.0 {
             let problem = format!("`{called}`: stiffness {stiffness:?} and damping {damping}; they are positive");
             return Err(place.clone().error(problem));
@@ -196,7 +204,7 @@ impl Driver<'_> {
             self.notes.assumed(place, "torque actuators", &called, done);
         }
         let stiffness = stiffness.or(effort.filter(|effort| effort.is_finite()).map(|effort| effort / TORQUE_AT_RAD));
-        Ok(Some(RawServo { stiffness, effort, damping }))
+        Ok(Some(RawServo { stiffness, effort, damping, guessed: false }))
     }
 
     /// Torque limit of an actuator; infinite if there is none.
@@ -209,7 +217,15 @@ impl Driver<'_> {
                 self.notes.ignored(place, "torque limits of 0 to 0, of", &name(actuator), "taken for a placeholder");
                 Ok(if is_motor { None } else { Some(f64::INFINITY) })
             }
-            Some(range) => self.torque(range, &name(actuator), place).map(Some),
+            Some(range) => {
+                let torque = self.torque(range, &name(actuator), place)?;
+                if torque <= PLACEHOLDER_TORQUE {
+                    return Ok(Some(torque));
+                }
+                let what = format!("torque limit above {PLACEHOLDER_TORQUE} N m, of");
+                self.notes.ignored(place, what, &name(actuator), "taken for a placeholder");
+                Ok(if is_motor { None } else { Some(f64::INFINITY) })
+            }
             None if is_motor => Ok(None),
             None => Ok(Some(f64::INFINITY)),
         }

@@ -3,7 +3,7 @@
 use super::super::Reading;
 use super::super::inertia::{self, Mass};
 use super::super::mesh::Mesh;
-use super::super::meshes::{MeshProblem, Meshes};
+use super::super::meshes::{IN_MILLIMETRES, MeshProblem, Meshes};
 use super::super::raw::RawGeom;
 use super::super::report::Notes;
 use super::super::shape;
@@ -113,7 +113,15 @@ impl<'r> GeomReader<'r> {
         let called = if name.is_empty() { geom.mesh.as_deref().unwrap_or_default() } else { name };
         if let Some(mesh) = geom.mesh.clone().filter(|_| geom.hfield.is_none()) {
             return Ok(match self.mesh(&mesh) {
-                Ok(found) => Some(self.fitted(geom, found, body_from_geom, called, place, visual, notes)),
+                Ok(found) => Some(self.fitted(
+                    geom,
+                    self.in_metres(found, called, place, notes),
+                    body_from_geom,
+                    called,
+                    place,
+                    visual,
+                    notes,
+                )),
                 Err(problem) => {
                     self.miss(&problem, &mesh, place, visual, notes);
                     None
@@ -138,6 +146,14 @@ impl<'r> GeomReader<'r> {
                 Ok(Some(Placed { shape, body_from_geom, mesh: None, exact: true }))
             }
         }
+    }
+
+    fn in_metres(&self, mesh: Mesh, called: &str, place: &Place, notes: &mut Notes) -> Mesh {
+        let (mesh, small) = mesh.in_metres();
+        if small {
+            notes.warned(place, "meshes of more than a metre, of shape", called, IN_MILLIMETRES);
+        }
+        mesh
     }
 
     /// Says that a mesh is not there.

@@ -414,7 +414,7 @@ impl Reader<'_> {
             let has = |name: &str| bodies.iter().any(|body| body.name == name);
             if node.attribute("site1").is_some() {
                 let sites = ["site1", "site2"].map(|site| node.attribute(site).unwrap_or_default());
-                self.open_loop(&place, &format!("constraint that ties the sites `{}`", sites.join("` and `")));
+                self.open_loop(&place, "constraint between sites that closes a loop:", &sites.join(" to "));
                 continue;
             }
             match equality {
@@ -437,16 +437,16 @@ impl Reader<'_> {
     fn loop_of(&mut self, place: &Place, tag: &str, names: &[Option<&String>], has: impl Fn(&str) -> bool) {
         let own: Vec<&str> = names.iter().flatten().map(|name| name.as_str()).filter(|name| has(name)).collect();
         match own[..] {
-            [a, b] => self.open_loop(place, &format!("<{tag}> that ties `{a}` to `{b}`")),
+            [a, b] => self.open_loop(place, &format!("<{tag}> that closes a loop:"), &format!("{a} to {b}")),
             _ => self.notes.ignored(place, format!("<{tag}> to something beside the hand"), "", "the palm is fixed"),
         }
     }
 
     /// A hand is a tree: what closes a loop is left out.
-    fn open_loop(&mut self, place: &Place, what: &str) {
+    fn open_loop(&mut self, place: &Place, what: &str, name: &str) {
         let done = "the loop is left open, and its joints move by servos of their own. A hand is a tree: write the linkage as \
                     joints that follow one another (<joint> in <equality>) instead";
-        self.notes.warned(place, what, "", done);
+        self.notes.warned(place, what, name, done);
     }
 
     fn joint_equality(

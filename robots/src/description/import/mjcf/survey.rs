@@ -51,6 +51,12 @@ const NUMBERS: &[(&str, usize, usize)] = &[
     ("zaxis", 3, 3),
 ];
 
+/// Attributes that hold one of a few words, by element.
+const WORDS: &[(&str, &str, &[&str])] = &[
+    ("joint", "type", &["hinge", "slide", "ball", "free"]),
+    ("geom", "type", &["plane", "hfield", "sphere", "capsule", "ellipsoid", "cylinder", "box", "mesh", "sdf"]),
+];
+
 /// Sections of which numbers are read.
 const SECTIONS: &[&str] = &["default", "asset", "worldbody", "contact", "actuator", "equality", "tendon", "keyframe"];
 
@@ -311,6 +317,11 @@ impl Surveyor<'_> {
                 self.notes.ignored(&place, what, owner.unwrap_or_default(), "not read");
                 self.blanks.push(attribute.range());
                 continue;
+            }
+            let words = WORDS.iter().find(|(element, key, _)| *element == tag && *key == name);
+            if let Some((_, _, words)) = words.filter(|(_, _, words)| !words.contains(&value)) {
+                let problem = format!("attribute `{name}` of <{tag}> is `{value}`; MJCF has {}", words.join(", "));
+                return Err(self.error(node, problem));
             }
             if let Some((_, least, most)) = NUMBERS.iter().find(|(known, ..)| *known == name)
                 && let Some(problem) = numbers_problem(value, *least, *most)

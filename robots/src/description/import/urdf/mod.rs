@@ -9,6 +9,7 @@ use super::meshes::Meshes;
 use super::mjcf::numbers_problem;
 use super::raw::{Placement, RawBody, RawCoupling, RawHand, RawJoint, RawMass, RawServo};
 use super::report::Notes;
+use super::servo::PLACEHOLDER_TORQUE;
 use super::source::Source;
 use super::units::within_a_turn;
 use super::{Reading, UNLIMITED_RAD, weigh};
@@ -23,9 +24,10 @@ use units::Units;
 
 /// Rotor inertia: URDF has none. Between Shadow's 0.0002 and LEAP's 0.0015 kg m2.
 const ARMATURE: f64 = 5e-4;
-/// Torque limits above this, N m, and speeds above that, rad/s, are placeholders: no joint of a hand has them.
-const PLACEHOLDER_TORQUE: f64 = 50.0;
+/// Speeds above this, rad/s, are placeholders: no joint of a hand has them.
 const PLACEHOLDER_SPEED: f64 = 100.0;
+/// Limits of a joint that has none because nobody set them, rad.
+const QUARTER_RAD: [f64; 2] = [-std::f64::consts::FRAC_PI_2, std::f64::consts::FRAC_PI_2];
 /// And so is a speed below this, rad/s: a finger would need a minute to close.
 const STANDSTILL_SPEED: f64 = 0.02;
 
@@ -274,7 +276,16 @@ impl<'r> Reader<'r> {
             }
             let per_angle = self.units.rad_per_limit;
             limits_rad = within_a_turn([lower * per_angle, upper * per_angle], &place, &edge.name, self.notes);
-            if upper - lower <= 0.0 {
+            if self.units.are_not_set && lower == 0.0 && upper == 0.0 {
+                let done = "not set: a quarter turn to each side; write limits into the file";
+                self.notes.warned(
+                    &place,
+                    "limits of 0 to 0, as of most joints of the file, of joint",
+                    &edge.name,
+                    done,
+                );
+                limits_rad = QUARTER_RAD;
+            } else if upper - lower <= 0.0 {
                 self.notes.approximated(&place, "joint with a single angle", &edge.name, "fixed there");
             }
         } else {
@@ -295,7 +306,7 @@ impl<'r> Reader<'r> {
             };
         let effort = positive("effort", "torque limit", [0.0, PLACEHOLDER_TORQUE])?;
         let velocity = positive("velocity", "speed limit", [STANDSTILL_SPEED, PLACEHOLDER_SPEED])?;
-        Ok((limits_rad, RawServo { stiffness: None, effort, damping: 0.0 }, velocity))
+        Ok((limits_rad, RawServo { stiffness: None, effort, damping: 0.0, guessed: false }, velocity))
     }
 
     fn mimic(&mut self, edge: &Edge, couplings: &mut Vec<RawCoupling>) -> Result<(), DescriptionError> {

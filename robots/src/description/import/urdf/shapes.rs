@@ -1,6 +1,6 @@
 //! Shapes of a URDF file: primitives as they are, meshes by what is around them.
 
-use super::super::meshes::MeshProblem;
+use super::super::meshes::{IN_MILLIMETRES, MeshProblem};
 use super::super::mjcf::free_name;
 use super::super::raw::RawGeom;
 use super::{Reader, elements};
@@ -99,7 +99,16 @@ impl Reader<'_> {
         let file = node.attribute("filename").unwrap_or_default();
         match self.meshes.read(file) {
             Ok(mesh) => {
-                let (shape, at, done) = self.meshes.around(&mesh.placed(&Isometry3::identity(), scale));
+                let (mesh, small) = mesh.placed(&Isometry3::identity(), scale).in_metres();
+                if small {
+                    self.notes.warned(
+                        &place,
+                        format!("{kind} meshes of more than a metre, of link"),
+                        body,
+                        IN_MILLIMETRES,
+                    );
+                }
+                let (shape, at, done) = self.meshes.around(&mesh);
                 self.notes.approximated(&place, format!("{kind} mesh of link"), body, done);
                 Ok(Some((shape, at)))
             }

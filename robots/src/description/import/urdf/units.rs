@@ -10,11 +10,13 @@ use std::f64::consts::PI;
 pub(super) struct Units {
     pub(super) rad_per_limit: f64,
     pub(super) rad_per_rpy: f64,
+    /// Whether limits of 0 to 0 were never set: programs that draw write them so.
+    pub(super) are_not_set: bool,
 }
 
 impl Default for Units {
     fn default() -> Self {
-        Self { rad_per_limit: 1.0, rad_per_rpy: 1.0 }
+        Self { rad_per_limit: 1.0, rad_per_rpy: 1.0, are_not_set: false }
     }
 }
 
@@ -28,6 +30,8 @@ pub(super) fn of(source: &Source, document: &Document, notes: &mut Notes) -> Uni
     };
     let ends = |limit: Node| ["lower", "upper"].map(|key| number(limit, key).unwrap_or(0.0));
     let limits: Vec<[f64; 2]> = limited().map(ends).collect();
+    let unset = limits.iter().filter(|ends| ends[0] == 0.0 && ends[1] == 0.0).count();
+    units.are_not_set = 2 * unset >= limits.len();
     if are_degrees(&limits)
         && let Some(first) = limited().find(|limit| ends(*limit).into_iter().any(is_beyond_a_turn))
     {
