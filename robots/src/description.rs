@@ -22,7 +22,7 @@ mod write;
 mod written;
 
 pub use error::{DescriptionError, Place};
-pub use import::{ImportAction, ImportEntry, ImportReport, read_robot_file};
+pub use import::{ImportAction, ImportEntry, ImportReport, MeshShapes, read_robot_file, read_robot_file_with};
 pub use mirror::mirror;
 pub use write::{StrictFolder, strict_folder};
 

@@ -38,8 +38,8 @@ mod watch;
 pub use action::{ActionDecoder, ActionSchema};
 pub use contract::{Commanded, EpisodeEnd, EpisodeReport, Hand, HandError, StepBatch, WorldBatch};
 pub use description::{
-    DescriptionError, ImportAction, ImportEntry, ImportReport, ROBOTS, RobotEntry, StrictFolder, hand_xml, load_robot,
-    load_robot_with_report, read_robot_file, strict_folder,
+    DescriptionError, ImportAction, ImportEntry, ImportReport, MeshShapes, ROBOTS, RobotEntry, StrictFolder, hand_xml,
+    load_robot, load_robot_with_report, read_robot_file, read_robot_file_with, strict_folder,
 };
 pub use encoder::ObservationEncoder;
 pub use frame::{Nanos, SignalFrame, SignalLayout, write_fingertips};

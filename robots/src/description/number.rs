@@ -19,6 +19,7 @@ pub(super) fn xml_numbers(numbers: &[f32]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "exact numbers are meant")]
     use super::*;
 
     #[test]

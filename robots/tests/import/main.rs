@@ -1,8 +1,14 @@
 //! Somebody else's hand, as MJCF or URDF: what is read, what is said about the rest, and what is refused.
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests: a panic is the report, and exact numbers are meant")]
 
+mod liberties;
+mod make;
+mod meshes;
 mod mistakes;
 mod mjcf;
+mod numbers;
+mod palms;
+mod standing;
 mod strict_folder;
 mod urdf;
 

@@ -58,19 +58,12 @@ fn numbers_that_are_none_are_refused() {
 
 #[test]
 fn masses_that_no_body_has_are_refused() {
-    about_claw("<body name=\"a_near\"", "mass=\"0.05\"", "mass=\"0\"", &["`a_near`", "mass 0 kg"]);
     about_claw("<body name=\"a_near\"", "mass=\"0.05\"", "mass=\"-1\"", &["`a_near`", "mass -1 kg"]);
     about_claw(
         "<body name=\"a_near\"",
         "diaginertia=\"5e-6",
         "diaginertia=\"-5e-6",
         &["`a_near`", "moments are positive"],
-    );
-    about_grip(
-        "<link name=\"left_near\"",
-        "<mass value=\"0.03\"/>",
-        "<mass value=\"0\"/>",
-        &["`left_near`", "mass 0 kg"],
     );
     about_grip(
         "<link name=\"left_near\"",
@@ -110,9 +103,7 @@ fn a_file_without_hinges_is_refused() {
 }
 
 #[test]
-fn loops_are_refused() {
-    let connect = "<equality><connect body1=\"a_far\" body2=\"b_far\" anchor=\"0 0 0\"/></equality></mujoco>";
-    about_claw("<equality>", "</mujoco>", connect, &["`a_far` to `b_far`", "loop"]);
+fn links_with_two_parents_and_circles_are_refused() {
     about_grip(
         "<joint name=\"right_2\"",
         "<parent link=\"right_near\"/><child link=\"right_far\"/>",

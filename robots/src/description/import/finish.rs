@@ -1,11 +1,11 @@
 //! What a file does not say and a hand needs: a resting pose, fingertips, regions, where an object is put, which shapes
-//! never touch, and where up is.
+//! never touch.
 
 use super::raw::{RawGeom, RawHand, RawJoint};
 use super::report::Notes;
 use super::shape::Solid;
-use super::tree::{Link, Tree, middle};
-use nalgebra::{Isometry3, Matrix3, Point3, Rotation3, UnitQuaternion, Vector3};
+use super::tree::{Link, Tip, Tree, middle};
+use nalgebra::{Isometry3, Point3, Vector3};
 use std::collections::BTreeMap;
 
 /// The resting pose is the middle of the range, but no farther than this from zero, rad.
@@ -18,23 +18,21 @@ const OBJECT_STEP_M: f64 = 0.01;
 const OBJECT_GAP_M: f64 = 0.015;
 /// Shapes that overlap by more than this in the resting pose, m, never touch.
 const OVERLAP_M: f64 = 5e-4;
-/// How far the joints of a finger are closed to see where it closes to, rad.
-const CLOSING_RAD: f64 = 0.3;
-
-/// A point on a fingertip, in the frame of its link.
-pub(super) struct Tip {
-    pub(super) name: String,
-    pub(super) link: usize,
-    pub(super) point_m: Point3<f64>,
-}
 
 /// The resting pose by joint: that of the file, or the middle of the limits.
 pub(super) fn home(hand: &RawHand, tree: &Tree, notes: &mut Notes) -> BTreeMap<String, f64> {
     let joints: Vec<&RawJoint> = tree.links.iter().filter_map(|link| link.joint.as_ref()).collect();
+    let wrists: Vec<&str> = tree
+        .carriers()
+        .into_iter()
+        .filter_map(|link| tree.links[link].joint.as_ref().map(|joint| joint.name.as_str()))
+        .collect();
     let mut angles = BTreeMap::new();
     for joint in &joints {
         let [lower, upper] = joint.limits_rad;
-        let middle = ((lower + upper) / 2.0).clamp(-HOME_LIMIT_RAD, HOME_LIMIT_RAD).clamp(lower, upper);
+        // A wrist rests straight, however far it turns to either side: it decides where the palm faces.
+        let limit = if wrists.contains(&joint.name.as_str()) { 0.0 } else { HOME_LIMIT_RAD };
+        let middle = ((lower + upper) / 2.0).clamp(-limit, limit).clamp(lower, upper);
         let said = hand.home_rad.as_ref().and_then(|home| home.get(&joint.name)).copied();
         if said.is_some_and(|angle| angle < lower - 1e-6 || angle > upper + 1e-6) {
             notes.approximated(
@@ -70,7 +68,35 @@ pub(super) fn tips(hand: &RawHand, tree: &Tree, alone: bool, notes: &mut Notes) 
         let link = &tree.links[index];
         Tip { name: link.name.clone(), link: index, point_m: far_end(link) }
     };
-    tree.ends().into_iter().map(tip).collect()
+    fingers(tree, notes).into_iter().map(tip).collect()
+}
+
+/// The last link of each finger. Of several that hang at one first link, as the rods of a linkage do beside the finger they
+/// move, the one at the end of most hinges, and of those the farthest.
+fn fingers(tree: &Tree, notes: &mut Notes) -> Vec<usize> {
+    let carriers = tree.carriers();
+    let open = tree.poses(|joint| 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]));
+    let mut chosen: Vec<(usize, usize, (usize, f64))> = Vec::new();
+    for end in tree.ends() {
+        let first = tree.first_of_finger(&carriers, end);
+        let chain = std::iter::successors(Some(end), |link| tree.links[*link].parent).take_while(|link| *link != first);
+        let far = (open[end] * far_end(&tree.links[end]) - Point3::from(open[first].translation.vector)).norm();
+        let rank = (chain.count(), far);
+        match chosen.iter_mut().find(|(known, ..)| *known == first) {
+            Some(known) => {
+                let is_longer = rank.0 > known.2.0 || (rank.0 == known.2.0 && rank.1 > known.2.1);
+                let aside = if is_longer { known.1 } else { end };
+                if is_longer {
+                    *known = (first, end, rank);
+                }
+                let link = &tree.links[aside];
+                let done = "no fingertips: the longest of what hangs there is the finger";
+                notes.assumed(&link.place, "ends beside a finger", &link.name, done);
+            }
+            None => chosen.push((first, end, rank)),
+        }
+    }
+    chosen.into_iter().map(|(_, end, _)| end).collect()
 }
 
 fn far_end(link: &Link) -> Point3<f64> {
@@ -85,38 +111,6 @@ fn far_end(link: &Link) -> Point3<f64> {
     anchor + direction * farthest
 }
 
-/// Where the palm faces up and the fingers point along x, for a file that does not say how the hand stands.
-pub(super) fn upright(tree: &Tree, tips: &[Tip]) -> Option<UnitQuaternion<f64>> {
-    let open = |joint: &RawJoint| 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]);
-    let closed = |joint: &RawJoint| {
-        let [lower, upper] = joint.limits_rad;
-        // A joint that turns as far to both sides spreads the fingers; it does not close them.
-        let closes = (upper + lower).abs() > 0.2 * (upper - lower);
-        let toward = if upper + lower > 0.0 { CLOSING_RAD } else { -CLOSING_RAD };
-        (open(joint) + if closes { toward } else { 0.0 }).clamp(lower, upper)
-    };
-    let (opened, closed) = (tree.poses(open), tree.poses(closed));
-    let (mut along, mut closing) = (Vector3::zeros(), Vector3::zeros());
-    for tip in tips {
-        let at = opened[tip.link] * tip.point_m;
-        let base = opened[first_of_chain(tree, tip.link)].translation.vector;
-        along += (at.coords - base).try_normalize(1e-6).unwrap_or_default();
-        closing += (closed[tip.link] * tip.point_m - at).try_normalize(1e-6).unwrap_or_default();
-    }
-    let x = along.try_normalize(0.3)?;
-    let z = (closing - x * closing.dot(&x)).try_normalize(0.3)?;
-    let axes = Matrix3::from_rows(&[x.transpose(), z.cross(&x).transpose(), z.transpose()]);
-    Some(UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(axes)))
-}
-
-/// The first moving link between the palm and this one.
-fn first_of_chain(tree: &Tree, mut link: usize) -> usize {
-    while let Some(parent) = tree.links[link].parent.filter(|parent| tree.links[*parent].moves) {
-        link = parent;
-    }
-    link
-}
-
 /// Where the centre of an object is put: between palm and fingertips, above what lies below it.
 pub(super) fn object_home(tree: &Tree, tips: &[Tip], poses: &[Isometry3<f64>]) -> Point3<f64> {
     let mean = |points: Vec<Point3<f64>>| {
@@ -124,7 +118,8 @@ pub(super) fn object_home(tree: &Tree, tips: &[Tip], poses: &[Isometry3<f64>]) -
         points.iter().map(|point| point.coords).sum::<Vector3<f64>>() / count
     };
     let at_tips = mean(tips.iter().map(|tip| poses[tip.link] * tip.point_m).collect());
-    let bases = tips.iter().map(|tip| poses[first_of_chain(tree, tip.link)].translation.vector.into());
+    let carriers = tree.carriers();
+    let bases = tips.iter().map(|tip| poses[tree.first_of_finger(&carriers, tip.link)].translation.vector.into());
     let between = (at_tips + mean(bases.collect())) / 2.0;
     let solids = |moves: bool| {
         let links = tree.links.iter().zip(poses).filter(move |(link, _)| link.moves == moves);

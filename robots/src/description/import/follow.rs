@@ -26,7 +26,8 @@ pub(super) fn resolve(hand: &mut RawHand, notes: &mut Notes) -> Result<(), Descr
     turn_toward_servos(hand, notes)?;
     refuse_circles(hand)?;
     shorten_chains(hand);
-    keep_within_limits(hand, notes)
+    keep_within_limits(hand, notes);
+    Ok(())
 }
 
 fn joint<'h>(hand: &'h RawHand, name: &str) -> Option<&'h RawJoint> {
@@ -136,7 +137,7 @@ fn shorten_chains(hand: &mut RawHand) {
 }
 
 /// A leader goes only where its followers can.
-fn keep_within_limits(hand: &mut RawHand, notes: &mut Notes) -> Result<(), DescriptionError> {
+fn keep_within_limits(hand: &mut RawHand, notes: &mut Notes) {
     for index in 0..hand.couplings.len() {
         let coupling = &hand.couplings[index];
         let (place, follower) = (coupling.place.clone(), coupling.follower.clone());
@@ -146,8 +147,15 @@ fn keep_within_limits(hand: &mut RawHand, notes: &mut Notes) -> Result<(), Descr
         let (lower, upper) = (was_lower.max(ends[0].min(ends[1])), was_upper.min(ends[0].max(ends[1])));
         let leader = coupling.leader.clone();
         if lower >= upper {
-            let problem = format!("joint `{follower}` follows `{leader}`, but their limits have nothing in common");
-            return Err(place.error(problem));
+            let ends = [was_lower, was_upper].map(|end| coupling.offset_rad + coupling.ratio * end);
+            let done = format!("those of `{follower}` are what it is turned to");
+            let what =
+                format!("limits that have nothing in common with those of `{leader}`, which it follows, of joint");
+            notes.warned(&place, what, &follower, done);
+            if let Some(joint) = joint_mut(hand, &follower) {
+                joint.limits_rad = [ends[0].min(ends[1]), ends[0].max(ends[1])];
+            }
+            continue;
         }
         if lower > was_lower + 1e-6 || upper < was_upper - 1e-6 {
             notes.approximated(&place, "limits of joint", &leader, format!("narrowed to what `{follower}` can follow"));
@@ -156,5 +164,4 @@ fn keep_within_limits(hand: &mut RawHand, notes: &mut Notes) -> Result<(), Descr
             }
         }
     }
-    Ok(())
 }

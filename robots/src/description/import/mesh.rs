@@ -9,8 +9,12 @@ use std::path::Path;
 
 /// Larger mesh files are not read.
 const MAX_MESH_BYTES: u64 = 64 << 20;
+/// How the text begins that Git puts in place of a large file.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
+/// A mesh that reaches farther than this, m, has other units.
+const MOST_HALF_EXTENT_M: f64 = 0.75;
 /// A mesh flatter than this, m, is given this thickness.
-const MIN_HALF_EXTENT_M: f64 = 5e-4;
+pub(super) const MIN_HALF_EXTENT_M: f64 = 5e-4;
 
 /// Triangles of a mesh.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,20 +32,22 @@ impl Mesh {
 
     /// Reads a mesh file, or says why it cannot.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
-        let shown = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
         let mut bytes = Vec::new();
-        let file = File::open(path).map_err(|_| format!("the file {shown} is not there"))?;
-        file.take(MAX_MESH_BYTES + 1).read_to_end(&mut bytes).map_err(|error| format!("{shown}: {error}"))?;
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        file.take(MAX_MESH_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        if bytes.starts_with(LFS_POINTER) {
+            return Err("these are Git's pointers to the files; fetch the files with `git lfs pull`".to_owned());
+        }
         if bytes.len() as u64 > MAX_MESH_BYTES {
-            return Err(format!("the file {shown} is larger than {MAX_MESH_BYTES} bytes"));
+            return Err(format!("larger than {MAX_MESH_BYTES} bytes"));
         }
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
         let mesh = match ending.as_str() {
             "stl" => binary_stl(&bytes).or_else(|| text_stl(&bytes)),
             "obj" => obj(&bytes),
-            _ => return Err(format!("{shown} is neither STL nor OBJ")),
+            _ => return Err(format!("`.{ending}` is neither STL nor OBJ; convert them")),
         };
-        mesh.and_then(Self::checked).ok_or_else(|| format!("the file {shown} cannot be understood"))
+        mesh.and_then(Self::checked).ok_or_else(|| format!("damaged, or no `.{ending}`"))
     }
 
     fn checked(self) -> Option<Self> {
@@ -49,6 +55,20 @@ impl Mesh {
         let count = self.corners.len();
         let whole = self.triangles.iter().flatten().all(|index| *index < count);
         (count > 0 && finite && whole).then_some(self)
+    }
+
+    /// The mesh in metres, and whether it was taken for millimetres: no part of a hand is larger than a metre.
+    pub(super) fn in_metres(self) -> (Self, bool) {
+        let (GeomShape::Box { half_extents_m }, _) = self.bounding_box() else { return (self, false) };
+        if half_extents_m.into_iter().all(|half| f64::from(half) <= MOST_HALF_EXTENT_M) {
+            return (self, false);
+        }
+        (self.placed(&Isometry3::identity(), Vector3::repeat(1e-3)), true)
+    }
+
+    /// Its corners.
+    pub(super) fn corners(&self) -> &[Point3<f64>] {
+        &self.corners
     }
 
     /// The mesh moved by `pose` and then stretched by `scale`.

@@ -4,31 +4,40 @@
 //! sorted out ([`follow`]); servos get what they lack ([`servo`]); bodies become links with one hinge each ([`tree`]);
 //! what no file says is chosen ([`finish`]). The result goes through the same checks as giraffe's own descriptions.
 
+mod base;
 mod finish;
+mod fit;
 mod follow;
 mod inertia;
 mod mesh;
+mod meshes;
 mod mjcf;
 mod raw;
 mod report;
+mod sanity;
 mod servo;
 mod shape;
 mod source;
+mod stand;
 mod tree;
+mod units;
 mod urdf;
+mod weigh;
 mod written;
 
+pub use meshes::MeshShapes;
 pub use report::{ImportAction, ImportEntry, ImportReport};
 
 use super::mjcf::{HandFile, Hinge};
 use super::{DescriptionError, Place, assemble, read_file, read_robot, settings};
 use crate::model::{BodyModel, GeomModel, JointCoupling, Limits, Region, RobotModel};
 use nalgebra::{Isometry3, Vector3};
-use raw::{Placement, RawHand};
+use raw::RawHand;
 use report::Notes;
 use source::Source;
+use std::collections::BTreeSet;
 use std::path::Path;
-use tree::{Link, Tree};
+use tree::{Link, Tip, Tree};
 
 /// Limits of a joint that has none, rad.
 const UNLIMITED_RAD: [f64; 2] = [-std::f64::consts::PI, std::f64::consts::PI];
@@ -37,12 +46,31 @@ const MAX_BODIES: usize = 256;
 /// Farther than this from one another, m, no parts of a hand are.
 const MAX_LENGTH_M: f64 = 10.0;
 
+/// How a file is read.
+#[derive(Debug, Default)]
+struct Reading {
+    mesh_shapes: MeshShapes,
+    /// Bodies whose visual shapes touch, since they have no others.
+    visuals: BTreeSet<String>,
+}
+
 /// Reads a hand from an MJCF or URDF file, and says what was not understood and what was assumed. A `robot.toml` in
 /// the same folder is used if it is there; if giraffe's own strict reading accepts both files, the report is empty.
 ///
 /// # Errors
 /// When a file is missing or too large, is no MJCF or URDF, or says what cannot be; the message names file and line.
 pub fn read_robot_file(path: &Path) -> Result<(RobotModel, ImportReport), DescriptionError> {
+    read_robot_file_with(path, MeshShapes::default())
+}
+
+/// Reads a hand as [`read_robot_file`] does, with a choice of what stands for meshes.
+///
+/// # Errors
+/// As [`read_robot_file`].
+pub fn read_robot_file_with(
+    path: &Path,
+    mesh_shapes: MeshShapes,
+) -> Result<(RobotModel, ImportReport), DescriptionError> {
     let name = path.file_stem().map_or_else(|| path.to_string_lossy(), |stem| stem.to_string_lossy()).into_owned();
     let text = read_file(path)?;
     let settings_path = path.with_file_name("robot.toml");
@@ -52,17 +80,12 @@ pub fn read_robot_file(path: &Path) -> Result<(RobotModel, ImportReport), Descri
     {
         return Ok((robot, ImportReport::default()));
     }
-    let mut notes = Notes::default();
-    let mut hand = match root_of(path)?.as_str() {
-        "robot" => urdf::read(path, &mut notes)?,
-        _ => mjcf::read(path, &mut notes)?,
-    };
-    follow::resolve(&mut hand, &mut notes)?;
-    servo::complete(&mut hand, &mut notes)?;
-    let mut tree = tree::grow(&hand, &mut notes)?;
+    let (hand, mut tree, mut notes) = with_shapes(path, mesh_shapes)?;
     check(&hand, &tree)?;
+    sanity::strengthen(&hand, &mut tree, &mut notes);
+    sanity::look(&hand, &tree, &mut notes);
     let tips = finish::tips(&hand, &tree, robot_toml.is_none(), &mut notes);
-    stand(&hand, &mut tree, &tips, &mut notes);
+    stand::stand(&hand, &mut tree, &tips, &mut notes);
     let (mut file, written) = finished(&hand, &tree, &tips, robot_toml.is_none(), &mut notes);
     let (settings_name, settings_text) = match &robot_toml {
         Some(text) => ("robot.toml", text),
@@ -76,6 +99,43 @@ pub fn read_robot_file(path: &Path) -> Result<(RobotModel, ImportReport), Descri
     Ok((assemble(&name, file, settings), report))
 }
 
+/// Reads a file once, and once more if fingers have nothing to touch with: visual shapes are better than none.
+fn with_shapes(path: &Path, mesh_shapes: MeshShapes) -> Result<(RawHand, Tree, Notes), DescriptionError> {
+    let mut reading = Reading { mesh_shapes, visuals: BTreeSet::new() };
+    let first = read_once(path, &reading)?;
+    let (hand, tree, _) = &first;
+    let is_bare = |link: &usize| tree.links[*link].geoms.is_empty();
+    let mut bare: Vec<usize> = tree.ends().into_iter().filter(is_bare).collect();
+    let all = bare.len() == tree.ends().len();
+    let carriers = tree.carriers();
+    let palm: Vec<usize> = (0..tree.links.len()).filter(|link| tree.is_palm(&carriers, *link)).collect();
+    if palm.iter().all(is_bare) {
+        bare.extend(palm);
+    }
+    if bare.is_empty() {
+        return Ok(first);
+    }
+    let is_bare = |body: usize| all || bare.contains(&tree.bodies[body].0);
+    reading.visuals =
+        (0..hand.bodies.len()).filter(|body| is_bare(*body)).map(|body| hand.bodies[body].name.clone()).collect();
+    read_once(path, &reading)
+}
+
+/// What the file says, and the links that make it up.
+fn read_once(path: &Path, reading: &Reading) -> Result<(RawHand, Tree, Notes), DescriptionError> {
+    let mut notes = Notes::default();
+    let mut hand = match root_of(path)?.as_str() {
+        "robot" => urdf::read(path, reading, &mut notes)?,
+        _ => mjcf::read(path, reading, &mut notes)?,
+    };
+    base::settle(&mut hand, &mut notes);
+    follow::resolve(&mut hand, &mut notes)?;
+    servo::complete(&mut hand, &mut notes)?;
+    let mut tree = tree::grow(&hand, weigh::body, &mut notes);
+    weigh::links(&mut tree, &mut notes);
+    Ok((hand, tree, notes))
+}
+
 /// The root element's name, if it is one of the two that are read.
 fn root_of(path: &Path) -> Result<String, DescriptionError> {
     let source = Source::plain(path)?;
@@ -83,34 +143,17 @@ fn root_of(path: &Path) -> Result<String, DescriptionError> {
     let root = document.root_element();
     match root.tag_name().name() {
         known @ ("mujoco" | "robot") => Ok(known.to_owned()),
+        "mujocoinclude" => Err(source.place_of(root).error(
+            "this is a piece of MJCF (<mujocoinclude>), not a whole: give the file that includes it, which starts with <mujoco>",
+        )),
         found => Err(source.place_of(root).error(format!(
             "expected MJCF, which starts with <mujoco>, or URDF, which starts with <robot>; found <{found}>"
         ))),
     }
 }
 
-/// Turns a hand of which the file does not say how it stands.
-fn stand(hand: &RawHand, tree: &mut Tree, tips: &[finish::Tip], notes: &mut Notes) {
-    if matches!(hand.placement, Placement::Said(_)) {
-        return;
-    }
-    let how =
-        "put a link `world` above the first one, with a fixed joint whose rpy says how the hand stands, to decide";
-    match finish::upright(tree, tips) {
-        Some(turn) => {
-            tree.turn(&turn);
-            let (roll, pitch, yaw) = turn.euler_angles();
-            let done = format!(
-                "turned by rpy {roll:.2} {pitch:.2} {yaw:.2}, so that fingers point along x and close toward +z; {how}"
-            );
-            notes.assumed(&hand.file, "how the hand stands", "", done);
-        }
-        None => notes.assumed(&hand.file, "how the hand stands", "", format!("z of the first link is up; {how}")),
-    }
-}
-
 /// The description file, and the text of a `robot.toml` for it.
-fn finished(hand: &RawHand, tree: &Tree, tips: &[finish::Tip], alone: bool, notes: &mut Notes) -> (HandFile, String) {
+fn finished(hand: &RawHand, tree: &Tree, tips: &[Tip], alone: bool, notes: &mut Notes) -> (HandFile, String) {
     let home = finish::home(hand, tree, notes);
     let poses = tree.poses(|joint| home.get(&joint.name).copied().unwrap_or(0.0));
     let contact_excludes = finish::excludes(hand, tree, &poses, notes);

@@ -26,6 +26,8 @@ pub(super) struct RawHand {
 pub(super) enum Placement {
     /// As the file places it: gravity points along -z.
     Said(UnitQuaternion<f64>),
+    /// As drawn, in a file whose up is z, but without a word on how the hand is turned.
+    Drawn,
     /// The file does not say where up is.
     Unknown,
 }
@@ -39,6 +41,8 @@ pub(super) struct RawBody {
     pub(super) joints: Vec<RawJoint>,
     pub(super) mass: RawMass,
     pub(super) geoms: Vec<RawGeom>,
+    /// Whether it had joints that slide or are free, which are fixed here.
+    pub(super) floats: bool,
 }
 
 /// What is known about a body's mass.
@@ -46,6 +50,8 @@ pub(super) struct RawBody {
 pub(super) enum RawMass {
     /// Given by the file, or by shapes of known density.
     Known(Mass),
+    /// Its mass, and where its centre is. How it is spread is not known.
+    Heavy(f64, Point3<f64>),
     /// Nothing was said.
     Unknown,
 }
@@ -75,6 +81,8 @@ pub(super) struct RawServo {
     pub(super) effort: Option<f64>,
     /// Damping of the servo, on top of the joint's own.
     pub(super) damping: f64,
+    /// Whether its torque was assumed.
+    pub(super) guessed: bool,
 }
 
 #[derive(Clone)]

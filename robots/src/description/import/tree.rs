@@ -1,17 +1,12 @@
 //! From bodies as a file has them to links as giraffe has them: what moves has one hinge and a mass, what is welded to
 //! it is part of it, and what never moves hangs at the palm.
 
-use super::inertia::{self, Mass};
-use super::raw::{Placement, RawBody, RawGeom, RawHand, RawJoint, RawMass, moving};
+use super::inertia::Mass;
+use super::raw::{Placement, RawBody, RawGeom, RawHand, RawJoint, moving};
 use super::report::Notes;
-use crate::description::{DescriptionError, Place};
-use nalgebra::{Isometry3, Matrix3, Point3, UnitQuaternion, Vector3};
+use crate::description::Place;
+use nalgebra::{Isometry3, Point3, UnitQuaternion, Vector3};
 
-/// Density of collision shapes where nothing is said about a mass, kg/m3.
-const DENSITY: f64 = 1000.0;
-/// A link that weighs nothing is given this mass, kg, as a ball of this radius, m.
-const LEAST_KG: f64 = 1e-3;
-const LEAST_RADIUS_M: f64 = 5e-3;
 /// Of a body with several hinges, each link but the last gets this part of its mass.
 const BETWEEN_SHARE: f64 = 0.01;
 
@@ -36,11 +31,22 @@ pub(super) struct Tree {
     pub(super) merged: Vec<(String, String)>,
 }
 
-/// Makes links of bodies.
-pub(super) fn grow(hand: &RawHand, notes: &mut Notes) -> Result<Tree, DescriptionError> {
+/// A point on a fingertip, in the frame of its link.
+pub(super) struct Tip {
+    pub(super) name: String,
+    pub(super) link: usize,
+    pub(super) point_m: Point3<f64>,
+}
+
+/// Makes links of bodies, which weigh what `weigh_body` says.
+pub(super) fn grow(
+    hand: &RawHand,
+    mut weigh_body: impl FnMut(&RawBody, bool, &mut Notes) -> Option<Mass>,
+    notes: &mut Notes,
+) -> Tree {
     let placement = match &hand.placement {
         Placement::Said(rotation) => *rotation,
-        Placement::Unknown => UnitQuaternion::identity(),
+        Placement::Drawn | Placement::Unknown => UnitQuaternion::identity(),
     };
     let moves = moving_by_hinges(hand);
     let mut tree = Tree { links: Vec::new(), bodies: Vec::new(), merged: Vec::new() };
@@ -51,7 +57,7 @@ pub(super) fn grow(hand: &RawHand, notes: &mut Notes) -> Result<Tree, Descriptio
         notes.assumed(&root.place, "the first body has a hinge", &root.name, "a fixed palm was put under it");
     }
     for (body, moves) in hand.bodies.iter().zip(&moves) {
-        let mass = mass_of(body, *moves, notes)?;
+        let mass = weigh_body(body, *moves, notes);
         let (parent, parent_from_body) = match body.parent {
             Some(parent) => {
                 let (link, link_from_parent) = tree.bodies[parent];
@@ -63,14 +69,7 @@ pub(super) fn grow(hand: &RawHand, notes: &mut Notes) -> Result<Tree, Descriptio
         let stand = tree.add(body, parent, parent_from_body, mass, *moves, notes);
         tree.bodies.push(stand);
     }
-    for link in tree.links.iter_mut().filter(|link| link.moves && link.mass.kg <= 0.0) {
-        let done = format!("{} g", LEAST_KG * 1e3);
-        notes.assumed(&link.place, "moving bodies without mass", &link.name, done);
-        let tensor = Matrix3::identity() * (0.4 * LEAST_KG * LEAST_RADIUS_M * LEAST_RADIUS_M);
-        let center_m = middle(&link.geoms).unwrap_or_else(Point3::origin);
-        link.mass = Mass { kg: LEAST_KG, center_m, tensor };
-    }
-    Ok(tree)
+    tree
 }
 
 /// Bodies that move, by hinges that are not held.
@@ -195,6 +194,35 @@ impl Tree {
         }
     }
 
+    /// Links whose joint carries the whole hand, as a wrist's does: at their end hang all fingers, of which there are at
+    /// least two.
+    pub(super) fn carriers(&self) -> Vec<usize> {
+        let ends = self.ends();
+        if ends.len() < 2 {
+            return Vec::new();
+        }
+        let chain =
+            |end: usize| -> Vec<usize> { std::iter::successors(Some(end), |link| self.links[*link].parent).collect() };
+        let chains: Vec<Vec<usize>> = ends.into_iter().map(chain).collect();
+        let carries_all =
+            |link: &usize| self.links[*link].joint.is_some() && chains.iter().all(|chain| chain.contains(link));
+        (0..self.links.len()).filter(carries_all).collect()
+    }
+
+    /// The first link of the finger that ends in this one: the one next to the palm.
+    pub(super) fn first_of_finger(&self, carriers: &[usize], mut link: usize) -> usize {
+        let of_finger = |parent: &usize| !self.is_palm(carriers, *parent);
+        while let Some(parent) = self.links[link].parent.filter(of_finger) {
+            link = parent;
+        }
+        link
+    }
+
+    /// Whether a link is palm or forearm: it does not move, or all fingers hang at it.
+    pub(super) fn is_palm(&self, carriers: &[usize], link: usize) -> bool {
+        !self.links[link].moves || carriers.contains(&link)
+    }
+
     /// Moving links that carry no other: the ends of the fingers.
     pub(super) fn ends(&self) -> Vec<usize> {
         let carries = |index: usize| self.links.iter().any(|link| link.parent == Some(index));
@@ -210,57 +238,4 @@ fn moved(geoms: &[RawGeom], by: &Isometry3<f64>) -> Vec<RawGeom> {
 pub(super) fn middle(geoms: &[RawGeom]) -> Option<Point3<f64>> {
     let sum: Vector3<f64> = geoms.iter().map(|geom| geom.body_from_geom.translation.vector).sum();
     (!geoms.is_empty()).then(|| (sum / geoms.len() as f64).into())
-}
-
-/// Mass of a body: the file's, or that of its shapes.
-fn mass_of(body: &RawBody, moves: bool, notes: &mut Notes) -> Result<Option<Mass>, DescriptionError> {
-    match &body.mass {
-        RawMass::Known(mass) if mass.kg <= 0.0 && moves && body.has_joint() => {
-            Err(body.place.clone().error(format!("body `{}`: mass 0 kg; what moves has a mass", body.name)))
-        }
-        RawMass::Known(mass) => Ok(Some(*mass)),
-        RawMass::Unknown if !moves || body.geoms.is_empty() => Ok(None),
-        RawMass::Unknown => {
-            let done = format!("that of its collision shapes at {DENSITY} kg/m3");
-            notes.assumed(&body.place, "unknown mass of body", &body.name, done);
-            let of_geom = |geom: &RawGeom| {
-                Mass::of_shape(&geom.shape, DENSITY * inertia::volume(&geom.shape), &geom.body_from_geom)
-            };
-            Ok(body.geoms.iter().map(of_geom).reduce(|sum, next| sum.and(&next)))
-        }
-    }
-}
-
-/// Refuses what no rigid body has; brings moments that are a little off to ones that could be.
-pub(super) fn check_mass(mass: Mass, place: &Place, body: &str, notes: &mut Notes) -> Result<Mass, DescriptionError> {
-    let wrong = |problem: String| Err(place.clone().error(format!("body `{body}`: {problem}")));
-    if mass.kg < 0.0 || !mass.kg.is_finite() {
-        return wrong(format!("mass {} kg; a mass is positive", mass.kg));
-    }
-    if mass.kg == 0.0 {
-        return Ok(Mass::ZERO);
-    }
-    if mass.tensor.amax() == 0.0 {
-        notes.approximated(place, "mass without inertia, of body", body, "a point");
-        return Ok(mass);
-    }
-    let Some(principal) = mass.principal() else {
-        return wrong("its moments of inertia are no numbers".to_owned());
-    };
-    let [a, b, c] = principal.moments.into();
-    if a <= 0.0 || b <= 0.0 || c <= 0.0 {
-        return wrong(format!("principal moments of inertia {a:e}, {b:e}, {c:e} kg m2; moments are positive"));
-    }
-    if a + b >= c && b + c >= a && c + a >= b {
-        return Ok(mass);
-    }
-    let slack = [a + b - c, b + c - a, c + a - b].into_iter().fold(f64::INFINITY, f64::min);
-    if slack > -1e-3 * (a + b + c) {
-        // Rounding in the file: what is left after it is written with a few digits.
-        return Ok(mass);
-    }
-    let what = "moments of inertia that no rigid body has, of body";
-    notes.approximated(place, what, body, "their mean, about every axis");
-    let tensor = Matrix3::identity() * ((a + b + c) / 3.0);
-    Ok(Mass { tensor, ..mass })
 }

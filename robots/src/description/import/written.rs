@@ -1,9 +1,8 @@
 //! A `robot.toml` for a file that has none.
 
-use super::finish::Tip;
 use super::raw::RawHand;
 use super::report::Notes;
-use super::tree::Tree;
+use super::tree::{Tip, Tree};
 use crate::description::written::{Written, WrittenJoint, WrittenTip};
 use crate::model::{ControlSpec, HoldAt, SafetySpec, ServoLimits};
 use nalgebra::Point3;
@@ -45,7 +44,9 @@ pub(super) fn robot_toml(
             format!("control every {PERIOD_SECS} s, safety limits of leap-right; a robot.toml beside it would say");
         notes.assumed(&hand.file, "no robot.toml", "", done);
     }
-    let palm = tree.links.iter().filter(|link| !link.moves).map(|link| link.name.clone());
+    let carriers = tree.carriers();
+    let palm = (0..tree.links.len()).filter(|link| tree.is_palm(&carriers, *link));
+    let palm = palm.map(|link| tree.links[link].name.clone());
     let tip_geoms = tips.iter().flat_map(|tip| &tree.links[tip.link].geoms).map(|geom| geom.name.clone());
     let rounded = |point: Point3<f64>| point.coords.map(|number| ((number * 1e5).round() / 1e5) as f32).into();
     let fingertip = |tip: &Tip| WrittenTip {

@@ -3,7 +3,7 @@
 use super::super::follow;
 use super::super::raw::{RawCoupling, RawHand, RawJoint, RawServo};
 use super::super::report::Notes;
-use super::super::servo::TORQUE_AT_RAD;
+use super::super::servo::{PLACEHOLDER_TORQUE, TORQUE_AT_RAD};
 use super::super::source::Source;
 use super::survey::is_left_out;
 use crate::description::{DescriptionError, Place};
@@ -13,6 +13,9 @@ use mjcf_rs::tendon::FixedTendon;
 use mjcf_rs::types::Tristate;
 use roxmltree::{Document, Node};
 use std::collections::BTreeMap;
+
+/// Ranges that differ by less than this, rad, are the same, written with a few digits.
+const SAME_RAD: f64 = 2e-3;
 
 /// Gives the joints of a hand their servos.
 pub(super) fn drive(
@@ -36,7 +39,7 @@ pub(super) fn drive(
     for (place, node, actuator) in &actuators {
         match &actuator.tendon {
             Some(tendon) => driver.tendon(tendon, actuator, *node, place)?,
-            None if actuator.joint.is_none() => {
+            None if actuator.joint.is_none() && actuator.kind != ActuatorKind::Other => {
                 driver.notes.ignored(place, "actuators that pull no joint", &name(actuator), "not read");
             }
             None => {}
@@ -109,11 +112,55 @@ impl Driver<'_> {
             stiffness: servo.stiffness.map(|stiffness| stiffness * gear * gear),
             effort: servo.effort.map(|effort| effort * gear.abs()),
             damping: servo.damping * gear * gear,
+            guessed: servo.guessed,
         };
         if let Some(joint) = self.find(joint) {
             joint.servo = scaled;
         }
+        self.limit_by_control(joint, actuator, gear, place);
         Ok(())
+    }
+
+    /// Keeps a joint to the angles that its servo can be told. `per_angle` is how far the actuator goes per angle of the
+    /// joint; how far per number it is told, its gains say.
+    fn limit_by_control(&mut self, joint: &str, actuator: &Actuator, per_angle: f64, place: &Place) {
+        let range = limited(actuator.ctrl_range, actuator.ctrl_limited, self.model);
+        let (Some(range), Some([gain, shift, spring])) = (range, setpoint(actuator)) else { return };
+        let called = name(actuator);
+        let ends = range.map(|control| (gain * control + shift) / spring / per_angle);
+        let (least, most) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+        let Some(own) = self.find(joint) else { return };
+        let [lower, upper] = own.limits_rad;
+        let narrower = (least > lower + SAME_RAD, most < upper - SAME_RAD);
+        let wider = least < lower - SAME_RAD || most > upper + SAME_RAD;
+        let kept = [if narrower.0 { least } else { lower }, if narrower.1 { most } else { upper }];
+        if !least.is_finite() || !most.is_finite() || kept[1] - kept[0] <= SAME_RAD {
+            if upper > lower {
+                let done = format!("joint `{joint}` keeps its own, {lower:.3} to {upper:.3} rad");
+                let what = format!("`ctrlrange` of {least:.3} to {most:.3} rad, of the actuator");
+                self.notes.warned(place, what, &called, done);
+            }
+            return;
+        }
+        if narrower.0 || narrower.1 {
+            own.limits_rad = kept;
+            let done = "the joint's range is narrowed to what its servo can be told";
+            self.notes.approximated(
+                place,
+                "`ctrlrange` narrower than the range of the joint, of the actuator",
+                &called,
+                done,
+            );
+        }
+        if wider {
+            let done = "what is beyond the range of the joint is left out";
+            self.notes.approximated(
+                place,
+                "`ctrlrange` wider than the range of the joint, of the actuator",
+                &called,
+                done,
+            );
+        }
     }
 
     /// The servo an actuator is, in its own units; `None` if it is none.
@@ -133,6 +180,13 @@ impl Driver<'_> {
                 return Ok(None);
             }
         };
+        let damping = if damping < 0.0 && is_servo {
+            let what = format!("`biasprm` that drives instead of damping ({}), of actuator", bias(2));
+            self.notes.warned(place, what, &called, "read with the other sign");
+            -damping
+        } else {
+            damping
+        };
         if stiffness.is_some_and(|stiffness| stiffness <= 0.0) || damping < 0.0 {
             let problem = format!("`{called}`: stiffness {stiffness:?} and damping {damping}; they are positive");
             return Err(place.clone().error(problem));
@@ -150,30 +204,42 @@ impl Driver<'_> {
             self.notes.assumed(place, "torque actuators", &called, done);
         }
         let stiffness = stiffness.or(effort.filter(|effort| effort.is_finite()).map(|effort| effort / TORQUE_AT_RAD));
-        Ok(Some(RawServo { stiffness, effort, damping }))
+        Ok(Some(RawServo { stiffness, effort, damping, guessed: false }))
     }
 
     /// Torque limit of an actuator; infinite if there is none.
     fn effort(&mut self, actuator: &Actuator, is_motor: bool, place: &Place) -> Result<Option<f64>, DescriptionError> {
-        let limited = |range: Option<[f64; 2]>, limited: Tristate| match limited {
-            Tristate::False => None,
-            Tristate::True => range,
-            Tristate::Auto => range.filter(|_| self.model.compiler.autolimits),
-        };
-        let force = limited(actuator.force_range, actuator.force_limited);
+        let force = limited(actuator.force_range, actuator.force_limited, self.model);
         // What a motor is told is its torque.
-        let control = limited(actuator.ctrl_range, actuator.ctrl_limited).filter(|_| is_motor);
+        let control = limited(actuator.ctrl_range, actuator.ctrl_limited, self.model).filter(|_| is_motor);
         match force.or(control) {
-            Some(range) => self.torque(range, &name(actuator), place).map(Some),
+            Some([lower, upper]) if lower == 0.0 && upper == 0.0 => {
+                self.notes.ignored(place, "torque limits of 0 to 0, of", &name(actuator), "taken for a placeholder");
+                Ok(if is_motor { None } else { Some(f64::INFINITY) })
+            }
+            Some(range) => {
+                let torque = self.torque(range, &name(actuator), place)?;
+                if torque <= PLACEHOLDER_TORQUE {
+                    return Ok(Some(torque));
+                }
+                let what = format!("torque limit above {PLACEHOLDER_TORQUE} N m, of");
+                self.notes.ignored(place, what, &name(actuator), "taken for a placeholder");
+                Ok(if is_motor { None } else { Some(f64::INFINITY) })
+            }
             None if is_motor => Ok(None),
             None => Ok(Some(f64::INFINITY)),
         }
     }
 
     fn torque(&mut self, [lower, upper]: [f64; 2], called: &str, place: &Place) -> Result<f64, DescriptionError> {
-        if lower >= 0.0 || upper <= 0.0 {
+        if lower > 0.0 || upper < 0.0 || lower >= upper {
             let problem = format!("`{called}`: torque from {lower} to {upper} N m; a servo pushes and pulls");
             return Err(place.clone().error(problem));
+        }
+        if lower == 0.0 || upper == 0.0 {
+            let done = "a servo pushes and pulls: as large in both directions";
+            self.notes.approximated(place, "torque limits of one direction only, of", called, done);
+            return Ok(upper.max(-lower));
         }
         if (lower + upper).abs() > 1e-6 * upper {
             self.notes.approximated(place, "torque limits that differ by direction", called, "the smaller for both");
@@ -239,6 +305,21 @@ impl Driver<'_> {
             else {
                 continue;
             };
+            let unlimited = inherited(self.document, node, "actuatorfrclimited");
+            let counts = match unlimited {
+                Some("true") => true,
+                Some("false") => false,
+                _ => self.model.compiler.autolimits,
+            };
+            if !counts {
+                self.notes.ignored(
+                    &self.source.place_of(node),
+                    "`actuatorfrcrange` that is switched off, of joint",
+                    joint,
+                    "no limit",
+                );
+                continue;
+            }
             let numbers: Vec<f64> = range.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
             let &[lower, upper] = &numbers[..] else { continue };
             let place = self.source.place_of(node);
@@ -251,6 +332,31 @@ impl Driver<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A range, unless it does not count.
+fn limited(range: Option<[f64; 2]>, limited: Tristate, model: &Model) -> Option<[f64; 2]> {
+    match limited {
+        Tristate::False => None,
+        Tristate::True => range,
+        Tristate::Auto => range.filter(|_| model.compiler.autolimits),
+    }
+}
+
+/// How far an actuator that holds a length goes for what it is told: `(gain * told + shift) / spring`. `None` if it holds
+/// none.
+fn setpoint(actuator: &Actuator) -> Option<[f64; 3]> {
+    let number = |list: &[f64], index: usize| list.get(index).copied().unwrap_or(0.0);
+    match actuator.kind {
+        ActuatorKind::Position => Some([1.0, 0.0, 1.0]),
+        ActuatorKind::General
+            if actuator.bias_type.as_deref() == Some("affine") && number(&actuator.biasprm, 1) < 0.0 =>
+        {
+            let gain = actuator.gainprm.first().copied().unwrap_or(1.0);
+            (gain > 0.0).then(|| [gain, number(&actuator.biasprm, 0), -number(&actuator.biasprm, 1)])
+        }
+        _ => None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Shapes of a foreign MJCF file: collision shapes as giraffe's own, and what all shapes weigh.
 
+use super::super::Reading;
 use super::super::inertia::{self, Mass};
 use super::super::mesh::Mesh;
+use super::super::meshes::{IN_MILLIMETRES, MeshProblem, Meshes};
 use super::super::raw::RawGeom;
 use super::super::report::Notes;
 use super::super::shape;
@@ -12,6 +14,7 @@ use crate::model::GeomShape;
 use mjcf_rs::Model;
 use mjcf_rs::assets::MeshInertia;
 use mjcf_rs::body::{Body, Geom, GeomType};
+use mjcf_rs::compiler::InertiaFromGeom;
 use nalgebra::{Isometry3, Point3, Vector3};
 use roxmltree::Node;
 use std::collections::BTreeMap;
@@ -24,7 +27,10 @@ pub(super) struct GeomReader<'r> {
     path: &'r Path,
     source: &'r Source,
     model: &'r Model,
-    meshes: BTreeMap<String, Result<Mesh, String>>,
+    reading: &'r Reading,
+    meshes: Meshes,
+    /// Meshes by their names in the file, scaled and in place.
+    assets: BTreeMap<String, Result<Mesh, MeshProblem>>,
 }
 
 /// The shapes of one body.
@@ -46,25 +52,35 @@ struct Placed {
 }
 
 impl<'r> GeomReader<'r> {
-    pub(super) fn new(path: &'r Path, source: &'r Source, model: &'r Model) -> Self {
-        Self { path, source, model, meshes: BTreeMap::new() }
+    pub(super) fn new(path: &'r Path, source: &'r Source, model: &'r Model, reading: &'r Reading) -> Self {
+        let meshes = Meshes::new(path, reading.mesh_shapes);
+        Self { path, source, model, reading, meshes, assets: BTreeMap::new() }
     }
 
+    /// Shapes and mass of the body that is called `called`.
     pub(super) fn body(
         &mut self,
+        called: &str,
         body: &Body,
         nodes: &[Node],
         notes: &mut Notes,
     ) -> Result<BodyGeoms, DescriptionError> {
         let (mut geoms, mut mass) = (Vec::new(), None);
         let mut weighed_all = true;
+        let by_geoms = self.model.compiler.inertia_from_geom == InertiaFromGeom::True;
+        let is_bare = body.geoms.iter().all(is_visual);
+        let shown = is_bare && !body.geoms.is_empty() && self.reading.visuals.contains(called);
+        if let Some(node) = nodes.first().filter(|_| shown) {
+            let done = "its visual shapes are what touches";
+            notes.warned(&self.source.place_of(*node), "no collision shape, of body", called, done);
+        }
         for (geom, node) in body.geoms.iter().zip(nodes) {
             let place = self.source.place_of(*node);
             let name = geom.name.clone().unwrap_or_default();
-            let visual = is_visual(geom);
+            let visual = is_visual(geom) && !shown;
             if visual {
                 notes.ignored(&place, "visual shapes", "", "they touch nothing");
-                if body.inertial.is_some() {
+                if body.inertial.is_some() && !by_geoms {
                     continue;
                 }
             }
@@ -78,14 +94,9 @@ impl<'r> GeomReader<'r> {
             if friction < 0.0 {
                 return Err(place.error(format!("<geom> `{name}`: friction {friction}; it cannot be negative")));
             }
-            let collision_bits = (geom.contype, geom.conaffinity);
-            geoms.push(RawGeom {
-                name,
-                shape: placed.shape,
-                body_from_geom: placed.body_from_geom,
-                friction,
-                collision_bits,
-            });
+            let collision_bits = if shown { (1, 1) } else { (geom.contype, geom.conaffinity) };
+            let (shape, body_from_geom) = (placed.shape, placed.body_from_geom);
+            geoms.push(RawGeom { name, shape, body_from_geom, friction, collision_bits });
         }
         Ok(BodyGeoms { geoms, mass: mass.filter(|mass| weighed_all && mass.kg > 0.0) })
     }
@@ -102,11 +113,17 @@ impl<'r> GeomReader<'r> {
         let called = if name.is_empty() { geom.mesh.as_deref().unwrap_or_default() } else { name };
         if let Some(mesh) = geom.mesh.clone().filter(|_| geom.hfield.is_none()) {
             return Ok(match self.mesh(&mesh) {
-                Ok(found) => Some(self.fitted(geom, found, body_from_geom, called, place, visual, notes)),
-                Err(reason) => {
-                    let what = if visual { "visual mesh" } else { "collision mesh" };
-                    let done = if visual { "not weighed" } else { "left out: it touches nothing" };
-                    notes.ignored(place, what, called, format!("{reason}; {done}"));
+                Ok(found) => Some(self.fitted(
+                    geom,
+                    self.in_metres(found, called, place, notes),
+                    body_from_geom,
+                    called,
+                    place,
+                    visual,
+                    notes,
+                )),
+                Err(problem) => {
+                    self.miss(&problem, &mesh, place, visual, notes);
                     None
                 }
             });
@@ -131,7 +148,36 @@ impl<'r> GeomReader<'r> {
         }
     }
 
-    /// The box around a mesh.
+    fn in_metres(&self, mesh: Mesh, called: &str, place: &Place, notes: &mut Notes) -> Mesh {
+        let (mesh, small) = mesh.in_metres();
+        if small {
+            notes.warned(place, "meshes of more than a metre, of shape", called, IN_MILLIMETRES);
+        }
+        mesh
+    }
+
+    /// Says that a mesh is not there.
+    fn miss(&self, problem: &MeshProblem, mesh: &str, place: &Place, visual: bool, notes: &mut Notes) {
+        let kind = if visual { "visual" } else { "collision" };
+        let done = if visual { "they are not weighed" } else { "they touch nothing" };
+        let file = self.model.assets.mesh(mesh).and_then(|asset| asset.file.as_deref()).unwrap_or(mesh);
+        let (what, done) = match problem {
+            MeshProblem::Missing => {
+                let what = format!("{kind} meshes that are not there,");
+                (what, format!("{done}; looked in `meshdir` and in {}", self.meshes.places()))
+            }
+            MeshProblem::Unreadable(reason) => {
+                (format!("{kind} meshes that cannot be read,"), format!("{done}: {reason}"))
+            }
+        };
+        if visual {
+            notes.ignored(place, what, file, done);
+        } else {
+            notes.warned(place, what, file, done);
+        }
+    }
+
+    /// The shape around a mesh.
     #[allow(clippy::too_many_arguments, reason = "one geom, as its caller knows it")]
     fn fitted(
         &self,
@@ -143,36 +189,44 @@ impl<'r> GeomReader<'r> {
         visual: bool,
         notes: &mut Notes,
     ) -> Placed {
-        let (shape, middle) = mesh.bounding_box();
+        let (shape, at, done) = self.meshes.around(&mesh);
         if !visual {
             let what = if geom.type_ == GeomType::Mesh { "collision mesh" } else { "shape fitted to a mesh" };
-            notes.approximated(place, what, called, "its bounding box");
+            notes.approximated(place, what, called, done);
         }
-        let at = body_from_geom * nalgebra::Translation3::from(middle);
+        let at = body_from_geom * at;
         let asset = geom.mesh.as_deref().and_then(|name| self.model.assets.mesh(name));
-        let exact = asset.is_some_and(|asset| asset.inertia == MeshInertia::Exact);
+        let exact =
+            self.model.compiler.exact_mesh_inertia || asset.is_some_and(|asset| asset.inertia == MeshInertia::Exact);
         Placed { shape, body_from_geom: at, mesh: Some((mesh, body_from_geom)), exact }
     }
 
     /// A mesh by its name, with its scale and reference pose.
-    fn mesh(&mut self, name: &str) -> Result<Mesh, String> {
-        if let Some(known) = self.meshes.get(name) {
+    fn mesh(&mut self, name: &str) -> Result<Mesh, MeshProblem> {
+        if let Some(known) = self.assets.get(name) {
             return known.clone();
         }
         let read = self.read_mesh(name);
-        self.meshes.insert(name.to_owned(), read.clone());
+        self.assets.insert(name.to_owned(), read.clone());
         read
     }
 
-    fn read_mesh(&self, name: &str) -> Result<Mesh, String> {
-        let asset = self.model.assets.mesh(name).ok_or_else(|| format!("there is no mesh called `{name}`"))?;
-        let corners = match &asset.inline_vertices {
-            Some(numbers) => Mesh::of_corners(numbers).ok_or("its corners cannot be understood")?,
-            None => {
-                let folder = self.path.parent().unwrap_or(Path::new(""));
-                let file = self.model.resolve_mesh_file(asset, folder).ok_or("it names no file")?;
-                Mesh::read(&file)?
+    fn read_mesh(&mut self, name: &str) -> Result<Mesh, MeshProblem> {
+        let unreadable = |reason: String| MeshProblem::Unreadable(reason);
+        let asset = self.model.assets.mesh(name);
+        let asset = asset.ok_or_else(|| unreadable(format!("there is no mesh called `{name}`")))?;
+        let corners = match (&asset.inline_vertices, &asset.file) {
+            (Some(numbers), _) => {
+                Mesh::of_corners(numbers).ok_or_else(|| unreadable("its corners cannot be understood".to_owned()))?
             }
+            (None, Some(file)) => {
+                let folder = self.path.parent().unwrap_or(Path::new(""));
+                match self.model.resolve_mesh_file(asset, folder).filter(|path| path.is_file()) {
+                    Some(path) => Mesh::read(&path).map_err(unreadable)?,
+                    None => self.meshes.read(file)?,
+                }
+            }
+            (None, None) => return Err(unreadable(format!("the mesh `{name}` names no file"))),
         };
         Ok(corners.placed(&isometry(&asset.refpose).inverse(), Vector3::from(asset.scale)))
     }

@@ -1,17 +1,20 @@
 //! Reads somebody else's MJCF: everything that has a sensible meaning for a hand, with a note where it has another.
 
 mod actuator;
+mod angles;
 mod geom;
+mod members;
 mod survey;
 
 pub(super) use survey::numbers_problem;
 
-use super::UNLIMITED_RAD;
 use super::inertia::Mass;
 use super::raw::{Placement, RawBody, RawCoupling, RawGeom, RawHand, RawJoint, RawMass, RawServo};
 use super::report::Notes;
 use super::source::Source;
-use super::tree;
+use super::units;
+use super::weigh;
+use super::{Reading, UNLIMITED_RAD};
 use crate::description::{DescriptionError, Place};
 use geom::GeomReader;
 use mjcf_rs::Model;
@@ -24,8 +27,13 @@ use roxmltree::{Document, Node};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+/// A hand that hangs at the world is brought to its middle from farther than this, m.
+const FAR_FROM_PALM_M: f64 = 0.25;
+/// Attributes that turn a body.
+const ROTATIONS: [&str; 5] = ["quat", "axisangle", "euler", "xyaxes", "zaxis"];
+
 /// Reads a file.
-pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<RawHand, DescriptionError> {
+pub(super) fn read(path: &Path, reading: &Reading, notes: &mut Notes) -> Result<RawHand, DescriptionError> {
     let source = Source::with_includes(path)?;
     let document = source.document()?;
     let found = document.root_element().tag_name().name();
@@ -35,13 +43,37 @@ pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<RawHand, Descriptio
             .error(format!("expected a <mujoco> file, found <{found}>")));
     }
     let blanks = survey::survey(&source, &document, notes)?;
-    let model = Model::from_str(&source.without(&blanks), path.parent().unwrap_or(Path::new("")))
-        .map_err(|error| source.whole().error(error.to_string()))?;
+    let text = source.without(&blanks);
+    let parse = |text: &str| {
+        Model::from_str(text, path.parent().unwrap_or(Path::new("")))
+            .map_err(|error| source.whole().error(error.to_string()))
+    };
+    let mut model = parse(&text)?;
+    let mut per_angle = 1.0;
+    match angles::unit(&source, &document, &model, notes) {
+        Some(angles::Unit::WholeFile(angle)) => model = parse(&angles::with_unit(&text, &document, angle))?,
+        Some(angles::Unit::Limits(factor)) => per_angle = factor,
+        None => {}
+    }
     let nodes = body_nodes(&document);
     if nodes.len() + 1 != model.bodies.len() {
         return Err(source.whole().error("its bodies are arranged in a way that is not understood"));
     }
-    let mut reader = Reader { path, source: &source, document: &document, model: &model, nodes, notes };
+    let world_geoms = world_geoms(&document);
+    if world_geoms.len() != model.bodies[0].body.geoms.len() {
+        return Err(source.whole().error("the shapes of its world are arranged in a way that is not understood"));
+    }
+    let mut reader = Reader {
+        reading,
+        path,
+        source: &source,
+        document: &document,
+        model: &model,
+        nodes,
+        world_geoms,
+        per_angle,
+        notes,
+    };
     reader.hand()
 }
 
@@ -76,12 +108,26 @@ fn collect<'d>(above: Node<'d, 'd>, owner: Option<usize>, found: &mut Vec<BodyNo
     }
 }
 
+/// Shapes of the world, those in frames included.
+fn world_geoms<'d>(document: &'d Document<'d>) -> Vec<Node<'d, 'd>> {
+    let of_world = |node: &Node| {
+        let mut above = node.ancestors().skip(1).skip_while(|above| above.has_tag_name("frame"));
+        node.has_tag_name("geom") && above.next().is_some_and(|above| above.has_tag_name("worldbody"))
+    };
+    document.descendants().filter(of_world).collect()
+}
+
 struct Reader<'r> {
     path: &'r Path,
+    reading: &'r Reading,
     source: &'r Source,
     document: &'r Document<'r>,
     model: &'r Model,
     nodes: Vec<BodyNodes<'r>>,
+    /// Shapes of the world, in the order of the file: that of the parser's.
+    world_geoms: Vec<Node<'r, 'r>>,
+    /// What limits are multiplied by, for a file that says another unit than it has.
+    per_angle: f64,
     notes: &'r mut Notes,
 }
 
@@ -101,35 +147,101 @@ impl Reader<'_> {
 
     fn hand(&mut self) -> Result<RawHand, DescriptionError> {
         let names = self.body_names()?;
-        let members = self.members(&names)?;
-        let mut geoms = GeomReader::new(self.path, self.source, self.model);
-        let mut bodies = Vec::with_capacity(members.len());
+        let members = members::find(self.source, self.document, self.model, &self.nodes, &names, self.notes)?;
+        let mut geoms = GeomReader::new(self.path, self.source, self.model, self.reading);
+        let mut bodies = Vec::with_capacity(members.bodies.len() + 1);
         let mut joint_names = BTreeSet::new();
         let mut geom_names = self.given_names("geom")?;
-        for &index in &members {
+        if let Some(palm) = &members.palm {
+            bodies.push(self.palm(palm, &names, &mut geoms, &mut geom_names)?);
+        }
+        let above = bodies.len();
+        for &index in &members.bodies {
             let (model, nodes) = (self.model, &self.nodes[index].geoms);
-            let read = geoms.body(&model.bodies[index + 1].body, nodes, self.notes)?;
+            let read = geoms.body(&names[index], &model.bodies[index + 1].body, nodes, self.notes)?;
             let geoms = named(read.geoms, &names[index], &mut geom_names);
             let mass = self.mass(index, &names[index], read.mass)?;
             let joints = self.joints(index, &names[index], &mut joint_names)?;
+            let floats = self.body(index).joints.iter().any(|joint| joint.type_ != JointType::Hinge);
+            let parent = match self.parent(index) {
+                Some(parent) => members.bodies.iter().position(|member| *member == parent).map(|at| at + above),
+                None => (above > 0).then_some(0),
+            };
             bodies.push(RawBody {
                 name: names[index].clone(),
                 place: self.place(self.nodes[index].body),
-                parent: self.parent(index).and_then(|parent| members.iter().position(|member| *member == parent)),
+                parent,
                 parent_from_body: isometry(&self.body(index).pose),
                 joints,
                 mass,
                 geoms,
+                floats,
             });
         }
-        let placement = Placement::Said(bodies[0].parent_from_body.rotation);
-        bodies[0].parent_from_body = Isometry3::identity();
+        let placement = self.placement(&members, &mut bodies);
         let home_rad = self.home();
         let couplings = self.equalities(&mut bodies)?;
-        let excludes = self.excludes(&bodies);
+        let excludes = self.excludes(&bodies, members.palm.is_some());
         let mut hand = RawHand { file: self.source.whole(), bodies, couplings, excludes, home_rad, placement };
         actuator::drive(&mut hand, self.source, self.document, self.model, self.notes)?;
         Ok(hand)
+    }
+
+    /// The world, as the palm of a hand.
+    fn palm(
+        &mut self,
+        shapes: &[usize],
+        names: &[String],
+        geoms: &mut GeomReader,
+        geom_names: &mut BTreeSet<String>,
+    ) -> Result<RawBody, DescriptionError> {
+        let name = free_name("palm", &mut names.iter().cloned().collect());
+        let nodes: Vec<Node> = shapes.iter().filter_map(|index| self.world_geoms.get(*index).copied()).collect();
+        let mut world = self.model.bodies[0].body.clone();
+        let mut index = 0;
+        world.geoms.retain(|_| {
+            index += 1;
+            shapes.contains(&(index - 1))
+        });
+        let read = geoms.body(&name, &world, &nodes, self.notes)?;
+        Ok(RawBody {
+            place: nodes.first().map_or_else(|| self.source.whole(), |node| self.place(*node)),
+            parent: None,
+            parent_from_body: Isometry3::identity(),
+            joints: Vec::new(),
+            mass: RawMass::Unknown,
+            geoms: named(read.geoms, &name, geom_names),
+            floats: false,
+            name,
+        })
+    }
+
+    /// How the root stands. Where it stands is dropped, unless it is the world and the hand is far from its middle.
+    fn placement(&self, members: &members::Members, bodies: &mut [RawBody]) -> Placement {
+        if members.palm.is_some() {
+            let hanging: Vec<Vector3<f64>> = bodies[1..]
+                .iter()
+                .filter(|body| body.parent == Some(0))
+                .map(|body| body.parent_from_body.translation.vector)
+                .collect();
+            let middle = hanging.iter().sum::<Vector3<f64>>() / hanging.len().max(1) as f64;
+            if middle.norm() > FAR_FROM_PALM_M {
+                let shift = Translation3::from(-middle);
+                for geom in &mut bodies[0].geoms {
+                    geom.body_from_geom = shift * geom.body_from_geom;
+                }
+                for body in bodies[1..].iter_mut().filter(|body| body.parent == Some(0)) {
+                    body.parent_from_body = shift * body.parent_from_body;
+                }
+            }
+            return Placement::Drawn;
+        }
+        let rotation = bodies[0].parent_from_body.rotation;
+        bodies[0].parent_from_body = Isometry3::identity();
+        let node = members.bodies.first().map(|index| self.nodes[*index].body);
+        let turns = |node: &Node| ROTATIONS.iter().any(|attribute| node.has_attribute(*attribute));
+        let is_said = node.is_some_and(|node| node.ancestors().any(|node| turns(&node)));
+        if is_said { Placement::Said(rotation) } else { Placement::Drawn }
     }
 
     /// Every body has a name of its own.
@@ -154,11 +266,12 @@ impl Reader<'_> {
     /// The names of all bodies, or geoms; an error if one is given twice.
     fn given_names(&self, tag: &str) -> Result<BTreeSet<String>, DescriptionError> {
         let mut names = BTreeSet::new();
+        let of_world = self.world_geoms.iter().copied().filter(|_| tag == "geom");
         let nodes = self.nodes.iter().flat_map(|nodes| match tag {
             "body" => vec![nodes.body],
             _ => nodes.geoms.clone(),
         });
-        for node in nodes {
+        for node in of_world.chain(nodes) {
             if let Some(name) = node.attribute("name").filter(|name| !name.is_empty())
                 && !names.insert(name.to_owned())
             {
@@ -166,39 +279,6 @@ impl Reader<'_> {
             }
         }
         Ok(names)
-    }
-
-    /// The bodies of the hand: the tree with most hinges.
-    fn members(&mut self, names: &[String]) -> Result<Vec<usize>, DescriptionError> {
-        let count = self.nodes.len();
-        let root_of = |mut index: usize| {
-            while let Some(parent) = self.parent(index) {
-                index = parent;
-            }
-            index
-        };
-        let roots: Vec<usize> = (0..count).filter(|index| self.parent(*index).is_none()).collect();
-        let hinges = |root: usize| {
-            let of_tree = (0..count).filter(|index| root_of(*index) == root);
-            of_tree.flat_map(|index| &self.body(index).joints).filter(|joint| joint.type_ == JointType::Hinge).count()
-        };
-        let best = roots.iter().copied().max_by_key(|root| (hinges(*root), usize::MAX - root));
-        let Some(best) = best.filter(|root| hinges(*root) > 0) else {
-            return Err(self.source.whole().error("there is no hinge: a hand has at least one"));
-        };
-        let members = (0..count).filter(|index| root_of(*index) == best).collect();
-        for root in roots.into_iter().filter(|root| *root != best) {
-            let place = self.place(self.nodes[root].body);
-            self.notes.ignored(&place, "bodies beside the hand", &names[root], "the tree with most hinges is the hand");
-        }
-        if !self.model.bodies[0].body.geoms.is_empty() {
-            let floor = self.document.descendants().find(|node| {
-                node.has_tag_name("geom") && node.parent_element().is_some_and(|up| up.has_tag_name("worldbody"))
-            });
-            let place = floor.map_or_else(|| self.source.whole(), |node| self.source.place_of(node));
-            self.notes.ignored(&place, "shapes of the world", "", "the object falls freely beside the hand");
-        }
-        Ok(members)
     }
 
     fn mass(&mut self, index: usize, name: &str, of_geoms: Option<Mass>) -> Result<RawMass, DescriptionError> {
@@ -212,7 +292,7 @@ impl Reader<'_> {
             },
         };
         let place = self.place(self.nodes[index].body);
-        tree::check_mass(mass, &place, name, self.notes).map(RawMass::Known)
+        weigh::check(mass, &place, name, self.notes)
     }
 
     fn joints(
@@ -270,7 +350,7 @@ impl Reader<'_> {
             Some([lower, upper]) if lower > upper => {
                 return wrong(format!("`range` {lower} {upper}: the lower limit comes first and is the smaller"));
             }
-            Some(range) => range,
+            Some(range) => units::within_a_turn(range.map(|end| end * self.per_angle), &place, &name, self.notes),
             None => {
                 self.notes.assumed(&place, "joint without limits", &name, "half a turn to each side");
                 UNLIMITED_RAD
@@ -283,7 +363,7 @@ impl Reader<'_> {
             axis,
             anchor_m: Point3::from(joint.pos),
             limits_rad,
-            reference_rad: joint.ref_,
+            reference_rad: joint.ref_ * self.per_angle,
             damping: joint.damping,
             friction_loss: joint.frictionloss,
             armature: joint.armature,
@@ -333,17 +413,19 @@ impl Reader<'_> {
             let place = self.place(node);
             let has = |name: &str| bodies.iter().any(|body| body.name == name);
             if node.attribute("site1").is_some() {
-                return Err(place.error("a constraint between sites closes a loop: a hand is a tree of hinges"));
+                let sites = ["site1", "site2"].map(|site| node.attribute(site).unwrap_or_default());
+                self.open_loop(&place, "constraint between sites that closes a loop:", &sites.join(" to "));
+                continue;
             }
             match equality {
                 Equality::Joint(joint) if joint.common.active => {
                     self.joint_equality(joint, &place, bodies, &mut couplings)?;
                 }
                 Equality::Connect(connect) if connect.common.active => {
-                    self.loop_of(&place, "connect", &[Some(&connect.body1), connect.body2.as_ref()], has)?;
+                    self.loop_of(&place, "connect", &[Some(&connect.body1), connect.body2.as_ref()], has);
                 }
                 Equality::Weld(weld) if weld.common.active => {
-                    self.loop_of(&place, "weld", &[Some(&weld.body1), weld.body2.as_ref()], has)?;
+                    self.loop_of(&place, "weld", &[Some(&weld.body1), weld.body2.as_ref()], has);
                 }
                 Equality::Tendon(_) => self.notes.ignored(&place, "<tendon> in <equality>", "", "not read"),
                 _ => self.notes.ignored(&place, "constraints that are not active", "", "not read"),
@@ -352,20 +434,19 @@ impl Reader<'_> {
         Ok(couplings)
     }
 
-    fn loop_of(
-        &mut self,
-        place: &Place,
-        tag: &str,
-        names: &[Option<&String>],
-        has: impl Fn(&str) -> bool,
-    ) -> Result<(), DescriptionError> {
+    fn loop_of(&mut self, place: &Place, tag: &str, names: &[Option<&String>], has: impl Fn(&str) -> bool) {
         let own: Vec<&str> = names.iter().flatten().map(|name| name.as_str()).filter(|name| has(name)).collect();
-        if let [a, b] = own[..] {
-            let problem = format!("<{tag}> ties `{a}` to `{b}`, which closes a loop: a hand is a tree of hinges. ");
-            return Err(place.clone().error(problem + "Write the linkage as joints that follow one another"));
+        match own[..] {
+            [a, b] => self.open_loop(place, &format!("<{tag}> that closes a loop:"), &format!("{a} to {b}")),
+            _ => self.notes.ignored(place, format!("<{tag}> to something beside the hand"), "", "the palm is fixed"),
         }
-        self.notes.ignored(place, format!("<{tag}> to something beside the hand"), "", "the palm is fixed");
-        Ok(())
+    }
+
+    /// A hand is a tree: what closes a loop is left out.
+    fn open_loop(&mut self, place: &Place, what: &str, name: &str) {
+        let done = "the loop is left open, and its joints move by servos of their own. A hand is a tree: write the linkage as \
+                    joints that follow one another (<joint> in <equality>) instead";
+        self.notes.warned(place, what, name, done);
     }
 
     fn joint_equality(
@@ -405,8 +486,9 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn excludes(&mut self, bodies: &[RawBody]) -> Vec<(usize, usize)> {
-        let index_of = |name: &str| bodies.iter().position(|body| body.name == name);
+    fn excludes(&mut self, bodies: &[RawBody], world_is_palm: bool) -> Vec<(usize, usize)> {
+        let world = |name: &str| (world_is_palm && name == "world").then_some(0);
+        let index_of = |name: &str| bodies.iter().position(|body| body.name == name).or_else(|| world(name));
         let excludes = &self.model.contact.excludes;
         excludes.iter().filter_map(|pair| Some((index_of(&pair.body1)?, index_of(&pair.body2)?))).collect()
     }

@@ -51,6 +51,12 @@ const NUMBERS: &[(&str, usize, usize)] = &[
     ("zaxis", 3, 3),
 ];
 
+/// Attributes that hold one of a few words, by element.
+const WORDS: &[(&str, &str, &[&str])] = &[
+    ("joint", "type", &["hinge", "slide", "ball", "free"]),
+    ("geom", "type", &["plane", "hfield", "sphere", "capsule", "ellipsoid", "cylinder", "box", "mesh", "sdf"]),
+];
+
 /// Sections of which numbers are read.
 const SECTIONS: &[&str] = &["default", "asset", "worldbody", "contact", "actuator", "equality", "tendon", "keyframe"];
 
@@ -87,84 +93,8 @@ const UNREAD: &[(&str, &str)] = &[
 /// Elements that make bodies out of other files or by repetition.
 const UNREADABLE: &[&str] = &["attach", "replicate"];
 
-/// Attributes that are read here or have no meaning outside MuJoCo's solver, by element.
-const KNOWN: &[(&str, &[&str])] = &[
-    ("body", &["name", "childclass", "pos", "quat", "axisangle", "euler", "xyaxes", "zaxis", "user"]),
-    ("frame", &["name", "childclass", "pos", "quat", "axisangle", "euler", "xyaxes", "zaxis"]),
-    ("inertial", &["pos", "quat", "axisangle", "euler", "xyaxes", "zaxis", "mass", "diaginertia", "fullinertia"]),
-    (
-        "joint",
-        &[
-            "name",
-            "class",
-            "type",
-            "pos",
-            "axis",
-            "range",
-            "limited",
-            "damping",
-            "armature",
-            "frictionloss",
-            "ref",
-            "actuatorfrcrange",
-            "actuatorfrclimited",
-            "group",
-            "user",
-            "solreflimit",
-            "solimplimit",
-            "solreffriction",
-            "solimpfriction",
-            "margin",
-            "joint",
-            "coef",
-            "joint1",
-            "joint2",
-            "polycoef",
-            "active",
-            "solref",
-            "solimp",
-        ],
-    ),
-    (
-        "geom",
-        &[
-            "name",
-            "class",
-            "type",
-            "size",
-            "pos",
-            "quat",
-            "axisangle",
-            "euler",
-            "xyaxes",
-            "zaxis",
-            "fromto",
-            "friction",
-            "mass",
-            "density",
-            "contype",
-            "conaffinity",
-            "mesh",
-            "group",
-            "rgba",
-            "material",
-            "user",
-            "solref",
-            "solimp",
-            "solmix",
-            "condim",
-            "priority",
-            "margin",
-            "gap",
-            "shellinertia",
-        ],
-    ),
-    ("position", ACTUATOR),
-    ("general", ACTUATOR),
-    ("motor", ACTUATOR),
-    ("exclude", &["name", "body1", "body2"]),
-];
-
+/// Attributes that turn and place.
+const POSE: &[&str] = &["pos", "quat", "axisangle", "euler", "xyaxes", "zaxis"];
 const ACTUATOR: &[&str] = &[
     "name",
     "class",
@@ -177,16 +107,82 @@ const ACTUATOR: &[&str] = &[
     "forcelimited",
     "ctrlrange",
     "ctrllimited",
-    "inheritrange",
     "gaintype",
     "biastype",
     "gainprm",
     "biasprm",
-    "dyntype",
-    "dynprm",
-    "group",
-    "user",
 ];
+
+/// The attributes that are read, by element; `parent/element` where the same element is another there. What is not here
+/// is not read.
+const READ: &[(&str, &[&[&str]])] = &[
+    ("mujoco", &[&["model"]]),
+    ("default", &[&["class"]]),
+    ("worldbody", &[]),
+    ("body", &[&["name", "childclass"], POSE]),
+    ("frame", &[&["name", "childclass"], POSE]),
+    ("inertial", &[&["mass", "diaginertia", "fullinertia"], POSE]),
+    (
+        "joint",
+        &[
+            &["name", "class", "type", "pos", "axis", "range", "limited", "damping", "armature", "frictionloss", "ref"],
+            &["stiffness", "actuatorfrcrange", "actuatorfrclimited"],
+        ],
+    ),
+    ("freejoint", &[&["name", "class"]]),
+    (
+        "geom",
+        &[
+            &[
+                "name",
+                "class",
+                "type",
+                "size",
+                "fromto",
+                "friction",
+                "mass",
+                "density",
+                "contype",
+                "conaffinity",
+                "mesh",
+            ],
+            POSE,
+        ],
+    ),
+    ("asset/mesh", &[&["name", "class", "file", "scale", "refpos", "refquat", "vertex", "inertia"]]),
+    ("default/mesh", &[&["scale", "refpos", "refquat", "inertia"]]),
+    ("position", &[ACTUATOR]),
+    ("general", &[ACTUATOR]),
+    ("motor", &[ACTUATOR]),
+    ("intvelocity", &[ACTUATOR]),
+    ("actuator/velocity", &[ACTUATOR]),
+    ("actuator/damper", &[ACTUATOR]),
+    ("exclude", &[&["name", "body1", "body2"]]),
+    ("equality/joint", &[&["name", "class", "joint1", "joint2", "polycoef", "active"]]),
+    ("equality/connect", &[&["name", "class", "body1", "body2", "site1", "site2", "active"]]),
+    ("equality/weld", &[&["name", "class", "body1", "body2", "site1", "site2", "active"]]),
+    ("equality/tendon", &[&["name", "class", "tendon1", "tendon2", "active"]]),
+    ("fixed", &[&["name", "class"]]),
+    ("fixed/joint", &[&["joint", "coef"]]),
+    ("key", &[&["name", "qpos"]]),
+    ("contact", &[]),
+    ("asset", &[]),
+    ("actuator", &[]),
+    ("equality", &[]),
+    ("tendon", &[]),
+    ("keyframe", &[]),
+];
+
+/// Attributes that say nothing about how a hand moves: left out in one entry together.
+const LOOKS: &[&str] = &["rgba", "material", "group", "user", "texcoord", "normal", "smoothnormal"];
+
+/// What an element means that is read under a name of its own in its parent, if any.
+fn read_attributes(node: Node) -> Option<&'static [&'static [&'static str]]> {
+    let tag = node.tag_name().name();
+    let find = |wanted: &str| READ.iter().find(|(element, _)| *element == wanted).map(|(_, known)| *known);
+    let above = node.parent_element().map(|above| format!("{}/{tag}", above.tag_name().name()));
+    above.and_then(|wanted| find(&wanted)).or_else(|| find(tag))
+}
 
 /// Whether elements of this name are blanked before the file is parsed.
 pub(super) fn is_left_out(tag: &str) -> bool {
@@ -229,14 +225,34 @@ impl Surveyor<'_> {
                 self.leave_out(section);
             } else if SECTIONS.contains(&tag) {
                 self.elements(section)?;
-            } else if tag == "option" && section.attributes().next().is_some() {
-                let place = self.source.place_of(section);
-                self.notes.ignored(&place, "<option>", "", "time steps and solver are giraffe's own");
+            } else if tag == "option" {
+                self.option(section);
             } else if !["compiler", "option"].contains(&tag) {
                 self.unread(section, "unknown to giraffe");
             }
         }
         Ok(())
+    }
+
+    fn option(&mut self, section: Node) {
+        let place = self.source.place_of(section);
+        let elements =
+            section.children().filter(Node::is_element).map(|child| format!("<{}>", child.tag_name().name()));
+        let all: Vec<String> =
+            section.attributes().map(|attribute| format!("`{}`", attribute.name())).chain(elements).collect();
+        if !all.is_empty() {
+            let what = format!("<option> {}", all.join(", "));
+            self.notes.ignored(&place, what, "", "time steps, solver and surroundings are giraffe's own");
+        }
+        let numbers = |text: &str| text.split_ascii_whitespace().filter_map(|word| word.parse::<f64>().ok()).collect();
+        let gravity: Option<Vec<f64>> = section.attribute("gravity").map(numbers);
+        if let Some(&[x, y, z]) = gravity.as_deref()
+            && (z >= 0.0 || x.hypot(y) > 0.1 * z.abs())
+        {
+            let what = format!("gravity {x} {y} {z}");
+            self.notes.warned(&place, what, "", "gravity is 9.81 m/s2 along -z");
+        }
+        self.blanks.push(section.range());
     }
 
     /// Everything below a section; depth is bounded by what was checked of the text.
@@ -256,19 +272,58 @@ impl Surveyor<'_> {
                 let problem = "is not read: load the file in MuJoCo and save it whole (mj_saveLastXML), then read that";
                 return Err(self.error(node, format!("<{tag}> {problem}")));
             }
-            self.attributes(node)?;
+            let Some(known) = read_attributes(node) else {
+                // Actuators count in their order: those that pull no joint are passed by where servos are read.
+                if above.has_tag_name("actuator") {
+                    self.bare(node);
+                } else {
+                    self.unread(node, "nothing here uses it");
+                }
+                continue;
+            };
+            self.attributes(node, known)?;
             self.elements(node)?;
         }
         Ok(())
     }
 
-    fn attributes(&mut self, node: Node) -> Result<(), DescriptionError> {
+    /// An actuator of which only the name is read.
+    fn bare(&mut self, node: Node) {
         let tag = node.tag_name().name();
-        let known = KNOWN.iter().find(|(element, _)| *element == tag).map(|(_, known)| known);
+        let named = ["name", "joint", "tendon"].into_iter().find_map(|key| node.attribute(key));
+        let place = self.source.place_of(node);
+        self.notes.ignored(&place, format!("<{tag}> actuators"), named.unwrap_or_default(), "servos hold an angle");
+        let attributes = node.attributes().filter(|attribute| attribute.name() != "name");
+        self.blanks.extend(attributes.map(|attribute| attribute.range()));
+        self.blanks.extend(node.children().filter(Node::is_element).map(|child| child.range()));
+    }
+
+    fn attributes(&mut self, node: Node, known: &[&[&str]]) -> Result<(), DescriptionError> {
+        let tag = node.tag_name().name();
         for attribute in node.attributes() {
             let (name, value) = (attribute.name(), attribute.value());
-            let of_geometry = tag != "mesh" || !["normal", "face", "texcoord"].contains(&name);
-            if let Some((_, least, most)) = NUMBERS.iter().find(|(known, ..)| *known == name && of_geometry)
+            if LOOKS.contains(&name) {
+                let what = "looks and groups (`rgba`, `material`, `group`, `user` and the like)";
+                self.notes.ignored(&self.source.place_of(node), what, "", "nothing here needs them");
+                self.blanks.push(attribute.range());
+                continue;
+            }
+            if !known.iter().any(|known| known.contains(&name)) {
+                let place = self.source.place_of(node);
+                let owner = ["name", "joint"].into_iter().find_map(|key| node.attribute(key));
+                let owner =
+                    owner.or(node.parent_element().and_then(|up| up.attribute("class").or(up.attribute("name"))));
+                let what = format!("attribute `{name}` of <{tag}>");
+                self.notes.ignored(&place, what, owner.unwrap_or_default(), "not read");
+                self.blanks.push(attribute.range());
+                continue;
+            }
+            let words = WORDS.iter().find(|(element, key, _)| *element == tag && *key == name);
+            if let Some((_, _, words)) = words.filter(|(_, _, words)| !words.contains(&value)) {
+                let problem = format!("attribute `{name}` of <{tag}> is `{value}`; MJCF has {}", words.join(", "));
+                return Err(self.error(node, problem));
+            }
+            if let Some((_, least, most)) = NUMBERS.iter().find(|(known, ..)| *known == name)
                 && let Some(problem) = numbers_problem(value, *least, *most)
             {
                 return Err(self.error(node, format!("attribute `{name}` of <{tag}> {problem}")));
@@ -278,12 +333,6 @@ impl Surveyor<'_> {
                 let problem =
                     format!("`{name}` of <{tag}> names the class `{value}`, which no <default> declares{meant}");
                 return Err(self.error(node, problem));
-            }
-            if known.is_some_and(|known| !known.contains(&name)) {
-                let place = self.source.place_of(node);
-                let owner = node.attribute("name").or(node.parent_element().and_then(|up| up.attribute("class")));
-                let what = format!("attribute `{name}` of <{tag}>");
-                self.notes.ignored(&place, what, owner.unwrap_or_default(), "not read");
             }
         }
         Ok(())
@@ -320,21 +369,18 @@ impl Surveyor<'_> {
                 "angle",
                 "autolimits",
                 "meshdir",
-                "texturedir",
                 "assetdir",
                 "eulerseq",
                 "strippath",
                 "inertiafromgeom",
+                "exactmeshinertia",
+                // Files that say anything but `local` are refused where they are parsed.
                 "coordinate",
-                "discardvisual",
-                "convexhull",
-                "fusestatic",
-                "alignfree",
-                "usethread",
             ];
             for attribute in node.attributes().filter(|attribute| !READ.contains(&attribute.name())) {
                 let place = self.source.place_of(*node);
                 self.notes.ignored(&place, format!("attribute `{}` of <compiler>", attribute.name()), "", "not read");
+                self.blanks.push(attribute.range());
             }
         }
         Ok(())

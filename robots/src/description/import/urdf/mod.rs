@@ -1,46 +1,52 @@
 //! Reads a URDF file. A parser of our own on the XML tree, since messages name lines.
 
+mod shapes;
+mod survey;
+mod units;
+
 use super::inertia::Mass;
-use super::mesh::Mesh;
-use super::mjcf::{free_name, numbers_problem};
-use super::raw::{Placement, RawBody, RawCoupling, RawGeom, RawHand, RawJoint, RawMass, RawServo};
+use super::meshes::Meshes;
+use super::mjcf::numbers_problem;
+use super::raw::{Placement, RawBody, RawCoupling, RawHand, RawJoint, RawMass, RawServo};
 use super::report::Notes;
+use super::servo::PLACEHOLDER_TORQUE;
 use super::source::Source;
-use super::{UNLIMITED_RAD, tree};
+use super::units::within_a_turn;
+use super::{Reading, UNLIMITED_RAD, weigh};
 use crate::description::{DescriptionError, Place};
-use crate::model::GeomShape;
 use crate::names::did_you_mean;
 use nalgebra::{Isometry3, Matrix3, Point3, Translation3, Unit, UnitQuaternion, Vector3};
 use roxmltree::{Document, Node};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use shapes::FRICTION;
+use std::collections::BTreeSet;
+use std::path::Path;
+use units::Units;
 
-/// Sliding friction of shapes: URDF has none.
-const FRICTION: f64 = 0.7;
 /// Rotor inertia: URDF has none. Between Shadow's 0.0002 and LEAP's 0.0015 kg m2.
 const ARMATURE: f64 = 5e-4;
-/// Torque limits above this, N m, and speeds above that, rad/s, are placeholders: no joint of a hand has them.
-const PLACEHOLDER_TORQUE: f64 = 50.0;
+/// Speeds above this, rad/s, are placeholders: no joint of a hand has them.
 const PLACEHOLDER_SPEED: f64 = 100.0;
-
-/// Elements without meaning for how a hand moves, or for simulators of their own.
-const UNREAD: &[&str] =
-    &["material", "transmission", "gazebo", "sensor", "ros2_control", "plugin", "mujoco", "verbose"];
+/// Limits of a joint that has none because nobody set them, rad.
+const QUARTER_RAD: [f64; 2] = [-std::f64::consts::FRAC_PI_2, std::f64::consts::FRAC_PI_2];
+/// And so is a speed below this, rad/s: a finger would need a minute to close.
+const STANDSTILL_SPEED: f64 = 0.02;
 
 /// Reads a file.
-pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<RawHand, DescriptionError> {
+pub(super) fn read(path: &Path, reading: &Reading, notes: &mut Notes) -> Result<RawHand, DescriptionError> {
     let source = Source::plain(path)?;
     let document = source.document()?;
-    let mut reader = Reader { path, source: &source, document: &document, notes, meshes: BTreeMap::new() };
+    let (meshes, units) = (Meshes::new(path, reading.mesh_shapes), Units::default());
+    let mut reader = Reader { source: &source, document: &document, reading, notes, meshes, units };
     reader.hand()
 }
 
 struct Reader<'r> {
-    path: &'r Path,
     source: &'r Source,
     document: &'r Document<'r>,
+    reading: &'r Reading,
     notes: &'r mut Notes,
-    meshes: BTreeMap<String, Result<Mesh, String>>,
+    meshes: Meshes,
+    units: Units,
 }
 
 /// A `<joint>`, as the tree needs it.
@@ -63,7 +69,8 @@ impl<'r> Reader<'r> {
     }
 
     fn hand(&mut self) -> Result<RawHand, DescriptionError> {
-        self.survey()?;
+        survey::survey(self.source, self.document, self.notes)?;
+        self.units = units::of(self.source, self.document, self.notes);
         let document = self.document;
         let links: Vec<Node> = elements(document.root_element(), "link").collect();
         let names = self.names(&links)?;
@@ -88,11 +95,10 @@ impl<'r> Reader<'r> {
             let mass = self.mass(links[link], &names[link])?;
             let geoms = self.geoms(links[link], &names[link], &mut geom_names)?;
             let (name, place) = (names[link].clone(), self.place(links[link]));
-            hand.bodies.push(RawBody { name, place, parent, parent_from_body, joints, mass, geoms });
+            let floats = edge.is_some_and(|edge| ["prismatic", "floating", "planar"].contains(&edge.kind));
+            hand.bodies.push(RawBody { name, place, parent, parent_from_body, joints, mass, geoms, floats });
         }
-        if hand.bodies[0].name == "world" {
-            hand.placement = Placement::Said(UnitQuaternion::identity());
-        }
+        self.nail(&mut hand);
         let (file, assumed) = (hand.file.clone(), "URDF has no");
         let done = format!("{FRICTION} for every shape");
         self.notes.assumed(&file, format!("{assumed} friction of surfaces"), "", done);
@@ -102,22 +108,33 @@ impl<'r> Reader<'r> {
         Ok(hand)
     }
 
-    /// What has no meaning here, and what would be misread.
-    fn survey(&mut self) -> Result<(), DescriptionError> {
-        let document = self.document;
-        for node in document.root_element().children().filter(Node::is_element) {
-            let tag = node.tag_name().name();
-            if node.tag_name().namespace().is_some_and(|space| space.contains("xacro")) {
-                return Err(self.error(node, "this is xacro: expand it first (xacro hand.urdf.xacro > hand.urdf)"));
-            }
-            if !["link", "joint"].contains(&tag) {
-                let done = if UNREAD.contains(&tag) { "nothing here needs it" } else { "unknown to giraffe" };
-                let name = node.attribute("name").unwrap_or_default().to_owned();
-                let place = self.place(node);
-                self.notes.ignored(&place, format!("<{tag}>"), &name, done);
-            }
+    /// A link `world` nails a robot down in ROS; where up is, it says only if the hand is turned against it.
+    fn nail(&mut self, hand: &mut RawHand) {
+        let below: Vec<usize> = (1..hand.bodies.len()).filter(|index| hand.bodies[*index].parent == Some(0)).collect();
+        let world = &hand.bodies[0];
+        if world.name != "world" {
+            return;
         }
-        Ok(())
+        let turned = |index: &usize| {
+            let body = &hand.bodies[*index];
+            body.joints.is_empty() && body.parent_from_body.rotation.angle() > 1e-6
+        };
+        if below.iter().any(turned) {
+            hand.placement = Placement::Said(UnitQuaternion::identity());
+            return;
+        }
+        let is_bare = world.geoms.is_empty() && matches!(world.mass, RawMass::Unknown);
+        let nailed = below.len() == 1 && hand.bodies[1].joints.is_empty() && is_bare;
+        if nailed {
+            let done = "it only nails the hand down: its joint has no rpy, so where up is remains open";
+            self.notes.ignored(&world.place, "link", "world", done);
+            hand.bodies.remove(0);
+            for body in &mut hand.bodies {
+                body.parent = body.parent.and_then(|parent| parent.checked_sub(1));
+            }
+            hand.bodies[0].parent_from_body = Isometry3::identity();
+            hand.bodies[0].floats = false;
+        }
     }
 
     fn names(&self, links: &[Node]) -> Result<Vec<String>, DescriptionError> {
@@ -229,11 +246,6 @@ impl<'r> Reader<'r> {
             return Err(self.error(edge.node, "damping and friction cannot be negative"));
         }
         self.mimic(edge, couplings)?;
-        for tag in ["safety_controller", "calibration"] {
-            if elements(edge.node, tag).next().is_some() {
-                self.notes.ignored(&place, format!("<{tag}> of joint"), &edge.name, "not read");
-            }
-        }
         Ok(vec![RawJoint {
             name: edge.name.clone(),
             place,
@@ -258,31 +270,43 @@ impl<'r> Reader<'r> {
         let mut limits_rad = UNLIMITED_RAD;
         if edge.kind == "revolute" {
             let ends = [self.number(limit, "lower")?, self.number(limit, "upper")?];
-            limits_rad = ends.map(|end| end.unwrap_or(0.0));
-            let [lower, upper] = limits_rad;
+            let [lower, upper] = ends.map(|end| end.unwrap_or(0.0));
             if lower > upper {
                 return Err(self.error(edge.node, format!("its lower limit {lower} is above its upper limit {upper}")));
             }
-            if upper - lower <= 0.0 {
+            let per_angle = self.units.rad_per_limit;
+            limits_rad = within_a_turn([lower * per_angle, upper * per_angle], &place, &edge.name, self.notes);
+            if self.units.are_not_set && lower == 0.0 && upper == 0.0 {
+                let done = "not set: a quarter turn to each side; write limits into the file";
+                self.notes.warned(
+                    &place,
+                    "limits of 0 to 0, as of most joints of the file, of joint",
+                    &edge.name,
+                    done,
+                );
+                limits_rad = QUARTER_RAD;
+            } else if upper - lower <= 0.0 {
                 self.notes.approximated(&place, "joint with a single angle", &edge.name, "fixed there");
             }
         } else {
             self.notes.assumed(&place, "joint without limits", &edge.name, "half a turn to each side");
         }
-        let mut positive = |attribute: &str, what: &str, most: f64| -> Result<Option<f64>, DescriptionError> {
-            let value = self.number(limit, attribute)?;
-            if value.is_some_and(|value| value < 0.0) {
-                return Err(self.error(edge.node, format!("{what} cannot be negative")));
-            }
-            if value.is_some_and(|value| value == 0.0 || value > most) {
-                let what = format!("{what} of 0 or above {most}, of joint");
-                self.notes.ignored(&place, what, &edge.name, "taken for a placeholder");
-            }
-            Ok(value.filter(|value| *value > 0.0 && *value <= most))
-        };
-        let effort = positive("effort", "torque limit", PLACEHOLDER_TORQUE)?;
-        let velocity = positive("velocity", "speed limit", PLACEHOLDER_SPEED)?;
-        Ok((limits_rad, RawServo { stiffness: None, effort, damping: 0.0 }, velocity))
+        let mut positive =
+            |attribute: &str, what: &str, [least, most]: [f64; 2]| -> Result<Option<f64>, DescriptionError> {
+                let value = self.number(limit, attribute)?;
+                if value.is_some_and(|value| value < 0.0) {
+                    return Err(self.error(edge.node, format!("{what} cannot be negative")));
+                }
+                if value.is_some_and(|value| value <= least || value > most) {
+                    let low = if least > 0.0 { format!("below {least}") } else { "of 0".to_owned() };
+                    let what = format!("{what} {low} or above {most}, of joint");
+                    self.notes.ignored(&place, what, &edge.name, "taken for a placeholder");
+                }
+                Ok(value.filter(|value| *value > least && *value <= most))
+            };
+        let effort = positive("effort", "torque limit", [0.0, PLACEHOLDER_TORQUE])?;
+        let velocity = positive("velocity", "speed limit", [STANDSTILL_SPEED, PLACEHOLDER_SPEED])?;
+        Ok((limits_rad, RawServo { stiffness: None, effort, damping: 0.0, guessed: false }, velocity))
     }
 
     fn mimic(&mut self, edge: &Edge, couplings: &mut Vec<RawCoupling>) -> Result<(), DescriptionError> {
@@ -297,7 +321,7 @@ impl<'r> Reader<'r> {
             return Err(self.error(edge.node, problem));
         }
         let ratio = self.number(mimic, "multiplier")?.unwrap_or(1.0);
-        let offset_rad = self.number(mimic, "offset")?.unwrap_or(0.0);
+        let offset_rad = self.number(mimic, "offset")?.unwrap_or(0.0) * self.units.rad_per_limit;
         let (place, leader, follower) = (self.place(mimic), leader.to_owned(), edge.name.clone());
         couplings.push(RawCoupling { place, leader, follower, ratio, offset_rad });
         Ok(())
@@ -319,97 +343,14 @@ impl<'r> Reader<'r> {
         let [xx, yy, zz, xy, xz, yz] = tensor;
         let tensor = Matrix3::new(xx, xy, xz, xy, yy, yz, xz, yz, zz);
         let mass = Mass { kg, center_m: Point3::origin(), tensor }.moved(&frame);
-        tree::check_mass(mass, &self.source.place_of(link), name, self.notes).map(RawMass::Known)
-    }
-
-    fn geoms(
-        &mut self,
-        link: Node,
-        body: &str,
-        taken: &mut BTreeSet<String>,
-    ) -> Result<Vec<RawGeom>, DescriptionError> {
-        if elements(link, "visual").next().is_some() {
-            let place = self.place(link);
-            self.notes.ignored(&place, "visual shapes", "", "they touch nothing");
-        }
-        let mut geoms = Vec::new();
-        for collision in elements(link, "collision") {
-            let origin = self.origin(collision)?;
-            let shape = elements(collision, "geometry").next();
-            let shape = shape.and_then(|geometry| geometry.children().find(Node::is_element));
-            let Some(shape) = shape else { return Err(self.error(link, "a <collision> of it has no shape")) };
-            let Some((shape, at)) = self.shape(shape, body)? else { continue };
-            let wanted = collision.attribute("name").map_or_else(|| format!("{body}_shape"), str::to_owned);
-            geoms.push(RawGeom {
-                name: free_name(&wanted, taken),
-                shape,
-                body_from_geom: origin * Translation3::from(at),
-                friction: FRICTION,
-                collision_bits: (1, 1),
-            });
-        }
-        Ok(geoms)
-    }
-
-    /// A shape and where its middle stands.
-    fn shape(&mut self, node: Node, body: &str) -> Result<Option<(GeomShape, Vector3<f64>)>, DescriptionError> {
-        let place = self.place(node);
-        let size = |name: &str| -> Result<f32, DescriptionError> {
-            let value = self.number(node, name)?.unwrap_or(0.0);
-            if value <= 0.0 || !(value as f32).is_normal() {
-                return Err(self.error(node, format!("of link `{body}`: `{name}` must be a positive number")));
-            }
-            Ok(value as f32)
-        };
-        let shape = match node.tag_name().name() {
-            "box" => {
-                let edges = self.three(node, "size", [0.0; 3])?;
-                if edges.iter().any(|edge| *edge <= 0.0 || !((*edge / 2.0) as f32).is_normal()) {
-                    return Err(self.error(node, format!("of link `{body}`: `size` must hold 3 positive numbers")));
-                }
-                GeomShape::Box { half_extents_m: edges.map(|edge| (edge / 2.0) as f32) }
-            }
-            "sphere" => GeomShape::Sphere { radius_m: size("radius")? },
-            "cylinder" => GeomShape::Cylinder { radius_m: size("radius")?, half_length_m: size("length")? / 2.0 },
-            "capsule" => GeomShape::Capsule { radius_m: size("radius")?, half_length_m: size("length")? / 2.0 },
-            "mesh" => {
-                let scale = Vector3::from(self.three(node, "scale", [1.0; 3])?);
-                let file = node.attribute("filename").unwrap_or_default();
-                return Ok(match self.mesh(file) {
-                    Ok(mesh) => {
-                        self.notes.approximated(&place, "collision mesh of link", body, "its bounding box");
-                        Some(mesh.placed(&Isometry3::identity(), scale).bounding_box())
-                    }
-                    Err(reason) => {
-                        let done = format!("{reason}; left out: it touches nothing");
-                        self.notes.ignored(&place, "collision mesh of link", body, done);
-                        None
-                    }
-                });
-            }
-            other => {
-                self.notes.ignored(&place, format!("<{other}> of link"), body, "left out: it touches nothing");
-                return Ok(None);
-            }
-        };
-        Ok(Some((shape, Vector3::zeros())))
-    }
-
-    fn mesh(&mut self, file: &str) -> Result<Mesh, String> {
-        if let Some(known) = self.meshes.get(file) {
-            return known.clone();
-        }
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        let read = Mesh::read(&mesh_path(file, folder));
-        self.meshes.insert(file.to_owned(), read.clone());
-        read
+        weigh::check(mass, &self.source.place_of(link), name, self.notes)
     }
 
     /// The `<origin>` of an element.
     fn origin(&self, node: Node) -> Result<Isometry3<f64>, DescriptionError> {
         let Some(origin) = elements(node, "origin").next() else { return Ok(Isometry3::identity()) };
         let [x, y, z] = self.three(origin, "xyz", [0.0; 3])?;
-        let [roll, pitch, yaw] = self.three(origin, "rpy", [0.0; 3])?;
+        let [roll, pitch, yaw] = self.three(origin, "rpy", [0.0; 3])?.map(|angle| angle * self.units.rad_per_rpy);
         let turn = UnitQuaternion::from_euler_angles(roll, pitch, yaw);
         Ok(Isometry3::from_parts(Translation3::new(x, y, z), turn))
     }
@@ -434,20 +375,4 @@ impl<'r> Reader<'r> {
 
 fn elements<'d>(node: Node<'d, 'd>, tag: &str) -> impl Iterator<Item = Node<'d, 'd>> {
     node.children().filter(move |child| child.has_tag_name(tag))
-}
-
-/// Where a mesh is: ROS's `package://` is looked for in the folders above the file.
-fn mesh_path(file: &str, folder: &Path) -> PathBuf {
-    if let Some(path) = file.strip_prefix("file://") {
-        return PathBuf::from(path);
-    }
-    let Some(in_package) = file.strip_prefix("package://") else { return folder.join(file) };
-    let without_name = in_package.split_once('/').map_or(in_package, |(_, rest)| rest);
-    let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-    let found = absolute
-        .ancestors()
-        .take(5)
-        .flat_map(|above| [above.join(in_package), above.join(without_name)])
-        .find(|path| path.is_file());
-    found.unwrap_or_else(|| folder.join(without_name))
 }
