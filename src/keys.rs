@@ -1,5 +1,6 @@
 //! Keys on the command line: of a controller, and of a policy that connects to one.
 
+use crate::say;
 use anyhow::{Context, Result};
 use clap::Args;
 use giraffe_bridge::{ClientSecurity, Keys, Permissions, PublicKey, ServerSecurity};
@@ -75,16 +76,13 @@ pub struct Reloading {
 
 impl Reloading {
     fn start(permissions: Arc<Permissions>) -> Result<Self> {
-        // What listens for Ctrl-C takes SIGHUP, too, for a wish to end, and would be asked after us.
-        // SAFETY: puts the system's own answer to this one signal in place; no handler of ours runs meanwhile.
-        unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
         let mut signals = Signals::new([SIGHUP]).context("listening for SIGHUP")?;
         let handle = signals.handle();
         let thread = std::thread::spawn(move || {
             for _ in signals.forever() {
                 match permissions.reload() {
-                    Ok(count) => eprintln!("the allow-list was read again: {count} may connect"),
-                    Err(error) => eprintln!("the allow-list of before stays in force: {error}"),
+                    Ok(count) => say::note(format_args!("the allow-list was read again: {count} may connect")),
+                    Err(error) => say::note(format_args!("the allow-list of before stays in force: {error}")),
                 }
             }
         });

@@ -20,7 +20,9 @@
 //! | [`learn`], [`fly`], [`hand`] | training; a policy on a hand behind ZeroMQ; the computer next to the motors |
 //! | [`meet`] | a hand before it is trained: shown, drawn, held at rest, adopted |
 //! | [`run`], [`keys`] | what builds and judges a run; keys on the command line |
+//! | [`say`], [`stopping`], [`stopwatch`] | what is printed; how the program ends, and keeps what was finished; time |
 
+pub mod allocator;
 pub mod calendar;
 pub mod cli;
 #[cfg(feature = "train")]
@@ -35,5 +37,9 @@ pub mod meet;
 pub mod quickstart;
 #[cfg(feature = "train")]
 pub mod run;
+pub mod say;
+pub mod stopping;
+pub mod stopwatch;
 #[cfg(feature = "train")]
 pub mod study;
+pub mod typed;

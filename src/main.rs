@@ -1,18 +1,23 @@
-//! The program: arguments in, exit code out. 0 done, 1 a replayed log differs, 2 a mistake that one message explains,
-//! 130 stopped by Ctrl-C.
+//! The program: arguments in, exit code out. 0 done; 1 something that was compared differs; 2 a mistake that one message
+//! explains; 101 a fault of the program itself; 130 stopped by a signal.
 
-use clap::Parser as _;
+use clap::Error;
+use giraffe::allocator::InWords;
 use giraffe::cli::{self, Cli};
 #[cfg(feature = "train")]
 use giraffe::learn::processes::{end_all, leave};
-use std::io::IsTerminal as _;
+use giraffe::say::{self, Notes};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 /// Physics allocates some seventy small pieces of memory per control step and world: 6 % faster with this allocator.
 #[cfg(feature = "train")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: InWords<mimalloc::MiMalloc> = InWords(mimalloc::MiMalloc);
+
+#[cfg(not(feature = "train"))]
+#[global_allocator]
+static ALLOCATOR: InWords<std::alloc::System> = InWords(std::alloc::System);
 
 /// `mi_option_purge_delay` of the allocator's C header, which its Rust crate leaves out.
 #[cfg(feature = "train")]
@@ -39,10 +44,25 @@ fn end_all(_code: u8) {}
 #[cfg(not(feature = "train"))]
 fn leave() {}
 
+/// A world that breaks in the middle of a physics step ends its episode, is counted and named, and nothing else.
+#[cfg(feature = "train")]
+fn is_caught() -> bool {
+    giraffe_physics::is_stepping()
+}
+
+/// Nothing is simulated here.
+#[cfg(not(feature = "train"))]
+fn is_caught() -> bool {
+    false
+}
+
 fn main() -> ExitCode {
     #[cfg(feature = "train")]
     keep_memory();
-    let cli = Cli::parse();
+    let cli = match Cli::typed() {
+        Ok(cli) => cli,
+        Err(error) => return answered(&error),
+    };
     let level = match cli.verbose {
         0 => "warn",
         1 => "info",
@@ -50,13 +70,17 @@ fn main() -> ExitCode {
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
-        .with_writer(std::io::stderr)
+        .with_writer(|| Notes)
         .without_time()
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(say::is_seen_on_a_terminal())
+        .log_internal_errors(false)
         .init();
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        if is_caught() {
+            return;
+        }
         told(panic);
         end_all(EXIT_PANIC);
     }));
@@ -66,9 +90,23 @@ fn main() -> ExitCode {
             code
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
-            end_all(EXIT_MISTAKE);
-            ExitCode::from(EXIT_MISTAKE)
+            say::note(format_args!("error: {error:#}"));
+            let code = if cli::is_our_fault(&error) { EXIT_PANIC } else { EXIT_MISTAKE };
+            end_all(code);
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// What the parser of the command line says: help and the version, or what it did not understand.
+fn answered(error: &Error) -> ExitCode {
+    let printed = error.print();
+    // What is no result need not be read.
+    match if error.use_stderr() { Ok(()) } else { say::printed(printed) } {
+        Ok(()) => u8::try_from(error.exit_code()).unwrap_or(EXIT_MISTAKE).into(),
+        Err(error) => {
+            say::note(format_args!("error: {error:#}"));
+            EXIT_MISTAKE.into()
         }
     }
 }

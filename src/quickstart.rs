@@ -10,10 +10,11 @@ use crate::learn::processes::Processes;
 use crate::learn::train::{TrainReport, Training};
 use crate::run::config::RunConfig;
 use crate::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
-use crate::run::folder::{CONFIG_FILE, RunFolder};
+use crate::run::folder::CONFIG_FILE;
 use crate::run::score::Score;
 use crate::run::table::score_table;
-use anyhow::{Context, Result, bail};
+use crate::typed;
+use anyhow::{Context, Result};
 use clap::Args;
 use giraffe_policy::DeviceChoice;
 use giraffe_randomization::{NONE, Preset, RandomizationConfig};
@@ -27,13 +28,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct QuickstartOptions {
     /// Wall-clock minutes of training.
-    #[arg(long, default_value_t = 15.0)]
+    #[arg(long, default_value_t = 15.0, value_parser = typed::real)]
     pub minutes: f64,
     /// Episodes of each evaluation.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = typed::count)]
     pub episodes: usize,
     /// Episodes over ZeroMQ, each compared bit by bit with the same one in this process.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = typed::count)]
     pub deployed_episodes: usize,
     /// What learns: `cpu`, `cuda` or `cuda:N`.
     #[arg(long, default_value = "cpu")]
@@ -75,18 +76,15 @@ impl QuickstartReport {
         rows.extend(self.deployed.score.as_ref().map(|score| ("deployed over ZeroMQ", score)));
         let measures = find_task(&self.task).map_or(&[][..], |task| task.measures());
         let mut text = score_table(measures, &rows);
-        if let Some(paired) = self.deployed.paired {
-            text.push_str(&format!(
-                "{} of {} deployed episodes are equal, bit for bit, to the same episodes in this process\n",
-                paired.equal, paired.episodes
-            ));
+        if let Some(paired) = &self.deployed.paired {
+            text.push_str(&format!("deployed: {paired}\n"));
         }
         text
     }
 }
 
-/// Trains, evaluates and deploys; the run goes into the folder `out`. `None` when somebody said stop during training: the
-/// run can be resumed.
+/// Trains, evaluates and deploys; the run goes into the folder `out`. `None` when somebody said stop: what was finished by
+/// then was said, and a run can be resumed.
 ///
 /// # Errors
 /// When any part fails; what was finished stays in the run's folder.
@@ -105,11 +103,11 @@ pub fn quickstart(
         options.minutes,
         out.display()
     ));
-    let trained = Training::begin(config, out, options.device, Processes::alone())?.run(
-        Budget::Minutes(options.minutes),
-        &mut display,
-        stop,
-    )?;
+    let mut training = Training::begin(config, out, options.device, Processes::alone())?;
+    let trained = training.run(Budget::Minutes(options.minutes), &mut display, stop)?;
+    // Nobody else writes into it until the report is there.
+    let folder = training.folder().clone();
+    drop(training);
     display.finish();
     if trained.stopped {
         display.say(&format!(
@@ -119,20 +117,24 @@ pub fn quickstart(
         ));
         return Ok(None);
     }
-    let report = assess(&trained, out, options, &display, stop)?;
-    let folder = RunFolder::open(out)?;
+    let Some(report) = assess(&trained, out, options, &display, stop)? else {
+        let out = out.display();
+        display.say(&format!("stopped; the trained policy is in {out}; measure it with\n  giraffe evaluate {out}"));
+        return Ok(None);
+    };
     folder.write("quickstart.json", &serde_json::to_vec_pretty(&report).context("writing down the report")?)?;
     Ok(Some(report))
 }
 
+/// Nothing when somebody said stop; what was measured by then was said.
 fn assess(
     trained: &TrainReport,
     out: &Path,
     options: &QuickstartOptions,
     display: &Display,
     stop: &Arc<AtomicBool>,
-) -> Result<QuickstartReport> {
-    let TrainedPolicy { policy, config } = TrainedPolicy::load(out, &[])?;
+) -> Result<Option<QuickstartReport>> {
+    let TrainedPolicy { policy, config, .. } = TrainedPolicy::load(out, &[])?;
     let parts = config.parts()?;
     let seeds = unseen_seeds(config.seed);
     let randomized = parts.sampler(&config.randomization, &NONE, seeds);
@@ -141,10 +143,24 @@ fn assess(
     let measures = parts.task.measures();
     display.say(&format!("evaluating {} episodes, randomized and nominal", options.episodes));
     let evaluated = run_episodes(&policy, &parts, &randomized, options.episodes, false, stop)?;
+    if stop.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let evaluated = Score::of_episodes(measures, &evaluated);
+    let told = |rows: &[(&str, &Score)]| {
+        let all: Vec<(&str, &Score)> =
+            std::iter::once(("trained", &trained.score)).chain(rows.iter().copied()).collect();
+        display.say(&score_table(measures, &all));
+        Ok(None)
+    };
     let evaluated_nominal = run_episodes(&policy, &parts, &nominal, options.episodes, false, stop)?;
+    if stop.load(Ordering::Relaxed) {
+        return told(&[("evaluated", &evaluated)]);
+    }
+    let evaluated_nominal = Score::of_episodes(measures, &evaluated_nominal);
     display.say(&format!("deploying over ZeroMQ, {} episodes", options.deployed_episodes));
     let controller = Controller::start(&out.join(CONFIG_FILE), config.seed)?;
-    let deployed = deploy(
+    let attempt = deploy(
         &policy,
         &parts,
         &randomized,
@@ -153,25 +169,26 @@ fn assess(
             security: PolicyKeys::default(),
             episodes: options.deployed_episodes,
             real_time: false,
-            paired: true,
+            paired: options.deployed_episodes > 0,
             home: false,
             memoryless: false,
             seed: config.seed,
             log: None,
         },
         stop,
-    )?;
+    );
     if stop.load(Ordering::Relaxed) {
-        bail!("stopped before the assessment was complete; the trained policy is in {}", out.display());
+        return told(&[("evaluated", &evaluated), ("evaluated, nominal", &evaluated_nominal)]);
     }
-    Ok(QuickstartReport {
+    let deployed = attempt?;
+    Ok(Some(QuickstartReport {
         task: parts.task.name().to_owned(),
         trained: trained.score.clone(),
-        evaluated: Score::of_episodes(measures, &evaluated),
-        evaluated_nominal: Score::of_episodes(measures, &evaluated_nominal),
+        evaluated,
+        evaluated_nominal,
         deployed,
         run_dir: out.to_owned(),
         control_steps: trained.control_steps,
         train_seconds: trained.train_seconds,
-    })
+    }))
 }

@@ -31,7 +31,7 @@ mod view;
 mod worlds;
 
 pub use disturbance::{Disturbance, FingerTie, ObjectSwap, TimedDisturbance, WorldChange, tilted_gravity};
-pub use engine::{ContactSummary, ContactTotals};
+pub use engine::{ContactSummary, ContactTotals, is_stepping};
 pub use hand_sim::HandSim;
 pub use parameters::{
     ActuationParameters, AdversaryParameters, ClockParameters, ContactParameters, ForceParameters, GRAVITY_M_PER_SEC2,
@@ -43,4 +43,4 @@ pub use sampler::EpisodeSampler;
 pub use scene::{PhysicsSettings, SceneModel};
 pub use sensing::TrackedPose;
 pub use view::{LinkShapes, PlacedShape, ScenePoses, SceneShapes, SceneView};
-pub use worlds::{HandWorlds, WorldsError, WorldsSettings, WorldsShare};
+pub use worlds::{HandWorlds, LostEpisode, WorldsError, WorldsSettings, WorldsShare};

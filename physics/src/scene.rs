@@ -1,7 +1,8 @@
 //! What all worlds share: the hand, the object, and how finely time is cut. Immutable.
 
+use crate::engine::Care;
 use giraffe_robots::{ObjectModel, Region, RobotModel};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A hand and an object, parsed once and shared by all worlds.
 #[derive(Debug, Clone)]
@@ -9,6 +10,8 @@ pub struct SceneModel {
     robot: Arc<RobotModel>,
     object: ObjectModel,
     settings: PhysicsSettings,
+    /// Found when the first world is built.
+    care: OnceLock<Care>,
 }
 
 /// How finely time is cut.
@@ -34,7 +37,7 @@ impl Default for PhysicsSettings {
 impl SceneModel {
     /// A scene of one hand and one object.
     pub fn new(robot: Arc<RobotModel>, object: ObjectModel, settings: PhysicsSettings) -> Self {
-        Self { robot, object, settings }
+        Self { robot, object, settings, care: OnceLock::new() }
     }
 
     /// The hand.
@@ -50,6 +53,11 @@ impl SceneModel {
     /// How finely time is cut.
     pub fn settings(&self) -> PhysicsSettings {
         self.settings
+    }
+
+    /// What about the hand asks the engine for care.
+    pub(crate) fn care(&self) -> Care {
+        *self.care.get_or_init(|| Care::of(&self.robot, self.substep_secs()))
     }
 
     /// Seconds of one physics step.

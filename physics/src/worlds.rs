@@ -5,9 +5,9 @@ use crate::plan::EpisodePlan;
 use crate::sampler::EpisodeSampler;
 use crate::scene::SceneModel;
 use giraffe_robots::{
-    ActionDecoder, ActionSchema, EpisodeEnd, EpisodeReport, Hand, LOST_TERM, ObservationEncoder, ObservationError,
-    ObservationSchema, Outcome, Referee, RewardTerms, Seen, Signal, SignalFrame, SignalLayout, StepBatch, Task,
-    TrialScene, WorldBatch, write_fingertips,
+    ActionDecoder, ActionSchema, EpisodeEnd, EpisodeReport, Hand, LOST_TERM, NamedLimits, ObservationEncoder,
+    ObservationError, ObservationSchema, Outcome, Referee, RewardTerms, Seen, Signal, SignalFrame, SignalLayout,
+    StepBatch, Task, TrialScene, WorldBatch, write_fingertips,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,21 @@ pub struct HandWorlds {
     share: WorldsShare,
     pool: rayon::ThreadPool,
     reports: Vec<EpisodeReport>,
+    lost: Vec<LostEpisode>,
     reward_sums: RewardSums,
+}
+
+/// An episode that ended because its world lost its numbers ([`Outcome::Diverged`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct LostEpisode {
+    /// Which world.
+    pub world: u64,
+    /// Which episode of that world.
+    pub episode: u64,
+    /// What was no number, or beyond reason.
+    pub how: String,
+    /// What its sampler had drawn, in the order of [`HandWorlds::parameters`].
+    pub sampled: Vec<f32>,
 }
 
 /// Sums of the named terms of rewards, over steps in all worlds.
@@ -135,6 +149,8 @@ struct World {
     /// Every action since the start of the episode: enough to continue from a checkpoint bit for bit.
     actions: Vec<f32>,
     targets: Vec<f32>,
+    /// How its numbers were lost, if they were.
+    lost: Option<String>,
 }
 
 /// One world in a checkpoint: its plan, and the actions that led from its start to now.
@@ -195,7 +211,17 @@ impl HandWorlds {
                 .collect()
         });
         let reward_sums = RewardSums::default();
-        Ok(Self { shared, sampler, worlds, total: settings.world_count, share, pool, reports: Vec::new(), reward_sums })
+        Ok(Self {
+            shared,
+            sampler,
+            worlds,
+            total: settings.world_count,
+            share,
+            pool,
+            reports: Vec::new(),
+            lost: Vec::new(),
+            reward_sums,
+        })
     }
 
     /// Lets the sampler learn from finished episodes, of all processes, in an order that does not depend on how worlds
@@ -225,6 +251,21 @@ impl HandWorlds {
         }
         let joined = joined.ok_or("nothing was saved")?;
         Ok(rmp_serde::to_vec(&joined).expect("plain numbers can always be written"))
+    }
+
+    /// Takes the episodes of this process whose worlds lost their numbers since the last call.
+    pub fn take_lost(&mut self) -> Vec<LostEpisode> {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Names and bounds of what the sampler draws.
+    pub fn parameters(&self) -> Vec<NamedLimits> {
+        self.sampler.parameters()
+    }
+
+    /// What was drawn for the episodes that are going on, in the order of [`HandWorlds::parameters`].
+    pub fn sampled(&self) -> impl Iterator<Item = &[f32]> {
+        self.worlds.iter().map(|world| &world.sim.plan().sampled[..])
     }
 
     /// What actions mean here.
@@ -261,9 +302,9 @@ impl WorldBatch for HandWorlds {
 
     fn step(&mut self, actions: &[f32], out: &mut StepBatch) {
         let action_width = self.action_width();
-        let Self { shared, sampler, worlds, pool, reports, reward_sums, .. } = self;
+        let Self { shared, sampler, worlds, pool, reports, lost, reward_sums, .. } = self;
         let width = shared.schema.critic_width();
-        let finished: Vec<Option<EpisodeReport>> = pool.install(|| {
+        let finished: Vec<Option<(EpisodeReport, Option<LostEpisode>)>> = pool.install(|| {
             let outputs = out
                 .observations
                 .par_chunks_mut(width)
@@ -279,19 +320,22 @@ impl WorldBatch for HandWorlds {
                         return None;
                     }
                     last.copy_from_slice(observation);
-                    let report = world.report();
+                    let ended = (world.report(), world.lost());
                     let episode = world.episode + 1;
                     let reward_terms = std::mem::take(&mut world.reward_terms);
                     *world = World::new(shared, world.index, episode, sampler.plan(world.index, episode));
                     world.reward_terms = reward_terms;
                     world.observe(shared, observation);
-                    Some(report)
+                    Some(ended)
                 })
                 .collect()
         });
         // In the order of worlds, so that it does not depend on threads.
         worlds.iter().for_each(|world| reward_sums.add(&world.reward_terms));
-        reports.extend(finished.into_iter().flatten());
+        for (report, how) in finished.into_iter().flatten() {
+            reports.push(report);
+            lost.extend(how);
+        }
     }
 
     fn save(&self) -> Vec<u8> {
@@ -358,6 +402,7 @@ impl World {
             reward_terms: RewardTerms::default(),
             actions: Vec::new(),
             targets: vec![0.0; robot.joint_count()],
+            lost: None,
             sim,
         }
     }
@@ -386,7 +431,8 @@ impl World {
         self.actions.extend_from_slice(action);
         let read = |signal| self.sensed.read(signal).unwrap_or(&[]);
         shared.decoder.decode(action, read(Signal::JointTarget), read(Signal::JointPosition), &mut self.targets);
-        if self.sim.exchange(&self.targets, &mut self.sensed).is_err() {
+        if let Err(error) = self.sim.exchange(&self.targets, &mut self.sensed) {
+            self.lost = Some(error.to_string());
             // The engine lost its numbers: there is nothing to judge, and nothing to read.
             observation.fill(0.0);
             return self.lose(Outcome::Diverged, true);
@@ -420,6 +466,11 @@ impl World {
             measures: result.measures,
             intended_secs: self.referee.intended_secs(),
         }
+    }
+
+    fn lost(&self) -> Option<LostEpisode> {
+        let how = self.lost.clone()?;
+        Some(LostEpisode { world: self.index, episode: self.episode, how, sampled: self.sim.plan().sampled.clone() })
     }
 
     fn save(&self) -> SavedWorld {

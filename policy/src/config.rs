@@ -211,7 +211,7 @@ impl PpoConfig {
         let divides = self.chunk_steps == 0 || self.horizon_steps.is_multiple_of(self.chunk_steps);
         let divisor = format!("a divisor of ppo.horizon_steps, which is {}, or 0", self.horizon_steps);
         require(divides, "chunk_steps", &self.chunk_steps, &divisor)?;
-        let chunk_count = world_count * self.chunk_count();
+        let chunk_count = world_count.saturating_mul(self.chunk_count());
         let at_most = format!("at most {chunk_count}, the number of chunks that {world_count} worlds give");
         require(self.minibatch_count <= chunk_count, "minibatch_count", &self.minibatch_count, &at_most)
     }

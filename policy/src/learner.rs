@@ -17,6 +17,7 @@ use crate::trainee::{NotFinite, Trainee};
 use crate::update::Update;
 use critic::Critic;
 use giraffe_robots::{ObservationSchema, SeedTree, StepBatch, Stream, WorldBatch};
+pub use kept::KeptLearner;
 pub use report::IterationReport;
 use std::sync::Arc;
 

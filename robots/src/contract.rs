@@ -78,6 +78,12 @@ pub enum HandError {
         /// Which number.
         what: String,
     },
+    /// The hand's numbers are numbers, but no hand does that.
+    #[error("{what}: no hand does that")]
+    BeyondReason {
+        /// Which number, and what would be possible.
+        what: String,
+    },
 }
 
 /// How the step that just ended left an episode.

@@ -32,7 +32,10 @@ impl Limits {
 }
 
 /// A hand, as read from `robots/descriptions/<name>/`.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// A run keeps it whole, in its folder: what is added here later needs a default there, or old runs cannot be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RobotModel {
     /// Name of the description's folder.
     pub name: String,
@@ -61,7 +64,8 @@ pub struct RobotModel {
 }
 
 /// One rigid body.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BodyModel {
     /// Name in `hand.xml`.
     pub name: String,
@@ -84,7 +88,8 @@ pub struct BodyModel {
 }
 
 /// One collision shape.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GeomModel {
     /// Name in `hand.xml`.
     pub name: String,
@@ -150,7 +155,8 @@ pub enum Region {
 }
 
 /// One hinge and its servo.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JointModel {
     /// Canonical name, such as `index_mcp_side`.
     pub name: String,
@@ -215,7 +221,8 @@ pub struct DeviceMapping {
 }
 
 /// A point on a fingertip.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FingertipModel {
     /// Name, such as `index`.
     pub name: String,
@@ -339,6 +346,38 @@ impl RobotModel {
     /// Number of joints.
     pub fn joint_count(&self) -> usize {
         self.joints.len()
+    }
+
+    /// Whether every part that is named by its place is there: for what was read from a file that is no description.
+    ///
+    /// # Errors
+    /// Names the first that is not.
+    pub fn check_places(&self) -> Result<(), String> {
+        let (bodies, joints) = (self.bodies.len(), self.joints.len());
+        let within = |what: &str, place: usize, count: usize| match place < count {
+            true => Ok(()),
+            false => Err(format!("{what} names number {place} of {count}")),
+        };
+        within("the hand, which begins with its palm,", 0, bodies)?;
+        if self.home_rad.len() != joints {
+            return Err(format!("{} resting angles for {joints} joints", self.home_rad.len()));
+        }
+        for (index, body) in self.bodies.iter().enumerate() {
+            // Parents come before children.
+            body.parent
+                .map_or(Ok(()), |parent| within(&format!("the parent of body `{}`", body.name), parent, index))?;
+            body.joint.map_or(Ok(()), |joint| within(&format!("the joint of body `{}`", body.name), joint, joints))?;
+        }
+        for joint in &self.joints {
+            within(&format!("the body of joint `{}`", joint.name), joint.body, bodies)?;
+        }
+        for tip in &self.fingertips {
+            within(&format!("the body of fingertip `{}`", tip.name), tip.body, bodies)?;
+        }
+        let coupled = self.couplings.iter().flat_map(|coupling| [coupling.leader, coupling.follower]);
+        coupled.into_iter().try_for_each(|joint| within("a joint that follows another", joint, joints))?;
+        let apart = self.contact_excludes.iter().flat_map(|(one, other)| [*one, *other]);
+        apart.into_iter().try_for_each(|body| within("a pair that never collides", body, bodies))
     }
 
     /// The joints with a servo of their own, as indices: all that follow no other.

@@ -2,6 +2,7 @@
 
 use super::config::ComparedArguments;
 use super::outcome::{done, print_json};
+use crate::say;
 use crate::study::bench::learner::{LearnerBench, LearnerBenchOptions, bench_learner, peak_memory_mib};
 use crate::study::bench::link::{LinkBench, LinkBenchOptions, bench_link};
 use crate::study::bench::physics::{PhysicsBench, PhysicsBenchOptions, bench_physics};
@@ -116,7 +117,7 @@ fn print_measured<T: serde::Serialize>(
     if json {
         print_json(&report)?;
     } else {
-        print!("{}", table(&report));
+        say::result(&table(&report))?;
     }
     Ok(ExitCode::SUCCESS)
 }

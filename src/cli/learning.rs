@@ -1,11 +1,10 @@
 //! Training a policy, measuring it, deploying it: what can be typed, and what is done.
 
 use super::config::{ConfigArguments, tell_import_of};
-use super::interrupt::EXIT_STOPPED;
 use super::meeting::tell_hold_of;
-use super::outcome::{done, print_json};
+use super::outcome::{EXIT_DIFFERENT, done, print_json};
 use super::scene::SceneArguments;
-use crate::fly::deploy::deploy;
+use crate::fly::deploy::{Deployment, deploy};
 use crate::fly::log::default_path;
 use crate::fly::options::{DeployOptions, LogOptions};
 use crate::learn::budget::Budget;
@@ -18,7 +17,10 @@ use crate::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
 use crate::run::folder::CONFIG_FILE;
 use crate::run::score::Score;
 use crate::run::table::score_table;
-use anyhow::{Result, ensure};
+use crate::say;
+use crate::stopping::EXIT_STOPPED;
+use crate::typed;
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use giraffe_policy::DeviceChoice;
 use giraffe_randomization::{DosedScenario, SCENARIOS};
@@ -44,7 +46,7 @@ pub enum LearningCommand {
     Evaluate(EvaluateArguments),
     /// Run a policy on a hand behind ZeroMQ.
     #[command(
-        after_help = "Examples:\n  giraffe deploy runs/quickstart-1 --connect tcp://127.0.0.1:7401 --episodes 20\n  giraffe deploy runs/quickstart-1 --real-time --episodes 3"
+        after_help = "Examples:\n  giraffe deploy runs/quickstart-1 --connect tcp://127.0.0.1:7401 --episodes 20\n  giraffe deploy runs/quickstart-1 --real-time --episodes 3\n\nWith --paired: 0 every episode is equal bit for bit, 1 one differs or none was compared."
     )]
     Deploy(DeployArguments),
 }
@@ -74,7 +76,7 @@ pub struct QuickstartArguments {
     #[command(flatten)]
     pub options: QuickstartOptions,
     /// Seed of all randomness.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = typed::seed)]
     pub seed: u64,
     /// Folder of the run [default: runs/quickstart-SEED, or the first free runs/quickstart-SEED-N].
     #[arg(long)]
@@ -94,13 +96,13 @@ pub struct TrainArguments {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "robot", "object", "settings", "out", "seed"])]
     pub resume: Option<PathBuf>,
     /// Wall-clock minutes of training, earlier sessions of the run included.
-    #[arg(long, conflicts_with = "steps")]
+    #[arg(long, conflicts_with = "steps", value_parser = typed::real)]
     pub minutes: Option<f64>,
     /// Control steps of training, in all worlds together, earlier sessions included. Exactly repeatable.
-    #[arg(long)]
+    #[arg(long, value_parser = typed::number)]
     pub steps: Option<u64>,
     /// Seed of all randomness.
-    #[arg(long)]
+    #[arg(long, value_parser = typed::seed)]
     pub seed: Option<u64>,
     /// Folder of the run [default: runs/train-SEED, or the first free runs/train-SEED-N].
     #[arg(long)]
@@ -119,7 +121,7 @@ pub struct EvaluateArguments {
     /// Folder of a run, or a policy file.
     pub policy: PathBuf,
     /// Number of episodes.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = typed::count)]
     pub episodes: usize,
     /// What happens during each episode: a name from `giraffe list scenarios`, with a dose if not the usual one
     /// (`push=0.2`), or `all`.
@@ -129,7 +131,7 @@ pub struct EvaluateArguments {
     #[arg(long)]
     pub memoryless: bool,
     /// Seed of the worlds. Never the same worlds as in training, whatever the number.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = typed::seed)]
     pub seed: u64,
     /// Another hand of the same kinematics, or another object, than in training.
     #[command(flatten)]
@@ -193,10 +195,11 @@ fn run_quickstart(arguments: &QuickstartArguments, stop: &Arc<AtomicBool>) -> Re
     tell_hold_of(&config, stop);
     let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("quickstart-{}", arguments.seed)));
     if let Some(report) = quickstart(config, &out, &arguments.options, stop)? {
-        eprintln!("\n{}\nthe run is in {}", report.table(), report.run_dir.display());
+        say::note(format_args!("\n{}\nthe run is in {}", report.table(), report.run_dir.display()));
         if arguments.json {
             print_json(&report)?;
         }
+        return Ok(compared(&report.deployed, stop));
     }
     Ok(done(stop))
 }
@@ -232,10 +235,11 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
         return Ok(code);
     }
     let run_dir = report.run_dir.display();
-    eprintln!("{} control steps in {:.0} s; the run is in {run_dir}", report.control_steps, report.train_seconds);
-    eprintln!("{}", report.speed);
+    let (steps, secs) = (report.control_steps, report.train_seconds);
+    say::note(format_args!("{steps} control steps in {secs:.0} s; the run is in {run_dir}"));
+    say::note(report.speed);
     if report.stopped {
-        eprintln!("stopped; go on with: giraffe train --resume {run_dir}");
+        say::note(format_args!("stopped; go on with: giraffe train --resume {run_dir}"));
     }
     if arguments.json {
         print_json(&report)?;
@@ -257,16 +261,27 @@ fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<Exit
         let sampler = parts.sampler(&trained.config.randomization, *scenario, unseen_seeds(arguments.seed));
         let results = run_episodes(&trained.policy, &parts, &sampler, arguments.episodes, arguments.memoryless, stop)?;
         if stop.load(Ordering::Relaxed) {
-            return Ok(done(stop));
+            // Of this one those episodes are over that ended early: they say less than nothing.
+            let name = dosed_name(scenario);
+            say::note(format_args!(
+                "stopped: {} of {} episodes of `{name}` are over",
+                results.len(),
+                arguments.episodes
+            ));
+            break;
         }
         scores.insert(dosed_name(scenario), Score::of_episodes(measures, &results));
+    }
+    if scores.is_empty() {
+        return Ok(done(stop));
     }
     if arguments.json {
         print_json(&scores)?;
     } else {
         let names: Vec<String> = scenarios.iter().map(dosed_name).collect();
-        let rows: Vec<(&str, &Score)> = names.iter().map(|name| (name.as_str(), &scores[name])).collect();
-        print!("{}", score_table(measures, &rows));
+        let rows: Vec<(&str, &Score)> =
+            names.iter().filter_map(|name| Some((name.as_str(), scores.get(name)?))).collect();
+        say::result(&score_table(measures, &rows))?;
     }
     Ok(done(stop))
 }
@@ -282,24 +297,42 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
     let deployment = deploy(&trained.policy, &parts, &sampler, &options, stop)?;
     if let Some(log) = &deployment.log {
         let missing = if log.dropped == 0 { String::new() } else { format!(", {} records are MISSING", log.dropped) };
-        eprintln!("log: {} ({} records{missing})", log.path.display(), log.written);
+        say::note(format_args!("log: {} ({} records{missing})", log.path.display(), log.written));
     }
     if arguments.json {
         print_json(&deployment)?;
-        return Ok(done(stop));
+        return Ok(compared(&deployment, stop));
     }
     match &deployment.score {
-        Some(score) => print!("{}", score_table(parts.task.measures(), &[("deployed", score)])),
-        None => println!("nobody watched the object: no score (a tracker publishes poses on the `pose` socket)"),
+        Some(score) => say::result(&score_table(parts.task.measures(), &[("deployed", score)]))?,
+        None => {
+            say::result_line("nobody watched the object: no score (a tracker publishes poses on the `pose` socket)")?;
+        }
     }
-    println!(
+    say::result_line(format_args!(
         "{}, {} control steps, {} joint targets altered by the envelope, {} control periods missed",
         deployment.mode, deployment.control_steps, deployment.clipped_count, deployment.missed_tick_count
-    );
-    if let Some(paired) = deployment.paired {
-        println!("{} of {} episodes equal bit for bit to the same ones in this process", paired.equal, paired.episodes);
+    ))?;
+    if let Some(paired) = &deployment.paired {
+        say::result_line(paired)?;
     }
-    Ok(done(stop))
+    Ok(compared(&deployment, stop))
+}
+
+/// Stopped, or different where episodes were compared.
+fn compared(deployment: &Deployment, stop: &AtomicBool) -> ExitCode {
+    let is_different = deployment.paired.as_ref().is_some_and(|paired| !paired.is_equal());
+    let is_stopped = stop.load(Ordering::Relaxed);
+    if is_different && !is_stopped { ExitCode::from(EXIT_DIFFERENT) } else { done(stop) }
+}
+
+/// Threads for whatever is counted in parallel. Made here, where it can be said that there are none.
+///
+/// # Errors
+/// When there are none.
+pub(super) fn start_threads() -> Result<()> {
+    let made = rayon::ThreadPoolBuilder::new().build_global();
+    made.context("starting threads (too few processes or too little memory may be allowed: ulimit -u, ulimit -v)")
 }
 
 fn log_options(arguments: &DeployArguments) -> LogOptions {

@@ -1,6 +1,7 @@
 //! What there is: robots, tasks, objects, parameters, presets, scenarios, drivers.
 
 use super::serve::drivers;
+use crate::say;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 #[cfg(feature = "train")]
@@ -61,14 +62,14 @@ pub enum Style {
 /// Prints the list.
 ///
 /// # Errors
-/// Never, as tables are.
+/// When it cannot be printed.
 pub fn run(arguments: &ListArguments) -> Result<ExitCode> {
     let style = match (arguments.json, arguments.markdown) {
         (true, _) => Style::Json,
         (_, true) => Style::Markdown,
         _ => Style::Text,
     };
-    print!("{}", list(arguments.kind, style));
+    say::result(&list(arguments.kind, style))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -115,6 +115,7 @@ fn run_describe(arguments: &DescribeArguments, stop: &AtomicBool) -> Result<Exit
     let mut config = arguments.config.read()?;
     if let Some(hand) = &arguments.hand {
         config.robot.clone_from(hand);
+        config.own_hand = None;
     }
     if let Some(task) = &arguments.task {
         config.task.clone_from(task);

@@ -20,8 +20,12 @@ mod studying;
 use crate::hand::keygen::{AFTER_HELP as KEYGEN_HELP, KeygenArguments};
 use crate::hand::wiggle::WiggleArguments;
 use crate::hand::{check_controller, keygen, stop, wiggle};
-use anyhow::Result;
-use clap::{Parser, Subcommand};
+use crate::say;
+use crate::stopping::EXIT_STOPPED;
+use anyhow::{Error, Result};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use giraffe_robots::HandError;
+use interrupt::Stopping;
 #[cfg(feature = "train")]
 use learning::LearningCommand;
 use list::ListArguments;
@@ -29,6 +33,8 @@ use list::ListArguments;
 use meeting::MeetCommand;
 use serve::ServeArguments;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(feature = "train")]
 use studying::StudyCommand;
 
@@ -63,7 +69,8 @@ pub enum Command {
         after_help = "Examples:\n  giraffe serve --driver sim --seed 7 --bind tcp://127.0.0.1:7401\n  giraffe serve --driver dynamixel --port /dev/ttyUSB0 --calibration leap.toml"
     )]
     Serve(ServeArguments),
-    /// Does a controller, in any language, keep the rules of the protocol? Exit code 1 if it breaks one.
+    /// Does a controller, in any language, keep the rules of the protocol? Exit code 1 if it breaks one, or none
+    /// could be checked.
     #[command(
         after_help = "Examples:\n  giraffe check-controller tcp://127.0.0.1:7401\n  giraffe check-controller tcp://127.0.0.1:7401 --active --json"
     )]
@@ -94,24 +101,94 @@ pub enum Command {
     List(ListArguments),
 }
 
+impl Cli {
+    /// What was typed. A number below zero is a wrong number, not an unknown option.
+    ///
+    /// # Errors
+    /// When it cannot be understood, or asks for help.
+    pub fn typed() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&numbers_may_be_negative(Self::command()).try_get_matches()?)
+    }
+}
+
+fn numbers_may_be_negative(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        let takes = argument.get_action().takes_values();
+        argument.allow_negative_numbers(takes)
+    });
+    let names: Vec<String> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, numbers_may_be_negative))
+}
+
+impl Command {
+    /// How it is stopped. What moves a hand sees to it that the hand is let go of or held, and is waited for.
+    fn stopping(&self) -> Stopping {
+        match self {
+            #[cfg(feature = "train")]
+            Self::Learning(LearningCommand::Deploy(_)) => Stopping { may_be_cut: false, hangs_up: true },
+            #[cfg(feature = "train")]
+            Self::Learning(_) | Self::Meet(_) | Self::Study(_) => Stopping { may_be_cut: true, hangs_up: true },
+            // There SIGHUP has the list read again.
+            Self::Serve(arguments) => {
+                Stopping { may_be_cut: false, hangs_up: arguments.options.security.allow.is_none() }
+            }
+            Self::CheckController(_) | Self::Stop(_) | Self::Wiggle(_) => {
+                Stopping { may_be_cut: false, hangs_up: true }
+            }
+            Self::Keygen(_) | Self::List(_) => Stopping { may_be_cut: true, hangs_up: true },
+        }
+    }
+}
+
+/// What happened is a fault of this program, not of who uses it.
+#[cfg(feature = "train")]
+pub fn is_our_fault(error: &Error) -> bool {
+    error.is::<crate::learn::rescue::Fault>()
+}
+
+/// What happened is a fault of this program, not of who uses it.
+#[cfg(not(feature = "train"))]
+pub fn is_our_fault(_error: &Error) -> bool {
+    false
+}
+
 /// Does what was asked for.
 ///
 /// # Errors
 /// When it cannot be done: one message that says what to do.
 pub fn run(command: &Command) -> Result<ExitCode> {
-    let stop = interrupt::stop_flag()?;
+    let stop = interrupt::stop_flag(command.stopping())?;
+    match dispatch(command, &stop) {
+        Err(error) if stop.load(Ordering::Relaxed) && is_interruption(&error) => {
+            say::note(format_args!("stopped: {error:#}"));
+            Ok(ExitCode::from(EXIT_STOPPED))
+        }
+        other => other,
+    }
+}
+
+/// Whether it went wrong because somebody said stop.
+fn is_interruption(error: &Error) -> bool {
+    matches!(error.downcast_ref::<HandError>(), Some(HandError::Stopped { .. }))
+}
+
+fn dispatch(command: &Command, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
+    #[cfg(feature = "train")]
+    if matches!(command, Command::Learning(_) | Command::Meet(_) | Command::Study(_)) {
+        learning::start_threads()?;
+    }
     match command {
         #[cfg(feature = "train")]
-        Command::Learning(command) => command.run(&stop),
-        Command::Serve(arguments) => serve::run(arguments, &stop),
-        Command::CheckController(arguments) => check_controller::run(arguments, &stop),
-        Command::Stop(arguments) => stop::run(arguments, &stop),
+        Command::Learning(command) => command.run(stop),
+        Command::Serve(arguments) => serve::run(arguments, stop),
+        Command::CheckController(arguments) => check_controller::run(arguments, stop),
+        Command::Stop(arguments) => stop::run(arguments, stop),
         Command::Keygen(arguments) => keygen::run(arguments),
-        Command::Wiggle(arguments) => wiggle::run(arguments, &stop),
+        Command::Wiggle(arguments) => wiggle::run(arguments, stop),
         #[cfg(feature = "train")]
-        Command::Meet(command) => command.run(&stop),
+        Command::Meet(command) => command.run(stop),
         #[cfg(feature = "train")]
-        Command::Study(command) => command.run(&stop),
+        Command::Study(command) => command.run(stop),
         Command::List(arguments) => list::run(arguments),
     }
 }

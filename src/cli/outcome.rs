@@ -1,6 +1,7 @@
 //! How a command ends: exit codes, and JSON for programs.
 
-use super::interrupt::EXIT_STOPPED;
+use crate::say;
+use crate::stopping::EXIT_STOPPED;
 use anyhow::{Context, Result};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +17,7 @@ pub fn done(stop: &AtomicBool) -> ExitCode {
 /// One JSON object.
 ///
 /// # Errors
-/// When it cannot be written as JSON.
+/// When it cannot be written as JSON, or not be printed.
 pub fn print_json<T: serde::Serialize>(value: &T) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value).context("writing JSON")?);
-    Ok(())
+    say::result_line(serde_json::to_string_pretty(value).context("writing JSON")?)
 }

@@ -11,6 +11,7 @@ use small as program;
 use whole as program;
 
 use crate::hand::serve::{ServeOptions, Served, ServoArguments, open_driver, serve};
+use crate::typed;
 use anyhow::Result;
 use clap::Args;
 use giraffe_bridge::drivers::DRIVERS;
@@ -34,7 +35,7 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub options: ServeOptions,
     /// Seed of a simulated hand's hidden parameters.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = typed::seed)]
     pub seed: u64,
 }
 

@@ -5,12 +5,14 @@ use super::config::ComparedArguments;
 use super::outcome::{EXIT_DIFFERENT, done, print_json};
 use super::scene::SceneArguments;
 use crate::run::dosed::find_dosed;
+use crate::say;
 use crate::study::engines::{EnginesOptions, compare_engines};
 use crate::study::named_run::NamedRun;
 use crate::study::plot::plot;
 use crate::study::policies::{PoliciesOptions, compare_policies, table};
 use crate::study::replay::{Episodes, ReplayOptions, replay, text};
 use crate::study::replay_log::{self, LogReplayOptions, replay_log};
+use crate::typed;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 use giraffe_bridge::log::is_log;
@@ -34,7 +36,7 @@ pub enum StudyCommand {
     ComparePolicies(ComparePoliciesArguments),
     /// Plan one episode of a run again, exactly, and let the policy live through it; or check the log of a deployment.
     #[command(
-        after_help = "Examples:\n  giraffe replay runs/mine --seed 1 --world 17 --scenario push --out episode\n  giraffe replay runs/mine --training --world 3 --episode 40\n  giraffe replay runs/mine/deployments/2026-11-24T08-15-00Z-real-time.mcap --out pictures\n\nOf a log: 0 everything that could be compared is equal bit for bit, 1 something differs."
+        after_help = "Examples:\n  giraffe replay runs/mine --seed 1 --world 17 --scenario push --out episode\n  giraffe replay runs/mine --training --world 3 --episode 40\n  giraffe replay runs/mine/deployments/2026-11-24T08-15-00Z-real-time.mcap --out pictures\n\nOf a log: 0 everything that could be compared is equal bit for bit, 1 something differs, or nothing could be compared."
     )]
     Replay(ReplayArguments),
     /// Draw what runs learned, and how far their ranges grew.
@@ -107,13 +109,13 @@ pub struct ReplayArguments {
     #[arg(long, conflicts_with_all = ["seed", "scenario", "robot", "object", "settings"])]
     pub training: bool,
     /// Seed of the evaluation, as with `giraffe evaluate`.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = typed::seed)]
     pub seed: u64,
     /// The world. `giraffe evaluate` has one for each of its episodes. Logs have none.
-    #[arg(long)]
+    #[arg(long, value_parser = typed::number)]
     pub world: Option<u64>,
     /// The episode in that world. `giraffe evaluate` has only the first, 0.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = typed::number)]
     pub episode: u64,
     /// What happened during the evaluation: a name from `giraffe list scenarios`.
     #[arg(long, default_value = "none")]
@@ -163,9 +165,9 @@ fn run_compare_engines(arguments: &CompareEnginesArguments, stop: &AtomicBool) -
     if arguments.json {
         print_json(&report)?;
     } else {
-        println!("{}", report.summary());
+        say::result_line(report.summary())?;
     }
-    eprintln!("the report is {}", options.out.join("report.md").display());
+    say::note(format_args!("the report is {}", options.out.join("report.md").display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -177,10 +179,14 @@ fn run_compare_policies(arguments: &ComparePoliciesArguments, stop: &AtomicBool)
     if arguments.json {
         print_json(&report)?;
     } else {
-        print!("{}", table(&report));
+        say::result(&table(&report))?;
     }
-    eprintln!("the report is {}", options.out.join("report.md").display());
-    Ok(ExitCode::SUCCESS)
+    say::note(format_args!("the report is {}", options.out.join("report.md").display()));
+    if report.stopped {
+        let names: Vec<&str> = report.test_sets.iter().map(|set| set.name.as_str()).collect();
+        say::note(format_args!("stopped; finished before: {}", names.join(", ")));
+    }
+    Ok(done(stop))
 }
 
 fn run_replay(arguments: &ReplayArguments, stop: &AtomicBool) -> Result<ExitCode> {
@@ -207,8 +213,8 @@ fn run_replay(arguments: &ReplayArguments, stop: &AtomicBool) -> Result<ExitCode
     if arguments.json {
         print_json(&report)?;
     } else {
-        print!("{}", text(&report));
-        report.files.iter().for_each(|file| println!("{}", file.display()));
+        say::result(&text(&report))?;
+        report.files.iter().try_for_each(|file| say::result_line(file.display()))?;
     }
     Ok(done(stop))
 }
@@ -227,8 +233,8 @@ fn run_replay_log(arguments: &ReplayArguments) -> Result<ExitCode> {
     if arguments.json {
         print_json(&report)?;
     } else {
-        print!("{}", replay_log::text(&report));
-        report.files.iter().for_each(|file| println!("{}", file.display()));
+        say::result(&replay_log::text(&report))?;
+        report.files.iter().try_for_each(|file| say::result_line(file.display()))?;
     }
     Ok(if report.equal { ExitCode::SUCCESS } else { ExitCode::from(EXIT_DIFFERENT) })
 }
@@ -238,7 +244,7 @@ fn run_plot(arguments: &PlotArguments) -> Result<ExitCode> {
     if arguments.json {
         print_json(&report)?;
     } else {
-        report.pictures.iter().for_each(|picture| println!("{}", picture.display()));
+        report.pictures.iter().try_for_each(|picture| say::result_line(picture.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -21,7 +22,11 @@ impl Controller {
     pub fn start(config: &Path, seed: u64) -> Result<Self> {
         let program = std::env::current_exe().context("finding this program")?;
         let endpoint = format!("tcp://127.0.0.1:{}", free_ports(4)?);
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        // It ends with this process, and is not asked by a terminal that asks us: it serves until we are done.
+        command.process_group(0);
+        end_with_us(&mut command);
+        let mut child = command
             .args(["serve", "--driver", "sim", "--bind", &endpoint, "--seed", &seed.to_string(), "--config"])
             .arg(config)
             .stdin(Stdio::null())
@@ -39,6 +44,26 @@ impl Controller {
         Ok(Self { child, endpoint })
     }
 }
+
+/// Has the system end a process when this one is gone, however that ended. Where it cannot, only a clean end does.
+#[cfg(target_os = "linux")]
+fn end_with_us(command: &mut Command) {
+    let parent = std::process::id();
+    // SAFETY: between fork and exec only calls that are allowed there.
+    unsafe {
+        command.pre_exec(move || {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+            // It may be gone already.
+            if libc::getppid() as u32 != parent {
+                libc::_exit(0);
+            }
+            Ok(())
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with_us(_command: &mut Command) {}
 
 impl Drop for Controller {
     fn drop(&mut self) {

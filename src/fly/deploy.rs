@@ -2,7 +2,7 @@
 
 use super::log::{LoggedPolicy, Recorder, begin_log};
 use super::options::{DeployOptions, mode_name};
-use super::sim_driver::EpisodeRequest;
+use super::sim_driver::{EpisodeRequest, deciding_settings};
 use crate::run::config::Parts;
 use crate::run::episode::{Both, EpisodeResult, Nobody, Pilot, StepObserver, Trace, WatchedHand};
 use crate::run::score::Score;
@@ -15,6 +15,7 @@ use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
 use giraffe_robots::{Commanded, Hand, HandError, Nanos, Purpose, RobotModel, SeedTree, Seen, SignalFrame, Task};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,12 +40,36 @@ pub struct Deployment {
 }
 
 /// Episodes over the wire against the same episodes in this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paired {
     /// Compared.
     pub episodes: usize,
     /// Equal in every bit of every target, angle and pose.
     pub equal: usize,
+    /// The first setting that is another one in the controller, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl Paired {
+    /// Whether all are equal, and there were some.
+    pub fn is_equal(&self) -> bool {
+        self.episodes > 0 && self.equal == self.episodes
+    }
+}
+
+impl fmt::Display for Paired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { episodes, equal, cause } = self;
+        if *episodes == 0 {
+            return f.write_str("no episode was compared with the same one in this process");
+        }
+        write!(f, "{equal} of {episodes} episodes equal bit for bit to the same ones in this process")?;
+        match cause.as_ref().filter(|_| !self.is_equal()) {
+            Some(cause) => write!(f, ": {cause}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A hand behind the bridge, with the resets of recurrent state that its episode asks for.
@@ -179,8 +204,9 @@ fn fly_all(
     let mut twin = Twin { pilot: Pilot::of(policy, parts, options.memoryless), expected: Trace::default() };
     let mut recorder = hand.log.clone().map(|log| Recorder::new(log, parts.task));
     let mut trace = Trace::default();
-    let mut results = Vec::with_capacity(options.episodes);
-    let mut paired = options.paired.then_some(Paired { episodes: 0, equal: 0 });
+    let settings = deciding_settings(parts);
+    let mut results = Vec::new();
+    let mut paired = options.paired.then(Paired::default);
     for index in 0..options.episodes as u64 {
         if stop.load(Ordering::Relaxed) {
             break;
@@ -191,7 +217,7 @@ fn fly_all(
             None => deployed_goals(options.seed, index),
         };
         if simulated {
-            begin_episode(hand, options.seed.wrapping_add(index), plan.as_ref())?;
+            begin_episode(hand, options.seed.wrapping_add(index), plan.as_ref(), &settings, paired.as_mut())?;
         }
         if options.home {
             hand.client.home().context("bringing the hand home")?;
@@ -205,10 +231,19 @@ fn fly_all(
         };
         let traced: &mut dyn StepObserver = if plan.is_some() { &mut trace } else { &mut Nobody };
         let observer = &mut Both(logged, traced);
-        let result = pilot.fly_observed(hand, observer, stop).with_context(|| format!("episode {index}"))?;
+        let result = match pilot.fly_observed(hand, observer, stop) {
+            // It was waiting for the hand when somebody said stop.
+            Err(_) if stop.load(Ordering::Relaxed) => break,
+            flown => flown.with_context(|| format!("episode {index}"))?,
+        };
         if let (Some(paired), Some(plan), false) = (&mut paired, plan, result.cut) {
             paired.episodes += 1;
-            paired.equal += usize::from(twin.lives_the_same(index, plan, parts, &trace, stop)?);
+            let is_equal = twin.lives_the_same(index, plan, parts, &trace, stop)?;
+            if stop.load(Ordering::Relaxed) && !is_equal {
+                // Its twin was cut: nobody knows.
+                paired.episodes -= 1;
+            }
+            paired.equal += usize::from(is_equal);
         }
         if !result.trial.outcome.is_sound() {
             // Nobody knows what to do next: until the next episode it stays where it is.
@@ -262,6 +297,9 @@ impl Twin {
         let mut sim = HandSim::new(Arc::clone(&parts.scene), plan);
         let result = self.pilot.fly_observed(&mut sim, &mut self.expected, stop)?;
         let Some(at) = first_difference(&self.expected.0, &found.0) else { return Ok(true) };
+        if result.cut {
+            return Ok(false);
+        }
         let per_step = (self.expected.0.len() / (result.trial.step_count.max(1) as usize)).max(1);
         tracing::warn!(
             "episode {index} differs from the same one in this process at step {}, number {} of the step's {per_step}",
@@ -288,10 +326,30 @@ fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<A
     Ok(BridgedHand { client, reset_steps: Vec::new(), goal_seed: 0, step: 0, clock, log: None, report_due: Nanos(0) })
 }
 
-fn begin_episode(hand: &mut BridgedHand, seed: u64, plan: Option<&EpisodePlan>) -> Result<()> {
-    let request = EpisodeRequest { seed, plan: plan.cloned() };
-    let bytes = rmp_serde::to_vec_named(&request).context("writing down the episode")?;
-    hand.client.reset_episode(&bytes)?;
+/// Where episodes are compared the controller is told what decides one beside its plan, until it says what is otherwise there.
+fn begin_episode(
+    hand: &mut BridgedHand,
+    seed: u64,
+    plan: Option<&EpisodePlan>,
+    settings: &[(String, String)],
+    paired: Option<&mut Paired>,
+) -> Result<()> {
+    let mut reset = |settings: &[(String, String)]| -> Result<Result<(), HandError>> {
+        let request = EpisodeRequest { seed, plan: plan.cloned(), settings: settings.to_vec() };
+        let bytes = rmp_serde::to_vec_named(&request).context("writing down the episode")?;
+        Ok(hand.client.reset_episode(&bytes))
+    };
+    match paired.filter(|paired| paired.cause.is_none()) {
+        None => reset(&[])??,
+        Some(paired) => {
+            if let Err(refused) = reset(settings)? {
+                // What is otherwise there is no reason not to compare: it will be the reason if they are not equal.
+                let HandError::Refused { detail, .. } = refused else { return Err(refused.into()) };
+                reset(&[])??;
+                paired.cause = Some(detail);
+            }
+        }
+    }
     let disturbances = plan.map_or(&[][..], |plan| &plan.disturbances);
     let resets = disturbances.iter().filter(|timed| timed.disturbance == Disturbance::HiddenStateReset);
     hand.reset_steps = resets.map(|timed| timed.step).collect();

@@ -1,6 +1,7 @@
 //! How a policy is run on a hand, and where that is written down.
 
 use crate::keys::PolicyKeys;
+use crate::typed;
 use clap::Args;
 use giraffe_bridge::DEFAULT_ENDPOINT;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ pub struct DeployOptions {
     #[command(flatten)]
     pub security: PolicyKeys,
     /// Number of episodes.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = typed::count)]
     pub episodes: usize,
     /// In real time, as on a real hand. Without it in lock-step, which only simulated controllers grant.
     #[arg(long)]
@@ -31,7 +32,7 @@ pub struct DeployOptions {
     #[arg(long)]
     pub memoryless: bool,
     /// Seed of the first episode.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = typed::seed)]
     pub seed: u64,
     /// Where everything is written down, if anywhere.
     #[arg(skip)]

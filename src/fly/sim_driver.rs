@@ -4,6 +4,7 @@
 //! episode can be asked for, either by its seed (hidden parameters are drawn here) or with a complete plan (to be
 //! compared, bit by bit, with the same plan in the policy's own process).
 
+use crate::run::COMMIT;
 use crate::run::config::Parts;
 use giraffe_bridge::{DriverError, HandDriver, Rehearsal, SafeTargets, TrackedObject};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim, TrackedPose};
@@ -36,6 +37,34 @@ pub struct EpisodeRequest {
     /// The plan, complete. Only giraffe's own simulated controller uses it; others have their own hidden physics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<EpisodePlan>,
+    /// What decides an episode beside its plan, where the plan comes from: refused if it is otherwise here. Left out where
+    /// that does not matter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<(String, String)>,
+}
+
+/// What decides an episode beside its plan: names and values, in the order in which they are compared.
+pub fn deciding_settings(parts: &Parts) -> Vec<(String, String)> {
+    let (robot, scene) = (parts.scene.robot(), &parts.scene);
+    let mut settings = vec![
+        ("the hand's kinematics".to_owned(), robot.kinematics_fingerprint.clone()),
+        ("the hand's dynamics".to_owned(), robot.dynamics_fingerprint.clone()),
+        ("object".to_owned(), scene.object().name.to_owned()),
+    ];
+    // As they are called in a configuration, whatever there is.
+    if let Ok(toml::Value::Table(physics)) = toml::Value::try_from(scene.settings()) {
+        settings.extend(physics.into_iter().map(|(name, value)| (format!("physics.{name}"), value.to_string())));
+    }
+    settings.push(("the program's commit".to_owned(), COMMIT.to_owned()));
+    settings
+}
+
+/// The first setting that is another one here, in words.
+fn first_difference(here: &[(String, String)], there: &[(String, String)]) -> Option<String> {
+    let differs = |(name, value): &&(String, String)| here.iter().any(|(own, at)| own == name && at != value);
+    let (name, value) = there.iter().find(differs)?;
+    let own = here.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value);
+    Some(format!("{name} is {own} in the controller and {value} in the process it is compared with"))
 }
 
 /// A simulated hand behind the bridge.
@@ -136,6 +165,9 @@ impl Rehearsal for SimDriver {
         let request: EpisodeRequest = rmp_serde::from_slice(episode).map_err(|error| {
             DriverError::new("reading the episode", format!("expected a map with `seed` and perhaps `plan`: {error}"))
         })?;
+        if let Some(difference) = first_difference(&deciding_settings(&self.parts), &request.settings) {
+            return Err(DriverError::new("starting the episode", difference));
+        }
         let plan = request.plan.unwrap_or_else(|| self.hidden.plan(request.seed, 0));
         self.start(plan)?;
         Ok(self.targets.clone())
@@ -146,5 +178,37 @@ impl Rehearsal for SimDriver {
             .exchange(&self.targets, &mut self.sensed)
             .map(|_| ())
             .map_err(|error| DriverError::new("simulating", error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_first_setting_that_differs_is_named_and_one_that_is_unknown_here_does_not_count() {
+        let here = pairs(&[("object", "sphere"), ("physics.a", "1"), ("physics.b", "2")]);
+        assert_eq!(first_difference(&here, &here), None);
+        assert_eq!(first_difference(&here, &pairs(&[("physics.c", "9")])), None);
+        let said = first_difference(&here, &pairs(&[("object", "sphere"), ("physics.b", "3"), ("physics.a", "3")]));
+        let expected = "physics.b is 2 in the controller and 3 in the process it is compared with";
+        assert_eq!(said.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn an_older_request_without_settings_is_read_as_before() {
+        #[derive(Serialize)]
+        struct Older {
+            seed: u64,
+        }
+        let bytes = rmp_serde::to_vec_named(&Older { seed: 3 }).expect("written");
+        let read: EpisodeRequest = rmp_serde::from_slice(&bytes).expect("read");
+        assert_eq!(read, EpisodeRequest { seed: 3, plan: None, settings: Vec::new() });
+        // And nothing is added to one that does not ask for it.
+        assert_eq!(rmp_serde::to_vec_named(&read).expect("written"), bytes);
     }
 }

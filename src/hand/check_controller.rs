@@ -1,6 +1,7 @@
 //! `giraffe check-controller`: does a controller, in any language, keep the rules of the protocol?
 
 use crate::keys::PolicyKeys;
+use crate::say;
 use anyhow::{Context, Result};
 use clap::Args;
 use giraffe_bridge::MonotonicClock;
@@ -35,14 +36,14 @@ pub struct CheckControllerArguments {
     pub json: bool,
 }
 
-/// Checks, and prints what was found. Exit code 0 if no rule is broken, 1 if one is.
+/// Checks, and prints what was found. Exit code 0 if no rule is broken, 1 if one is, or none could be checked.
 ///
 /// # Errors
 /// When it cannot be checked: nobody answers, or the controller has another hand.
 pub fn run(arguments: &CheckControllerArguments, stop: &AtomicBool) -> Result<ExitCode> {
     let robot = load_robot(&arguments.robot)?;
     if arguments.active {
-        eprintln!("warning: the hand will be armed and may move; keep clear of it");
+        say::note("warning: the hand will be armed and may move; keep clear of it");
     }
     let options = CheckOptions {
         endpoint: arguments.endpoint.clone(),
@@ -54,11 +55,12 @@ pub fn run(arguments: &CheckControllerArguments, stop: &AtomicBool) -> Result<Ex
     let clock: Arc<dyn giraffe_bridge::Clock> = Arc::new(MonotonicClock::start());
     let report = check(&options, &clock, stop)?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report).context("writing JSON")?);
+        say::result_line(serde_json::to_string_pretty(&report).context("writing JSON")?)?;
     } else {
-        print!("{}", table(&report));
+        say::result(&table(&report))?;
     }
-    Ok(if report.count(Verdict::Failed) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_kept = report.count(Verdict::Failed) == 0 && report.count(Verdict::Passed) > 0;
+    Ok(if is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The report for people.
@@ -80,6 +82,9 @@ fn table(report: &CheckReport) -> String {
     let [passed, failed, skipped] =
         [Verdict::Passed, Verdict::Failed, Verdict::Skipped].map(|verdict| report.count(verdict));
     let _ = writeln!(text, "\n{passed} passed, {failed} failed, {skipped} skipped; § is the section of PROTOCOL.md");
+    if passed + failed == 0 {
+        text.push_str("NOTHING WAS CHECKED: every rule was skipped\n");
+    }
     if !report.active {
         text.push_str("nothing was asked that moves a hand; --active arms it and checks the rest\n");
     }

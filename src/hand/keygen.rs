@@ -1,5 +1,6 @@
 //! A new pair of keys for one end of a link.
 
+use crate::say;
 use anyhow::{Context, Result};
 use clap::Args;
 use giraffe_bridge::message::Role;
@@ -54,12 +55,12 @@ pub fn run(arguments: &KeygenArguments) -> Result<ExitCode> {
         allow_line: allow_line(&arguments.name, &keys.public(), Role::Commander),
     };
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report).context("writing JSON")?);
+        say::result_line(serde_json::to_string_pretty(&report).context("writing JSON")?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("wrote {} and {}", report.public_file.display(), report.secret_file.display());
-    eprintln!("the second is secret: leave it on this machine. The line for a controller's allow-list is below;");
-    eprintln!("with `observer` in place of `commander` its owner may read and stop, but not move.");
-    println!("{}", report.allow_line);
+    say::note(format_args!("wrote {} and {}", report.public_file.display(), report.secret_file.display()));
+    say::note("the second is secret: leave it on this machine. The line for a controller's allow-list is below;");
+    say::note("with `observer` in place of `commander` its owner may read and stop, but not move.");
+    say::result_line(&report.allow_line)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! The controller's side: a driver behind the bridge, until somebody says stop.
 
 use crate::keys::ControllerKeys;
+use crate::say;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use giraffe_bridge::drivers::{DRIVERS, DriverOptions};
@@ -115,7 +116,8 @@ pub fn serve(served: Served, options: &ServeOptions, stop: &AtomicBool) -> Resul
     let mut server = BridgeServer::bind_secured(&options.endpoint, &security, spec, ExitAction::Release, driver, clock)
         .with_context(|| format!("serving {} on {}", robot.name, options.endpoint))?;
     let encrypted = if options.security.keys.is_some() { ", encrypted" } else { "" };
-    println!("listening on {} ({}, driver {driver_name}{encrypted})", options.endpoint, robot.name);
+    let listening = format!("listening on {} ({}, driver {driver_name}{encrypted})", options.endpoint, robot.name);
+    say::result_line(listening)?;
     server.run(stop)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `giraffe stop`: takes torque off a hand, whoever commands it.
 
 use crate::keys::PolicyKeys;
+use crate::say;
 use anyhow::{Context, Result};
 use clap::Args;
 use giraffe_bridge::{FaultSet, MonotonicClock, Observer};
@@ -38,11 +39,11 @@ pub fn run(arguments: &StopArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode
     let stopped = stopped.context("the hand was NOT stopped; cut its power")?;
     let faults = FaultSet::from_bits(stopped.fault).to_string();
     if arguments.json {
-        println!("{}", json!({ "mode": stopped.mode, "faults": faults }));
+        say::result_line(json!({ "mode": stopped.mode, "faults": faults }))?;
     } else if faults.is_empty() {
-        println!("torque is off (mode `{}`)", stopped.mode);
+        say::result_line(format_args!("torque is off (mode `{}`)", stopped.mode))?;
     } else {
-        println!("torque is off (mode `{}`, {faults})", stopped.mode);
+        say::result_line(format_args!("torque is off (mode `{}`, {faults})", stopped.mode))?;
     }
     Ok(ExitCode::SUCCESS)
 }

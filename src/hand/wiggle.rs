@@ -2,6 +2,7 @@
 
 use super::serve::{ServoArguments, bridge_drivers, open_driver};
 use crate::calendar::UtcTime;
+use crate::say;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use giraffe_bridge::calibration::{Calibration, wiring};
@@ -58,11 +59,11 @@ pub fn run(arguments: &WiggleArguments, stop: &AtomicBool) -> Result<ExitCode> {
     let before = arguments.servos.calibration.as_ref().map(|path| Calibration::load(path, &robot)).transpose()?;
     let wires = wiring(&robot, before.as_ref())?;
     let mut driver = open_driver(bridge_drivers(), &arguments.driver, &robot, &arguments.servos.options())?;
-    eprintln!(
+    say::note(format_args!(
         "Each of {} joints moves by {} rad and back. Keep a hand on the supply switch; Ctrl-C takes torque off.",
         robot.joint_count(),
         arguments.amplitude
-    );
+    ));
     let spec = WiggleSpec {
         amplitude_rad: arguments.amplitude,
         peak_rad_per_sec: arguments.speed,
@@ -72,7 +73,7 @@ pub fn run(arguments: &WiggleArguments, stop: &AtomicBool) -> Result<ExitCode> {
     let clock = MonotonicClock::start();
     let mut witness: Box<dyn Witness> = match arguments.assume_yes {
         true => Box::new(AssumeYes),
-        false => Box::new(TerminalWitness::new(std::io::stdin().lock(), std::io::stderr())),
+        false => Box::new(TerminalWitness::new(std::io::stdin().lock(), say::Notes)),
     };
     let findings = wiggle(driver.as_mut(), &robot, &wires, &spec, witness.as_mut(), &clock, stop)?;
     let calibration = calibration(&findings, &robot, driver.as_ref(), witness.as_ref());
@@ -93,13 +94,11 @@ fn report(arguments: &WiggleArguments, findings: &Findings, calibration: &Calibr
     if arguments.json {
         let report =
             json!({ "calibration": calibration, "corrections": corrections, "id": calibration.id(), "file": out });
-        println!("{}", serde_json::to_string_pretty(&report).context("writing JSON")?);
-        return Ok(());
+        return say::result_line(serde_json::to_string_pretty(&report).context("writing JSON")?);
     }
     if corrections.is_empty() {
-        println!("every joint is wired as described");
+        say::result_line("every joint is wired as described")?;
     }
-    corrections.iter().for_each(|correction| println!("{correction}"));
-    println!("wrote {out} (calibration {})", calibration.id());
-    Ok(())
+    corrections.iter().try_for_each(say::result_line)?;
+    say::result_line(format_args!("wrote {out} (calibration {})", calibration.id()))
 }

@@ -13,10 +13,18 @@ pub struct Standing<'r> {
     pub budget: Budget,
     /// How far it has come.
     pub progress: &'r RunProgress,
+    /// Control steps of this session.
+    pub session_steps: u64,
+    /// Its seconds.
+    pub session_secs: f64,
     /// What the task measures.
     pub measures: &'r [Measure],
-    /// Its latest episodes.
+    /// Its latest episodes, as far as all that began together have had time to end.
     pub score: &'r Score,
+    /// Its latest episodes, as they ended: those that fail first come first.
+    pub ended: &'r Score,
+    /// Worlds: in each an episode goes on.
+    pub world_count: usize,
     /// Entropy of ranges that grow by themselves, nats per dimension.
     pub entropy_nats: Option<f64>,
     /// Where the time of this session went.

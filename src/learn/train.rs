@@ -3,26 +3,33 @@
 use super::adr_log::AdrLog;
 use super::budget::Budget;
 use super::curve::learning_curve;
+use super::lost::{LostEpisodes, Verdict};
 use super::metrics::health::{Findings, Health};
 use super::metrics::row::{MeasureColumns, MetricsRow, RewardColumns};
 use super::metrics::timing::{SpeedReport, Split, timed_iteration};
 use super::metrics::{METRICS_FILE, MetricsLog, crash};
 use super::processes::Processes;
+use super::rescue::{Finished, Guard, HEALTH_FILE, WINDOW_FILE, WORLDS_FILE};
 use super::show::{Show, Standing};
 use super::window::Window;
 use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder, RunProgress};
+use crate::run::hand::{self, HAND_FILE};
+use crate::run::memory::{Needed, Present};
 use crate::run::score::Score;
-use anyhow::{Context, Result, ensure};
-use giraffe_physics::HandWorlds;
-use giraffe_policy::{DeviceChoice, IterationReport, PolicyContext, PolicyError, PpoLearner};
-use giraffe_randomization::AdrMonitor;
-use giraffe_robots::{EpisodeReport, Outcome, StepBatch, WorldBatch};
+use crate::stopping::undisturbed;
+use crate::stopwatch::Stopwatch;
+use anyhow::{Context, Result, bail, ensure};
+use giraffe_physics::{EpisodeSampler, HandWorlds};
+use giraffe_policy::{DeviceChoice, IterationReport, Policy, PolicyContext, PolicyError, PpoLearner, Widths};
+use giraffe_randomization::{AdrMonitor, NONE};
+use giraffe_robots::{EpisodeReport, ObservationSchema, Outcome, StepBatch, WorldBatch};
 use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a training run amounted to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,7 +40,7 @@ pub struct TrainReport {
     pub control_steps: u64,
     /// Wall-clock seconds of training.
     pub train_seconds: f64,
-    /// Of the last finished training episodes, exploration included.
+    /// Of the last training episodes that have had time to end, exploration included.
     pub score: Score,
     /// Whether it was stopped before its budget was spent.
     pub stopped: bool,
@@ -54,6 +61,7 @@ pub struct Training {
     progress: RunProgress,
     logs: Option<Logs>,
     window: Window,
+    lost: LostEpisodes,
     health: Health,
     column_names: Vec<String>,
 }
@@ -81,14 +89,17 @@ impl Training {
     pub fn begin(config: RunConfig, out: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
         let config = RunConfig { randomization: config.randomization.pinned(), ..config };
         let built = build(&config, device, &processes)?;
+        let mut created = None;
         if processes.is_first() {
             let folder = RunFolder::create(out)?;
             folder.write(CONFIG_FILE, config.to_toml()?.as_bytes())?;
             folder.write("schema.txt", format!("{}\n", built.1.schema()).as_bytes())?;
+            created = Some(folder);
         }
         // Nobody looks into the folder before it is there.
         processes.gather(&[]);
-        Self::begin_with(config, RunFolder::open(out)?, processes, built)
+        let folder = created.map_or_else(|| RunFolder::open(out), Ok)?;
+        Self::begin_with(config, folder, processes, built)
     }
 
     /// Begins a run whose folder is there, but holds no checkpoint: it was killed before it had one.
@@ -112,8 +123,11 @@ impl Training {
     /// # Errors
     /// When there is none.
     pub fn resume(path: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
-        let folder = RunFolder::open(path)?;
+        let folder = if processes.is_first() { RunFolder::open_to_write(path) } else { RunFolder::open(path) }?;
         let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
+        if let Some(changed) = config.changed_hand().filter(|_| processes.is_first()) {
+            tracing::warn!("{changed}");
+        }
         if folder.is_fresh()? {
             return Self::begin_in(config, folder, device, processes);
         }
@@ -124,6 +138,9 @@ impl Training {
             folder.remove_half_checkpoints();
         }
         let mut built = build(&config, device, &processes)?;
+        if config.own_hand.is_none() {
+            check_hand(&folder, &built.0)?;
+        }
         built.2.load(&checkpoint)?;
         let mut training = Self::assemble(config, folder, processes, built, progress)?;
         let window = std::fs::read(checkpoint.join(WINDOW_FILE)).with_context(|| older_program(&checkpoint))?;
@@ -144,6 +161,9 @@ impl Training {
         (parts, worlds, learner, adr): Built,
         progress: RunProgress,
     ) -> Result<Self> {
+        if processes.is_first() && config.own_hand.is_none() {
+            folder.write(HAND_FILE, &hand::to_bytes(parts.scene.robot())?)?;
+        }
         let batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
         let logs = if processes.is_first() {
             let adr = adr.map(|monitor| AdrLog::open(monitor, &folder, progress.iteration)).transpose()?;
@@ -164,6 +184,7 @@ impl Training {
             progress,
             logs,
             window,
+            lost: LostEpisodes::default(),
             health: Health::default(),
             column_names,
         })
@@ -174,15 +195,17 @@ impl Training {
     /// # Errors
     /// When learning breaks down or the disk refuses. The last checkpoint stays, and what learning broke on is written
     /// down beside it.
-    #[allow(clippy::disallowed_methods, reason = "the program may read the clock")]
     pub fn run(&mut self, budget: Budget, display: &mut dyn Show, stop: &AtomicBool) -> Result<TrainReport> {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let before = self.progress.train_seconds;
         let mut session =
             Session { begun_at_steps: self.progress.control_steps, begun_at_secs: before, ..Session::default() };
-        let mut saved_at = Instant::now();
+        let mut saved_at = Stopwatch::start();
+        let mut guard = Guard::new(self.processes.count() == 1);
         while !budget.is_spent(&self.progress) && !self.processes.any(stop.load(Ordering::Relaxed)) {
-            let (report, split) = self.iterate()?;
+            let iteration = Stopwatch::start();
+            let (report, split) = self.iterate(&mut guard)?;
+            let writing = undisturbed();
             session.split += split;
             self.progress = RunProgress {
                 iteration: report.iteration,
@@ -191,21 +214,30 @@ impl Training {
             };
             let reports = self.reports()?;
             self.worlds.learn(reports.clone());
-            self.window.extend(reports);
+            self.look_for_lost(&reports, display)?;
+            let world_steps = self.progress.control_steps / self.config.worlds.world_count as u64;
+            self.window.extend(reports, world_steps, self.parts.task.episode_step_count());
             for warning in self.log(report, split)? {
                 display.warn(&warning);
             }
-            let entropy_nats = self.entropy_nats();
-            let measures = self.parts.task.measures();
-            let (progress, score, split) = (&self.progress, &self.window.score(measures), session.split);
-            display.show(&Standing { budget, progress, measures, score, entropy_nats, split });
+            self.show(display, budget, session);
             let due = saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0));
-            if self.processes.any(due && self.processes.is_first()) {
+            let is_saved = self.processes.any(due && self.processes.is_first());
+            if is_saved {
                 self.save()?;
-                saved_at = Instant::now();
+                saved_at = Stopwatch::start();
+            }
+            drop(writing);
+            if is_saved {
+                guard.saved();
+            } else {
+                guard.finished(iteration.elapsed(), || Ok((self.finished()?, self.policy())))?;
             }
         }
+        let writing = undisturbed();
         self.save()?;
+        drop(writing);
+        guard.saved();
         if self.processes.is_first() {
             let picture = self.folder.file("curve.svg");
             learning_curve(&self.folder.file(METRICS_FILE), self.parts.task.measures(), &picture)?;
@@ -213,8 +245,33 @@ impl Training {
         Ok(self.report(!budget.is_spent(&self.progress), session))
     }
 
-    fn iterate(&mut self) -> Result<(IterationReport, Split)> {
-        let result = timed_iteration(&mut self.learner, &mut self.worlds, &mut self.batch);
+    fn show(&self, display: &mut dyn Show, budget: Budget, session: Session) {
+        let measures = self.parts.task.measures();
+        let progress = &self.progress;
+        display.show(&Standing {
+            budget,
+            progress,
+            session_steps: progress.control_steps - session.begun_at_steps,
+            session_secs: progress.train_seconds - session.begun_at_secs,
+            measures,
+            score: &self.window.score(measures),
+            ended: &self.window.ended(measures),
+            world_count: self.config.worlds.world_count,
+            entropy_nats: self.entropy_nats(),
+            split: session.split,
+        });
+    }
+
+    /// The folder of the run, which nobody else writes into while this or a clone lives.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    fn iterate(&mut self, guard: &mut Guard) -> Result<(IterationReport, Split)> {
+        let attempt = || timed_iteration(&mut self.learner, &mut self.worlds, &mut self.batch);
+        // A panic in a thread of a pool comes here. What it left half done is not touched any more.
+        let result = catch_unwind(AssertUnwindSafe(attempt))
+            .map_err(|panic| guard.fault(&*panic, self.progress.iteration + 1, &self.folder))?;
         result.map_err(|error| match error {
             PolicyError::NotFinite { .. } => {
                 let error = crash::report(&self.folder, &self.learner, &self.worlds, &self.batch, &error);
@@ -245,6 +302,27 @@ impl Training {
         Ok(all)
     }
 
+    /// Episodes whose worlds lost their numbers are counted and said; too many end the run, with what was learned kept.
+    fn look_for_lost(&mut self, reports: &[EpisodeReport], display: &mut dyn Show) -> Result<()> {
+        let (own, limit) = (self.worlds.take_lost(), self.config.largest_lost_share);
+        match self.lost.note(reports, own, self.config.worlds.world_count, limit) {
+            Verdict::Well => {}
+            Verdict::Said(text) => display.warn(&format!("{text}: {}", self.lost.how_to_see(self.folder.path()))),
+            Verdict::TooMany(text) => {
+                self.save()?;
+                let common = self.lost.in_common(&self.worlds.parameters(), self.worlds.sampled());
+                bail!(
+                    "{text}, more than largest_lost_share = {limit}; {common}. {}. What was learned is kept; after a change of \
+                     the hand's file, or of the ranges, in a new run, or to go on all the same with a larger \
+                     largest_lost_share in config.toml of the run: giraffe train --resume {}",
+                    self.lost.how_to_see(self.folder.path()),
+                    self.folder.path().display()
+                );
+            }
+        }
+        Ok(())
+    }
+
     fn entropy_nats(&self) -> Option<f64> {
         self.logs.as_ref()?.adr.as_ref().map(AdrLog::entropy_nats)
     }
@@ -255,8 +333,14 @@ impl Training {
         if !self.processes.is_first() {
             return Ok(());
         }
+        let policy = self.policy();
+        self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))
+    }
+
+    /// The policy as it is.
+    fn policy(&self) -> Policy {
         let robot = self.parts.scene.robot();
-        let policy = self.learner.export(PolicyContext {
+        self.learner.export(PolicyContext {
             action: self.worlds.action_schema(),
             control_period_secs: f64::from(robot.control.period_secs),
             robot: robot.name.clone(),
@@ -265,8 +349,17 @@ impl Training {
             task: self.parts.task.name().to_owned(),
             object: self.parts.scene.object().name.to_owned(),
             commit: COMMIT.to_owned(),
-        });
-        self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))
+        })
+    }
+
+    /// The run as it stands between two iterations. In a group all must call this.
+    fn finished(&self) -> Result<Finished> {
+        let worlds = match self.processes.count() {
+            1 => self.worlds.save(),
+            _ => HandWorlds::join_saved(&self.processes.gather(&self.worlds.save())).map_err(anyhow::Error::msg)?,
+        };
+        let (here, learned) = ((self.folder.clone(), self.progress), (self.learner.keep()?, worlds));
+        Finished::new(here, learned, &self.window, &self.health)
     }
 
     /// All save or none: whoever saves waits for the others.
@@ -275,27 +368,17 @@ impl Training {
         if !self.processes.any(is_due) {
             return Ok(());
         }
-        let worlds = match self.processes.count() {
-            1 => self.worlds.save(),
-            _ => HandWorlds::join_saved(&self.processes.gather(&self.worlds.save())).map_err(anyhow::Error::msg)?,
-        };
-        let Some(logs) = &self.logs else {
-            return Ok(self.learner.save(self.folder.path())?);
-        };
+        let finished = self.finished()?;
+        let Some(logs) = &self.logs else { return Ok(()) };
         logs.adr.as_ref().map_or(Ok(()), AdrLog::sync)?;
         logs.metrics.sync()?;
-        self.folder.save_checkpoint(self.progress, |dir| {
-            self.learner.save(dir)?;
-            std::fs::write(dir.join(WORLDS_FILE), worlds)?;
-            std::fs::write(dir.join(WINDOW_FILE), rmp_serde::to_vec(&self.window)?)?;
-            std::fs::write(dir.join(HEALTH_FILE), serde_json::to_vec(&self.health)?)?;
-            Ok(())
-        })
+        finished.save()
     }
 
     /// Writes down an iteration; what is to be said about it comes back.
     fn log(&mut self, report: IterationReport, split: Split) -> Result<Vec<String>> {
-        let score = self.window.score(self.parts.task.measures());
+        let measures = self.parts.task.measures();
+        let (score, ended) = (self.window.score(measures), self.window.ended(measures));
         let columns = (&self.column_names[..], self.worlds.schema().actor_width());
         let moments = self.learner.observation_moments();
         let Findings { count, warnings, dead_column_count } =
@@ -309,7 +392,7 @@ impl Training {
         logs.metrics.write(&MetricsRow {
             train_seconds: self.progress.train_seconds,
             measures: MeasureColumns::of(&score),
-            lost_count: [Outcome::Diverged, Outcome::Unreadable].map(|ended| score.count(ended)).iter().sum(),
+            lost_count: [Outcome::Diverged, Outcome::Unreadable].map(|how| ended.count(how)).iter().sum(),
             adr_entropy,
             report,
             rewards: RewardColumns(rewards),
@@ -365,10 +448,24 @@ fn older_program(checkpoint: &Path) -> String {
     )
 }
 
-const WORLDS_FILE: &str = "worlds.msgpack";
-/// Not JSON, whose readers may round the last digit of a number.
-const WINDOW_FILE: &str = "window.msgpack";
-const HEALTH_FILE: &str = "health.json";
+/// Refuses to go on with another hand in a run that has not kept its own: an older program began it.
+fn check_hand(folder: &RunFolder, parts: &Parts) -> Result<()> {
+    let path = folder.file(POLICY_FILE);
+    let Ok(policy) = Policy::load(&path) else { return Ok(()) };
+    let (then, now) = (&policy.manifest().context, parts.scene.robot());
+    let then = (&then.kinematics_fingerprint, &then.dynamics_fingerprint);
+    ensure!(
+        then == (&now.kinematics_fingerprint, &now.dynamics_fingerprint),
+        "the hand {} is not the one that this run was made with (kinematics {} and dynamics {} then, {} and {} now), and a run \
+         of this age has not kept it; put its file back as it was, or begin a new run",
+        now.name,
+        then.0,
+        then.1,
+        now.kinematics_fingerprint,
+        now.dynamics_fingerprint
+    );
+    Ok(())
+}
 
 type Built = (Parts, HandWorlds, PpoLearner, Option<AdrMonitor>);
 
@@ -379,9 +476,20 @@ fn build(config: &RunConfig, device: DeviceChoice, processes: &Processes) -> Res
         "worlds.world_count = {total}: expected a multiple of {count}, the number of processes that share the worlds"
     );
     let parts = config.parts()?;
+    check_memory(config, &parts, total / count)?;
     let (sampler, adr) = parts.training_sampler(config)?;
     let worlds = HandWorlds::share_of(parts.scene.clone(), parts.task, sampler, config.worlds, processes.share())?;
     let widths = (worlds.action_width(), worlds.world_count());
     let learner = PpoLearner::in_group(&config.ppo, worlds.schema(), widths, parts.seeds, device, processes.group())?;
     Ok((parts, worlds, learner, adr))
+}
+
+/// Refuses what there is not the memory for, before any of it is taken.
+fn check_memory(config: &RunConfig, parts: &Parts, world_count: usize) -> Result<()> {
+    let robot = parts.scene.robot();
+    let parameters = parts.sampler(&config.randomization, &NONE, parts.seeds).parameters();
+    let schema = ObservationSchema::new(parts.task.observation(robot), robot, parameters)?;
+    let (actor, critic) = (schema.actor_width(), schema.critic_width());
+    let widths = Widths { actor, critic, actions: robot.actuated_joints().len() };
+    Needed::by(config, widths, world_count).check(Present::here())
 }

@@ -2,13 +2,18 @@
 //!
 //! Layers, later ones win: defaults, the file given with `--config`, every `--set key=value`.
 
+use super::folder::CONFIG_FILE;
+use super::hand::{self, HAND_FILE};
+use super::setting::{self, PRESET_RANGES};
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, PhysicsSettings, SceneModel, WorldsSettings};
 use giraffe_policy::PpoConfig;
 use giraffe_randomization::{
     AdrMonitor, AdrRanges, DosedScenario, FixedRanges, NONE, RandomizationConfig, RangeConfig,
 };
-use giraffe_robots::{ImportReport, SeedTree, Task, did_you_mean, find_object, find_task, load_robot_with_report};
+use giraffe_robots::{
+    ImportReport, ROBOTS, RobotModel, SeedTree, Task, did_you_mean, find_object, find_task, load_robot_with_report,
+};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +32,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// Wall-clock seconds between checkpoints.
     pub checkpoint_secs: f64,
+    /// Training stops when more than this share of the latest episodes ended because the simulation lost its numbers.
+    pub largest_lost_share: f64,
     /// How many worlds, on how many threads.
     pub worlds: WorldsSettings,
     /// How finely time is cut.
@@ -35,6 +42,10 @@ pub struct RunConfig {
     pub randomization: RandomizationConfig,
     /// How to learn.
     pub ppo: PpoConfig,
+    /// The hand that the run was made with, where the configuration is that of a run. It stands in a file of its own, and is
+    /// used in place of `robot`.
+    #[serde(skip)]
+    pub own_hand: Option<Arc<RobotModel>>,
 }
 
 impl Default for RunConfig {
@@ -45,10 +56,12 @@ impl Default for RunConfig {
             task: "rotate-z".to_owned(),
             seed: 1,
             checkpoint_secs: 60.0,
+            largest_lost_share: 0.05,
             worlds: WorldsSettings::default(),
             physics: PhysicsSettings::default(),
             randomization: RandomizationConfig::default(),
             ppo: PpoConfig::default(),
+            own_hand: None,
         }
     }
 }
@@ -66,7 +79,7 @@ pub struct Parts {
 }
 
 impl RunConfig {
-    /// Reads the layers.
+    /// Reads the layers. If the file is that of a run, the run's own hand comes with it, unless a setting names another.
     ///
     /// # Errors
     /// When a file cannot be read, a key is unknown or a value cannot be.
@@ -79,18 +92,24 @@ impl RunConfig {
             }
             None => toml::Table::new(),
         };
-        for setting in settings {
-            apply_setting(&mut table, setting)?;
-        }
+        setting::join_names(&mut table);
         let known = known_keys()?;
+        for setting in settings {
+            setting::apply(&mut table, setting, &known)?;
+        }
         check_keys(&table, &known, "")?;
-        let config: Self = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+        let mut config: Self = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
             // One line: the parser puts the place of a mistake on a line of its own.
             anyhow::anyhow!("the configuration: {}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
         })?;
         config.check_counts()?;
+        config.check_lost_share()?;
         config.ppo.validate(config.worlds.world_count)?;
         config.randomization.adr.validate().context("the configuration")?;
+        let of_run = file.filter(|file| file.ends_with(CONFIG_FILE) && !setting::names(settings, "robot"));
+        if let Some(file) = of_run {
+            config.own_hand = hand::read(&file.with_file_name(HAND_FILE))?.map(Arc::new);
+        }
         Ok(config)
     }
 
@@ -123,6 +142,48 @@ impl RunConfig {
                 bail!("{name} = 0: expected at least 1");
             }
         }
+        check_threads("worlds.thread_count", self.worlds.thread_count)?;
+        check_threads("ppo.thread_count", self.ppo.thread_count)
+    }
+
+    /// The run's own hand, or that which `robot` names, with what was not understood of it.
+    ///
+    /// # Errors
+    /// When there is no such hand, or it cannot be read.
+    pub fn hand(&self) -> Result<(Arc<RobotModel>, ImportReport)> {
+        if let Some(own) = &self.own_hand {
+            return Ok((Arc::clone(own), ImportReport::default()));
+        }
+        let (robot, import) = load_robot_with_report(&self.robot)?;
+        Ok((Arc::new(robot), import))
+    }
+
+    /// What `robot` names is another hand by now than the run's own, which is used: in which fields. Nothing where both are
+    /// the same, and where there is no such file any more.
+    pub fn changed_hand(&self) -> Option<String> {
+        let own = self.own_hand.as_ref()?;
+        let is_there = ROBOTS.iter().any(|entry| entry.name == self.robot) || Path::new(&self.robot).exists();
+        if !is_there {
+            return None;
+        }
+        let what = match load_robot_with_report(&self.robot) {
+            Ok((now, _)) => {
+                let found = hand::differences(own, &now);
+                if found.is_empty() {
+                    return None;
+                }
+                format!("has changed since the run began: {}", hand::in_words(&found))
+            }
+            Err(error) => format!("cannot be read any more: {error}"),
+        };
+        Some(format!("{} {what}. The run goes on with its own hand, {HAND_FILE} in its folder", self.robot))
+    }
+
+    fn check_lost_share(&self) -> Result<()> {
+        let share = self.largest_lost_share;
+        if !(0.0..=1.0).contains(&share) {
+            bail!("largest_lost_share = {share}: expected a share, from 0 to 1 (1: never stop)");
+        }
         Ok(())
     }
 
@@ -131,10 +192,10 @@ impl RunConfig {
     /// # Errors
     /// When one of them does not exist or cannot be read.
     pub fn parts(&self) -> Result<Parts> {
-        let (robot, import) = load_robot_with_report(&self.robot)?;
+        let (robot, import) = self.hand()?;
         let object = find_object(&self.object)?.clone();
         Ok(Parts {
-            scene: Arc::new(SceneModel::new(Arc::new(robot), object, self.physics)),
+            scene: Arc::new(SceneModel::new(robot, object, self.physics)),
             task: find_task(&self.task)?,
             seeds: SeedTree::new(self.seed),
             import,
@@ -170,34 +231,18 @@ impl Parts {
     }
 }
 
-/// See [`RandomizationConfig::preset_ranges`].
-const PRESET_RANGES: &str = "preset_ranges";
+/// More threads than this no machine has use for. What a run wrote down on a larger machine still starts on a small one.
+const MAX_THREADS: usize = 1024;
 
-/// Puts `path.to.key=value` into the table. The value is TOML; a bare word is taken as text.
-fn apply_setting(table: &mut toml::Table, setting: &str) -> Result<()> {
-    let Some((key, value)) = setting.split_once('=') else {
-        bail!("--set {setting}: expected key=value, for example --set ppo.clip_ratio=0.1");
-    };
-    let value = match format!("value = {value}").parse::<toml::Table>() {
-        Ok(mut parsed) => parsed.remove("value").unwrap_or_else(|| toml::Value::String(value.to_owned())),
-        Err(_) => toml::Value::String(value.to_owned()),
-    };
-    // Parameter names have dots of their own: what follows `randomization.ranges.` is one key.
-    const RANGES: &str = "randomization.ranges.";
-    let path: Vec<&str> = match key.trim().strip_prefix(RANGES) {
-        Some(parameter) => vec!["randomization", "ranges", parameter],
-        None => key.trim().split('.').collect(),
-    };
-    let (last, parents) = path.split_last().context("an empty key")?;
-    let mut inner = table;
-    for parent in parents {
-        let entry = inner.entry((*parent).to_owned()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        inner = entry.as_table_mut().with_context(|| format!("--set {setting}: {parent} is a value, not a section"))?;
-    }
-    inner.insert((*last).to_owned(), value);
-    if path == ["randomization", "preset"] {
-        // What a run wrote down there is what another preset meant.
-        inner.remove(PRESET_RANGES);
+/// Refuses numbers of threads that make no sense.
+///
+/// # Errors
+/// Says what would.
+pub fn check_threads(name: &str, count: usize) -> Result<()> {
+    if count > MAX_THREADS {
+        bail!(
+            "{name} = {count}: expected at most {MAX_THREADS}, or 0 for one thread per core; it never changes a result"
+        );
     }
     Ok(())
 }
@@ -230,4 +275,21 @@ fn check_keys(table: &toml::Table, known: &toml::Table, prefix: &str) -> Result<
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_threads_are_bounded_by_sense() {
+        for count in [0, 1, 128, MAX_THREADS] {
+            check_threads("worlds.thread_count", count).expect("it may be");
+        }
+        for name in ["worlds.thread_count", "ppo.thread_count"] {
+            let setting = format!("{name}=100000");
+            let error = RunConfig::read(None, &[setting]).expect_err("too many").to_string();
+            assert!(error.contains(&format!("{name} = 100000: expected at most 1024")), "{error}");
+        }
+    }
 }

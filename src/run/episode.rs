@@ -334,8 +334,8 @@ impl Pilot {
         }
         self.act(observer)?;
         let commanded = match hand.exchange(&self.targets, &mut self.sensed) {
-            Err(HandError::NotFinite { what }) => {
-                tracing::warn!("the episode ends here: {what} is not a finite number");
+            Err(error @ (HandError::NotFinite { .. } | HandError::BeyondReason { .. })) => {
+                tracing::warn!("the episode ends here: {error}");
                 referee.lose(Outcome::Diverged, true);
                 return Ok(());
             }

@@ -3,6 +3,8 @@
 use super::config::{Parts, RunConfig};
 use super::episode::{EpisodeResult, Pilot};
 use super::folder::{CONFIG_FILE, POLICY_FILE};
+use super::hand::{self, HAND_FILE};
+use super::setting;
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
@@ -11,7 +13,7 @@ use giraffe_robots::{Purpose, RobotModel, SeedTree, Task};
 use rayon::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A policy with the configuration of the run it came from.
 pub struct TrainedPolicy {
@@ -19,6 +21,8 @@ pub struct TrainedPolicy {
     pub policy: Policy,
     /// Where it came from.
     pub config: RunConfig,
+    /// The hand it was trained on, where the run has kept it.
+    pub trained_on: Option<Arc<RobotModel>>,
 }
 
 impl TrainedPolicy {
@@ -43,37 +47,53 @@ impl TrainedPolicy {
         let mut config = RunConfig::read(config_file.as_deref(), settings)?;
         let manifest = policy.manifest();
         config.task.clone_from(&manifest.context.task);
-        let asked = |key: &str| settings.iter().any(|setting| setting.trim_start().starts_with(key));
-        if !asked("object=") {
+        let asked = |key: &str| setting::names(settings, key);
+        if !asked("object") {
             config.object.clone_from(&manifest.context.object);
         }
-        if config_file.is_none() && !asked("robot=") {
+        if config_file.is_none() && !asked("robot") {
             config.robot.clone_from(&manifest.context.robot);
         }
-        Ok(Self { policy, config })
+        let trained_on = match (&config.own_hand, &config_file) {
+            (Some(own), _) => Some(Arc::clone(own)),
+            (None, Some(file)) => hand::read(&file.with_file_name(HAND_FILE))?.map(Arc::new),
+            (None, None) => None,
+        };
+        Ok(Self { policy, config, trained_on })
     }
 
-    /// The parts of the run, after checking that the policy was made for this hand.
+    /// The parts of the run, after checking that the policy was made for this hand. Says what has become of the file that
+    /// the hand was read from.
     ///
     /// # Errors
     /// When the hand differs in its kinematics.
     pub fn parts(&self) -> Result<Parts> {
+        if let Some(changed) = self.config.changed_hand() {
+            tracing::warn!("{changed}");
+        }
         let parts = self.config.parts()?;
-        check_fit(&self.policy, parts.scene.robot())?;
+        self.check_fit(parts.scene.robot())?;
         Ok(parts)
+    }
+
+    /// Refuses a hand of other kinematics than the policy was made for; warns about other dynamics.
+    ///
+    /// # Errors
+    /// Names the first difference.
+    pub fn check_fit(&self, robot: &RobotModel) -> Result<()> {
+        check_fit(&self.policy, self.trained_on.as_deref(), robot)
     }
 }
 
-/// Refuses a hand of other kinematics than the policy was made for; warns about other dynamics.
-///
-/// # Errors
-/// Names the first difference.
-pub fn check_fit(policy: &Policy, robot: &RobotModel) -> Result<()> {
+fn check_fit(policy: &Policy, trained_on: Option<&RobotModel>, robot: &RobotModel) -> Result<()> {
     let manifest = policy.manifest();
+    let fields =
+        || trained_on.map(|was| hand::in_words(&hand::differences(was, robot))).filter(|text| !text.is_empty());
     if manifest.context.kinematics_fingerprint != robot.kinematics_fingerprint {
         let trained: Vec<&str> = manifest.context.action.joints().iter().map(|joint| joint.name.as_str()).collect();
         let here: Vec<&str> = robot.joints.iter().map(|joint| joint.name.as_str()).collect();
         let difference = kinematic_difference(policy, robot)
+            .or_else(fields)
             .unwrap_or_else(|| "an axis, a zero or the geometry of a link differs".to_owned());
         bail!(
             "this policy was made for {} ({} joints, kinematics {}), the hand here is {} ({} joints, kinematics {}): {}",
@@ -87,8 +107,9 @@ pub fn check_fit(policy: &Policy, robot: &RobotModel) -> Result<()> {
         );
     }
     if manifest.context.dynamics_fingerprint != robot.dynamics_fingerprint {
+        let which = fields().map_or_else(String::new, |fields| format!(": {fields}"));
         tracing::warn!(
-            "{} has other masses, gains or shapes than the hand this policy was trained on; it may do worse",
+            "{} has other masses, gains or shapes than the hand this policy was trained on; it may do worse{which}",
             robot.name
         );
     }
@@ -129,7 +150,8 @@ pub fn unseen_seeds(seed: u64) -> SeedTree {
     SeedTree::for_purpose(Purpose::Evaluation, seed)
 }
 
-/// Runs one episode in each of `count` worlds, in parallel. A world that loses its numbers is an episode that failed.
+/// Runs one episode in each of `count` worlds, in parallel. A world that loses its numbers is an episode that failed. Once
+/// `stop` is set those that have not begun are left out, and the others are cut.
 ///
 /// # Errors
 /// When a policy cannot act.
@@ -146,10 +168,14 @@ pub fn run_episodes(
         .map_init(
             || Pilot::of(policy, parts, memoryless),
             |pilot, world| {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(None);
+                }
                 let mut sim = HandSim::new(Arc::clone(&parts.scene), sampler.plan(world, 0));
-                pilot.fly(&mut sim, stop).with_context(|| format!("episode in world {world}"))
+                pilot.fly(&mut sim, stop).map(Some).with_context(|| format!("episode in world {world}"))
             },
         )
+        .filter_map(Result::transpose)
         .collect()
 }
 

@@ -1,14 +1,16 @@
-//! A run's folder: its configuration, metrics, checkpoints and policy.
+//! A run's folder: its configuration, hand, metrics, checkpoints and policy. One process at a time writes into it.
 //!
 //! A checkpoint is a folder that appears by renaming, after every byte is on the disk, with the hash of every file
 //! inside. A damaged one is recognised, and the one before it is used instead.
 
+use super::lock::{FolderLock, LOCK_FILE};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a run is, in its folder: see [`super::config::RunConfig`].
 pub const CONFIG_FILE: &str = "config.toml";
@@ -26,6 +28,8 @@ const PARTIAL: &str = ".partial-";
 #[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
+    /// Nothing for those who only read. Kept by all clones.
+    _lock: Option<Arc<FolderLock>>,
 }
 
 /// How far a run has come.
@@ -40,15 +44,27 @@ pub struct RunProgress {
 }
 
 impl RunFolder {
-    /// A new folder.
+    /// A new folder, for this process alone to write into.
     ///
     /// # Errors
-    /// When there is something in it already, or it cannot be made.
+    /// When there is something in it already, somebody else writes into it, or it cannot be made.
     pub fn create(path: &Path) -> Result<Self> {
+        Self::check_empty(path)?;
+        fs::create_dir_all(path).with_context(|| format!("making the folder {}", path.display()))?;
+        let lock = FolderLock::take(path)?;
+        // Somebody may have come in between.
+        Self::check_empty(path)?;
+        fs::create_dir_all(path.join("checkpoints"))
+            .with_context(|| format!("making the folder {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), _lock: Some(Arc::new(lock)) })
+    }
+
+    fn check_empty(path: &Path) -> Result<()> {
         let holds_something = |entry: std::io::Result<fs::DirEntry>| {
             let name = entry.map(|entry| entry.file_name().to_string_lossy().into_owned()).unwrap_or_default();
             // What a run leaves that was killed before it had so much as a configuration.
-            let is_nothing = name.starts_with('.') && name.ends_with(".partial")
+            let is_nothing = name == LOCK_FILE
+                || name.starts_with('.') && name.ends_with(".partial")
                 || name == "checkpoints"
                     && fs::read_dir(path.join(&name)).is_ok_and(|mut inside| inside.next().is_none());
             !is_nothing
@@ -60,12 +76,10 @@ impl RunFolder {
                 path.display()
             );
         }
-        fs::create_dir_all(path.join("checkpoints"))
-            .with_context(|| format!("making the folder {}", path.display()))?;
-        Ok(Self { path: path.to_owned() })
+        Ok(())
     }
 
-    /// The folder of an earlier run.
+    /// The folder of an earlier run, to read.
     ///
     /// # Errors
     /// When it is none.
@@ -73,7 +87,16 @@ impl RunFolder {
         if !path.join(CONFIG_FILE).is_file() {
             bail!("{} is not the folder of a run: it holds no {CONFIG_FILE}", path.display());
         }
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), _lock: None })
+    }
+
+    /// The folder of an earlier run, for this process alone to write into.
+    ///
+    /// # Errors
+    /// When it is none, or somebody else writes into it.
+    pub fn open_to_write(path: &Path) -> Result<Self> {
+        let folder = Self::open(path)?;
+        Ok(Self { _lock: Some(Arc::new(FolderLock::take(path)?)), ..folder })
     }
 
     /// Where it is.
@@ -202,6 +225,17 @@ impl RunFolder {
     }
 }
 
+/// Writes a file so that it is either the old or the new one, never half, in a folder that anybody may write into.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn whole_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let partial = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
+    let written = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path));
+    written.inspect_err(|_| drop(fs::remove_file(&partial))).with_context(|| format!("writing {}", path.display()))
+}
+
 /// Checks every file of a checkpoint against its hash.
 fn check(path: &Path) -> Result<RunProgress> {
     let read = |name: &str| fs::read(path.join(name)).with_context(|| format!("{name} cannot be read"));
@@ -307,7 +341,8 @@ mod tests {
         let run = RunFolder::create(&path).expect("a new folder");
         fs::write(path.join(".config.toml.partial"), b"half").expect("half a file");
         assert!(run.is_fresh().expect("read"));
-        RunFolder::create(&path).expect("nothing is there yet");
+        drop(run);
+        drop(RunFolder::create(&path).expect("nothing is there yet"));
         fs::write(path.join("notes.txt"), b"mine").expect("somebody's file");
         assert!(RunFolder::create(&path).is_err());
     }
@@ -317,5 +352,19 @@ mod tests {
         let (_home, run) = run_with_checkpoints(&[1]);
         let error = RunFolder::create(run.path()).expect_err("in use").to_string();
         assert!(error.contains("--resume"), "{error}");
+    }
+
+    #[test]
+    fn two_never_write_into_one_folder_and_anybody_may_read_it() {
+        let (_home, run) = run_with_checkpoints(&[1]);
+        run.write(CONFIG_FILE, b"seed = 1").expect("written");
+        let reader = RunFolder::open(run.path()).expect("anybody may read");
+        let error = RunFolder::open_to_write(run.path()).expect_err("somebody writes").to_string();
+        assert!(error.contains("is writing into"), "{error}");
+        let other = run.clone();
+        drop(run);
+        assert!(RunFolder::open_to_write(reader.path()).is_err(), "a clone writes, too");
+        drop(other);
+        RunFolder::open_to_write(reader.path()).expect("nobody writes any more");
     }
 }

@@ -5,7 +5,11 @@ pub mod dosed;
 pub mod episode;
 pub mod evaluate;
 pub mod folder;
+pub mod hand;
+pub mod lock;
+pub mod memory;
 pub mod score;
+pub mod setting;
 pub mod statistics;
 pub mod table;
 

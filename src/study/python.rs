@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A script, and what to say of it.
@@ -54,6 +55,8 @@ impl PythonProcess {
         let Script { text, runs, advice, environment } = script;
         let mut child = Command::new(python)
             .args(["-u", "-c", text])
+            // A terminal that asks us to end does not ask it: the end of its input does.
+            .process_group(0)
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

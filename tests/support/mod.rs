@@ -1,5 +1,7 @@
 //! Running the program as a user does: its own process, its own folder, and never for longer than a test may take.
 
+pub mod hands;
+
 use giraffe::fly::controller::free_ports;
 use serde_json::Value;
 use std::fs::File;
@@ -88,9 +90,15 @@ pub struct Process {
 impl Process {
     /// Starts `program` in `folder`. What it prints goes to files, so that it never waits for a reader.
     pub fn start(program: &mut Command, folder: &Path) -> Self {
+        Self::start_with(program, folder, |_| {})
+    }
+
+    /// The same, with streams redirected otherwise.
+    pub fn start_with(program: &mut Command, folder: &Path, redirect: impl FnOnce(&mut Command)) -> Self {
         let output = tempfile::tempdir().unwrap();
         let file = |name: &str| File::create(output.path().join(name)).unwrap();
         program.current_dir(folder).stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
+        redirect(program);
         Self { child: program.spawn().unwrap(), begun: now(), output }
     }
 

@@ -55,6 +55,8 @@ impl ContactSummary {
     }
 }
 
+/// What the object's colliders carry.
+pub(super) const NOT_OF_HAND: u128 = 0;
 const TIP: u128 = 1;
 const LINK: u128 = 2;
 const PALM: u128 = 3;

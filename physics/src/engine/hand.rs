@@ -17,6 +17,10 @@ pub(super) struct HandJoint {
     handle: MultibodyJointHandle,
     /// Seconds of one part of a physics step.
     part_secs: f32,
+    /// Where in a part of a step the servo's spring is evaluated: [`SPRING_AT`], or at the end where a hand is brisk.
+    spring_at: f32,
+    /// Whether stops never sleep.
+    brisk: bool,
 }
 
 /// Where in a part of a step a servo's spring is evaluated: 1 at its end, as rapier does, 0.5 in its middle. At the end
@@ -25,25 +29,29 @@ pub(super) struct HandJoint {
 /// beyond it that dies out.
 const SPRING_AT: f32 = 0.7;
 
-/// The damping that makes a motor's spring act where [`SPRING_AT`] says. rapier's motor gives k (target - q - h v) - d v,
+/// The damping that makes a motor's spring act where `spring_at` says. rapier's motor gives k (target - q - h v) - d v,
 /// with q at the start of a part of h seconds and v at its end; k (target - q - s h v) is that with d = (s - 1) h k.
-fn spring_damping(stiffness_newton_m_per_rad: f32, part_secs: f32) -> f32 {
-    (SPRING_AT - 1.0) * part_secs * stiffness_newton_m_per_rad
+fn spring_damping(stiffness_newton_m_per_rad: f32, part_secs: f32, spring_at: f32) -> f32 {
+    (spring_at - 1.0) * part_secs * stiffness_newton_m_per_rad
 }
 
-/// A limit takes part in a step only if the joint is within this of it when the step begins, rad: no joint of a hand
-/// is so fast that it meets one from farther away within 25 ms.
+/// A limit takes part in a step only if the joint is within this of it when the step begins, rad: few joints are so fast
+/// that they meet one from farther away within 25 ms.
 const LIMIT_REACH_RAD: f32 = 0.4;
+/// Those that are, or what a chain flings about, meet it within this time, s.
+const LIMIT_REACH_SECS: f32 = 0.1;
 
 impl HandJoint {
     /// Switches off the limits of a joint that cannot reach them during the next step. They would do nothing, at the
     /// price of a row in every sweep.
     pub fn wake_limits(&self, joints: &mut MultibodyJointSet) {
+        let rad_per_sec = self.velocity(joints);
         let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
         let link = multibody.link_mut(link).expect("a link of this joint");
         let at = link.joint.coords()[JointAxis::AngX as usize];
         let limits = link.joint.data.limits[JointAxis::AngX as usize];
-        let free = at - LIMIT_REACH_RAD > limits.min && at + LIMIT_REACH_RAD < limits.max;
+        let reach_rad = LIMIT_REACH_RAD.max(LIMIT_REACH_SECS * rad_per_sec.abs());
+        let free = !self.brisk && at - reach_rad > limits.min && at + reach_rad < limits.max;
         link.joint.data.limit_axes.set(JointAxesMask::ANG_X, !free);
     }
 
@@ -61,8 +69,8 @@ impl HandJoint {
         own.target_pos = motor.target_rad;
         own.stiffness = motor.stiffness_newton_m_per_rad;
         own.target_vel = motor.target_rad_per_sec;
-        own.damping =
-            motor.damping_newton_m_secs_per_rad + spring_damping(motor.stiffness_newton_m_per_rad, self.part_secs);
+        own.damping = motor.damping_newton_m_secs_per_rad
+            + spring_damping(motor.stiffness_newton_m_per_rad, self.part_secs, self.spring_at);
         own.max_force = motor.limit_newton_m;
     }
 
@@ -73,7 +81,7 @@ impl HandJoint {
         let own = &mut link.joint.data.motors[JointAxis::AngX as usize];
         own.stiffness = stiffness_newton_m_per_rad;
         own.target_vel = 0.0;
-        own.damping = spring_damping(stiffness_newton_m_per_rad, self.part_secs);
+        own.damping = spring_damping(stiffness_newton_m_per_rad, self.part_secs, self.spring_at);
         own.max_force = limit_newton_m;
     }
 
@@ -91,7 +99,8 @@ impl HandJoint {
         let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
         let link = multibody.link_mut(link).expect("a link of this joint");
         let own = &mut link.joint.data.motors[JointAxis::AngX as usize];
-        own.damping += spring_damping(own.stiffness, part_secs) - spring_damping(own.stiffness, before_secs);
+        let damping = |part_secs| spring_damping(own.stiffness, part_secs, self.spring_at);
+        own.damping += damping(part_secs) - damping(before_secs);
     }
 
     pub fn position(&self, joints: &MultibodyJointSet) -> f32 {
@@ -127,8 +136,8 @@ pub(super) fn insert(
     positions_rad: &[f32],
 ) -> (Vec<HandJoint>, Vec<ColliderHandle>) {
     let robot = scene.robot();
-    let (bodies, geoms) = insert_bodies(physics, robot, parameters);
-    let joints = insert_joints(physics, robot, parameters, &bodies);
+    let (bodies, geoms) = insert_bodies(physics, scene, parameters);
+    let joints = insert_joints(physics, scene, parameters, &bodies);
     set_joint_terms(physics, &joints, &parameters.joints);
     for coupling in &robot.couplings {
         couple(physics, &joints, coupling);
@@ -141,9 +150,11 @@ pub(super) fn insert(
 /// handle of that one. And all shapes.
 fn insert_bodies(
     physics: &mut PhysicsWorld,
-    robot: &RobotModel,
+    scene: &SceneModel,
     parameters: &WorldParameters,
 ) -> (Vec<RigidBodyHandle>, Vec<ColliderHandle>) {
+    let robot = scene.robot();
+    let hooks = if scene.care().of_links() { ActiveHooks::MODIFY_SOLVER_CONTACTS } else { ActiveHooks::empty() };
     let palm_from_body = robot.forward_kinematics(&vec![0.0; robot.joint_count()]);
     let filters = groups::of_bodies(robot);
     let units = tree::units(robot);
@@ -165,7 +176,8 @@ fn insert_bodies(
         for geom in &body.geoms {
             let at = if unit == index { geom.body_from_geom } else { unit_from_body * geom.body_from_geom };
             let collider = geom_collider(geom, parameters, &at, filters[index]);
-            geoms.push(physics.insert_collider(collider, Some(handle)));
+            let hooks = collider.active_hooks | hooks;
+            geoms.push(physics.insert_collider(collider.active_hooks(hooks), Some(handle)));
         }
         handles.push(handle);
     }
@@ -199,15 +211,17 @@ fn mass_properties(
 /// The hinges, in canonical order. What hangs on the base starts a multibody of its own.
 fn insert_joints(
     physics: &mut PhysicsWorld,
-    robot: &RobotModel,
+    scene: &SceneModel,
     parameters: &WorldParameters,
     bodies: &[RigidBodyHandle],
 ) -> Vec<HandJoint> {
+    let (robot, care) = (scene.robot(), scene.care());
     let palm_from_body = robot.forward_kinematics(&vec![0.0; robot.joint_count()]);
     let units = tree::units(robot);
     let chains = tree::chains(robot);
     let integration = &physics.integration_parameters;
     let part_secs = integration.dt / integration.num_solver_iterations as f32;
+    let spring_at = if care.brisk { 1.0 } else { SPRING_AT };
     let mut roots: Vec<Option<RigidBodyHandle>> = vec![None; robot.bodies.len()];
     let mut joints: Vec<Option<HandJoint>> = robot.joints.iter().map(|_| None).collect();
     for (index, body) in robot.bodies.iter().enumerate() {
@@ -220,9 +234,10 @@ fn insert_joints(
                 roots[chains[index]].get_or_insert_with(|| physics.insert_body(settings::fixed_body(Pose::IDENTITY)));
             (*root, palm_from_body[index])
         };
-        let hinge = hinge(robot, joint, parameters, &carrier_from_body, part_secs);
+        let hinge = hinge(robot, joint, parameters, &carrier_from_body, (part_secs, spring_at));
         let inserted = physics.multibody_joints.insert(carrier, bodies[index], hinge, true);
-        joints[joint] = Some(HandJoint { handle: inserted.expect("a tree has no loops"), part_secs });
+        joints[joint] =
+            Some(HandJoint { handle: inserted.expect("a tree has no loops"), part_secs, spring_at, brisk: care.brisk });
     }
     joints.into_iter().map(|joint| joint.expect("every joint moves a body")).collect()
 }
@@ -249,7 +264,7 @@ fn hinge(
     joint: usize,
     parameters: &WorldParameters,
     carrier_from_body: &Isometry3<f32>,
-    part_secs: f32,
+    (part_secs, spring_at): (f32, f32),
 ) -> GenericJoint {
     let model = &robot.joints[joint];
     let turn = UnitQuaternion::rotation_between(&Vector3::x(), &model.axis)
@@ -264,7 +279,7 @@ fn hinge(
         target_pos: 0.0,
         target_vel: 0.0,
         stiffness,
-        damping: spring_damping(stiffness, part_secs),
+        damping: spring_damping(stiffness, part_secs, spring_at),
         max_force: own.effort_limit_newton_m,
         impulse: 0.0,
         model: MotorModel::ForceBased,

@@ -4,12 +4,14 @@
 //! limits, the friction rule, contact softness, the length unit, no sleeping, no continuous collision detection.
 
 mod band;
+mod care;
 mod change;
 mod contact;
 mod convert;
 mod dispatch;
 mod groups;
 mod hand;
+mod levers;
 mod object;
 mod round;
 mod settings;
@@ -20,12 +22,15 @@ mod tree;
 use crate::parameters::{ObjectParameters, ObjectPush, WorldParameters};
 use crate::scene::SceneModel;
 pub(crate) use band::Band;
+pub(crate) use care::Care;
 pub(crate) use change::HeldObject;
 pub use contact::{ContactSummary, ContactTotals};
 use giraffe_robots::{EpisodeStart, GeomShape, ObjectPose};
 use hand::HandJoint;
+use levers::Levers;
 use rapier3d::prelude::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Position, orientation and velocities of the object in the palm frame.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +60,8 @@ pub(crate) struct Motor {
 pub(crate) struct World {
     physics: PhysicsWorld,
     joints: Vec<HandJoint>,
+    /// Of a hand that asks for it.
+    levers: Option<Levers>,
     /// How often a shape has become another.
     shape_revision: u32,
     /// The hand's shapes, in the order of the description.
@@ -63,7 +70,13 @@ pub(crate) struct World {
     bands: Vec<Band>,
     /// Links with a force from a band.
     pulled: Vec<RigidBodyHandle>,
+    /// See [`Broken`].
+    broken: bool,
 }
+
+/// The engine gave up in the middle of a step: this world is of no more use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Broken;
 
 impl World {
     /// Builds the hand and the object of a scene with the given parameters, at the given start. Joints that follow
@@ -75,8 +88,18 @@ impl World {
         let positions_rad = parameters.start_positions_rad(scene.robot(), start);
         let (joints, geoms) = hand::insert(&mut physics, scene, parameters, &positions_rad);
         let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);
-        let mut world =
-            Self { physics, joints, shape_revision: 0, geoms, object, bands: Vec::new(), pulled: Vec::new() };
+        let levers = scene.care().of_links().then(|| Levers::of(scene.robot(), &joints, &physics.multibody_joints));
+        let mut world = Self {
+            physics,
+            joints,
+            levers,
+            shape_revision: 0,
+            geoms,
+            object,
+            bands: Vec::new(),
+            pulled: Vec::new(),
+            broken: false,
+        };
         world.set_gravity(parameters.gravity_m_per_sec2);
         world
     }
@@ -155,12 +178,28 @@ impl World {
     }
 
     /// One physics step.
-    pub fn step(&mut self) {
+    ///
+    /// # Errors
+    /// When the engine gave up, now or before.
+    pub fn step(&mut self) -> Result<(), Broken> {
+        if self.broken {
+            return Err(Broken);
+        }
         self.pull_bands();
         for joint in &self.joints {
             joint.wake_limits(&mut self.physics.multibody_joints);
         }
-        step(&mut self.physics);
+        let (physics, levers) = (&mut self.physics, self.levers.as_ref());
+        // rapier panics where it meets what is not a number in the middle of a step. What is left of this world is never
+        // looked at again.
+        IS_STEPPING.set(true);
+        let stepped = catch_unwind(AssertUnwindSafe(|| step(physics, levers)));
+        IS_STEPPING.set(false);
+        if stepped.is_err() {
+            self.broken = true;
+            SCRATCH.set(PhysicsPipeline::new());
+        }
+        stepped.map_err(|_| Broken)
     }
 
     /// True joint angles, rad.
@@ -212,8 +251,19 @@ thread_local! {
     static SCRATCH: RefCell<PhysicsPipeline> = RefCell::new(PhysicsPipeline::new());
 }
 
+thread_local! {
+    static IS_STEPPING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is in the middle of a physics step. A panic there is caught, and ends one episode: a panic hook that
+/// asks need not say anything.
+pub fn is_stepping() -> bool {
+    IS_STEPPING.get()
+}
+
 /// [`PhysicsWorld::step`], with the thread's scratch instead of the world's own.
-fn step(physics: &mut PhysicsWorld) {
+fn step(physics: &mut PhysicsWorld, levers: Option<&Levers>) {
+    let hooks: &dyn PhysicsHooks = levers.map_or(&(), |levers| levers);
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.step(
             physics.gravity,
@@ -227,7 +277,7 @@ fn step(physics: &mut PhysicsWorld) {
             &mut physics.multibody_joints,
             &mut physics.soft_bodies,
             &mut physics.ccd_solver,
-            &(),
+            hooks,
             &(),
         );
     });

@@ -1,7 +1,7 @@
 //! The object: one free body of even density.
 
 use super::settings::{self, Surface};
-use super::{convert, groups, shape};
+use super::{contact, convert, groups, shape};
 use crate::parameters::{ObjectParameters, WorldParameters, stretched};
 use crate::scene::SceneModel;
 use giraffe_robots::GeomShape;
@@ -42,7 +42,7 @@ pub(super) fn weigh(physics: &mut PhysicsWorld, body: RigidBodyHandle, mass: Mas
 
 /// What of an object of this shape collides. Its own friction is zero: `settings` says why.
 pub(super) fn collider(shape: &GeomShape, object: &ObjectParameters, restitution: f32) -> ColliderBuilder {
-    let surface = Surface { friction: 0.0, restitution, groups: groups::of_object(), mark: 0 };
+    let surface = Surface { friction: 0.0, restitution, groups: groups::of_object(), mark: contact::NOT_OF_HAND };
     shape::collider(&object.formed(shape), &Isometry3::identity(), &surface)
 }
 
@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn what_collides_is_the_shape_that_is_weighed() {
         for object in giraffe_robots::OBJECTS {
-            let surface = Surface { friction: 0.0, restitution: 0.0, groups: groups::of_object(), mark: 0 };
+            let surface =
+                Surface { friction: 0.0, restitution: 0.0, groups: groups::of_object(), mark: contact::NOT_OF_HAND };
             let collider = shape::collider(&scaled(&object.shape, 1.5), &Isometry3::identity(), &surface).build();
             let mut inside = 0;
             for (i, j, k) in (0..8000).map(|n| (n % 20, n / 20 % 20, n / 400)) {

@@ -11,19 +11,24 @@ mod ties;
 use crate::actuation::with_dead_servos;
 use crate::clock::UnevenClock;
 use crate::disturbance::{Disturbance, ObjectSwap};
-use crate::engine::{ContactSummary, World};
+use crate::engine::{Broken, ContactSummary, World};
 use crate::plan::EpisodePlan;
 use crate::scene::SceneModel;
 use crate::sensing::TrackedPose;
 use actuators::Actuators;
 use giraffe_robots::{
-    Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout, find_object,
+    Commanded, Hand, HandError, Limits, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout, find_object,
 };
 use meddling::Meddling;
 use now::Now;
 use sensors::Sensors;
 use std::sync::Arc;
 use ties::Ties;
+
+/// Farther beyond a stop than this no joint is, rad: stops give way by hundredths.
+const BEYOND_STOP_RAD: f32 = 1.0;
+/// Faster than this no joint turns, rad/s: a fingertip would be as fast as an airliner.
+const FASTEST_RAD_PER_SEC: f32 = 2000.0;
 
 /// One world: a hand, an object, and an [`EpisodePlan`] that fixes everything random about them.
 ///
@@ -196,7 +201,7 @@ impl HandSim {
     }
 
     /// The physics steps of one control step.
-    fn advance(&mut self) {
+    fn advance(&mut self) -> Result<(), HandError> {
         if let Some(clock) = &mut self.clock {
             self.world.set_step_secs(clock.next_substep_secs());
         }
@@ -205,12 +210,15 @@ impl HandSim {
             let begin = f64::from(substep) / f64::from(substeps);
             let end = f64::from(substep + 1) / f64::from(substeps);
             self.actuators.drive([begin, end], &mut self.joints, &mut self.world);
-            self.world.step();
+            self.world
+                .step()
+                .map_err(|Broken| HandError::NotFinite { what: "something inside the engine".to_owned() })?;
             self.world.joint_positions(&mut self.joints.positions);
             self.sensors.record(&self.joints.positions, &self.actuators, self.world.object().pose);
         }
         self.world.joint_velocities(&mut self.joints.velocities);
         self.step += 1;
+        Ok(())
     }
 
     /// Targets in the frame the encoders report in.
@@ -250,6 +258,27 @@ impl HandSim {
     }
 }
 
+impl HandSim {
+    /// Whether joints are where joints can be: an engine that comes apart passes through large numbers first, and what
+    /// learns should not.
+    fn check_within_reason(&self) -> Result<(), HandError> {
+        let robot = self.scene.robot();
+        for (joint, model) in robot.joints.iter().enumerate() {
+            let (at_rad, rad_per_sec) = (self.joints.positions[joint], self.joints.velocities[joint]);
+            let Limits { lower, upper } = self.now.parameters.joint_limits_rad(robot, joint);
+            let beyond_rad = (lower - at_rad).max(at_rad - upper);
+            if beyond_rad > BEYOND_STOP_RAD || rad_per_sec.abs() > FASTEST_RAD_PER_SEC {
+                let what = format!(
+                    "simulated joint `{}` at {at_rad} rad, {rad_per_sec} rad/s (stops at {lower} and {upper})",
+                    model.name
+                );
+                return Err(HandError::BeyondReason { what });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Hand for HandSim {
     fn model(&self) -> &RobotModel {
         self.scene.robot()
@@ -271,9 +300,10 @@ impl Hand for HandSim {
             targets_rad.iter().zip(joints).map(|(target, joint)| target - joint.zero_offset_rad).collect();
         self.meddling.act(&self.joints.positions, &mut true_targets, &mut self.world);
         self.actuators.command(&true_targets);
-        self.advance();
+        self.advance()?;
         self.write_truth(targets_rad);
         self.check_finite()?;
+        self.check_within_reason()?;
         self.sensors.sense(self.step, self.time(), targets_rad, sensed);
         Ok(Commanded {
             applied_rad: targets_rad.to_vec(),

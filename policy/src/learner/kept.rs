@@ -11,6 +11,7 @@ use crate::normalizer::RunningMoments;
 use crate::objective::Objective;
 use crate::rollout::RecurrentState;
 use crate::scales::Learned;
+use crate::trainee::Trainee;
 use giraffe_robots::{ObservationSchema, SeedTree};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -58,12 +59,41 @@ struct Format {
     format: u32,
 }
 
+/// A learner put away in memory: what [`Learner::save`] would write. Networks are shared until either learns.
+pub struct KeptLearner {
+    actor: Trainee,
+    critic: Trainee,
+    kept: Vec<u8>,
+}
+
+impl KeptLearner {
+    /// Writes [`Learner::FILES`] into `folder`, which must exist.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
+        save_networks(&self.actor, &self.critic, folder)?;
+        crate::checkpoint::write_file(&folder.join(KEPT_FILE), &self.kept)
+    }
+}
+
+/// Networks and optimizers, which are the same in all members of a group.
+fn save_networks(actor: &Trainee, critic: &Trainee, folder: &Path) -> Result<(), PolicyError> {
+    let [actor, actor_optimizer] = actor.save()?;
+    let [critic, critic_optimizer] = critic.save()?;
+    for (name, bytes) in FILES.iter().zip([actor, actor_optimizer, critic, critic_optimizer]) {
+        crate::checkpoint::write_file(&folder.join(name), &bytes)?;
+    }
+    Ok(())
+}
+
+const FILES: [&str; 5] = ["actor.bpk", "actor_optimizer.bpk", "critic.bpk", "critic_optimizer.bpk", KEPT_FILE];
 const KEPT_FORMAT: u32 = 2;
 const KEPT_FILE: &str = "learner.msgpack";
 
 impl<O: Objective> Learner<O> {
     /// Names of the files [`Learner::save`] writes.
-    pub const FILES: [&str; 5] = ["actor.bpk", "actor_optimizer.bpk", "critic.bpk", "critic_optimizer.bpk", KEPT_FILE];
+    pub const FILES: [&str; 5] = FILES;
 
     /// Writes [`Learner::FILES`] into `folder`, which must exist. Between iterations only; with the worlds saved
     /// at the same moment, learning continues bit for bit. In a group all members must call this; the first writes.
@@ -71,25 +101,24 @@ impl<O: Objective> Learner<O> {
     /// # Errors
     /// When a file cannot be written, or a rollout waits for its update.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
+        let kept = self.keep()?;
+        if self.rank() == 0 { kept.save(folder) } else { Ok(()) }
+    }
+
+    /// Puts the learner away in memory, as it is between two iterations. In a group all members must call this.
+    ///
+    /// # Errors
+    /// When a rollout waits for its update.
+    pub fn keep(&self) -> Result<KeptLearner, PolicyError> {
         self.check_idle("the moment to save")?;
-        let kept = self.kept()?;
-        if self.rank() > 0 {
-            return Ok(());
-        }
-        self.save_networks(folder)?;
-        let kept = rmp_serde::to_vec_named(&kept)
+        let kept = rmp_serde::to_vec_named(&self.kept()?)
             .map_err(|error| PolicyError::Tensors { attempted: "saving the learner", reason: error.to_string() })?;
-        crate::checkpoint::write_file(&folder.join(KEPT_FILE), &kept)
+        Ok(KeptLearner { actor: self.actor.clone(), critic: self.critic.trainee.clone(), kept })
     }
 
     /// The first four of [`Learner::FILES`]: networks and optimizers, which are the same in all members of a group.
     pub(crate) fn save_networks(&self, folder: &Path) -> Result<(), PolicyError> {
-        let [actor, actor_optimizer] = self.actor.save()?;
-        let [critic, critic_optimizer] = self.critic.trainee.save()?;
-        for (name, bytes) in Self::FILES.iter().zip([actor, actor_optimizer, critic, critic_optimizer]) {
-            crate::checkpoint::write_file(&folder.join(name), &bytes)?;
-        }
-        Ok(())
+        save_networks(&self.actor, &self.critic.trainee, folder)
     }
 
     fn kept(&self) -> Result<Kept, PolicyError> {

@@ -16,6 +16,7 @@ mod ours;
 
 use super::spread::{Spread, go_on};
 use crate::run::COMMIT;
+use crate::say;
 use crate::study::python;
 use anyhow::Result;
 pub use opponent::TorchVersions;
@@ -172,13 +173,14 @@ pub fn bench_learner(options: &LearnerBenchOptions, stop: &AtomicBool) -> Result
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = if options.thread_count == 0 { cores } else { options.thread_count };
     let peak_memory_mib = if !options.skip_memory {
-        eprintln!("memory of training, in a process of its own");
+        say::note("memory of training, in a process of its own");
         peak_memory_of_child(MEMORY_SHAPE)?
     } else {
         None
     };
     let opponents = Opponents::start(&python::program(options.python.as_deref()), options.device, threads);
-    let mut opponents = opponents.map_err(|error| eprintln!("without PyTorch there is no comparison: {error:#}")).ok();
+    let mut opponents =
+        opponents.map_err(|error| say::note(format_args!("without PyTorch there is no comparison: {error:#}"))).ok();
     let (mut shapes, mut collecting, mut acting, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0.0f64);
     for &core_width in options.widths() {
         for &horizon_steps in options.horizons() {
@@ -255,7 +257,7 @@ fn rounds(
     stop: &AtomicBool,
 ) -> Result<Rounds> {
     let Shape { core_width, horizon_steps, sequences } = shape;
-    eprintln!("LSTM-{core_width}, {sequences} sequences of {horizon_steps} steps");
+    say::note(format_args!("LSTM-{core_width}, {sequences} sequences of {horizon_steps} steps"));
     go_on(stop)?;
     let mut ours = Ours::new(shape, options)?;
     let mut rounds = Rounds { ours: Vec::new(), lstm: None, cell: None, acting: None };

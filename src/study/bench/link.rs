@@ -6,6 +6,7 @@ mod hand;
 use crate::fly::controller::free_ports;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::episode::{Nobody, Pilot, StepObserver};
+use crate::typed;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use giraffe_bridge::message::Role;
@@ -42,10 +43,10 @@ pub struct LinkBenchOptions {
     #[arg(long, default_value = "leap-right")]
     pub robot: String,
     /// Width of the LSTM, and of the encoder before it.
-    #[arg(long = "width", value_name = "WIDTH", default_value_t = 256)]
+    #[arg(long = "width", value_name = "WIDTH", default_value_t = 256, value_parser = typed::count)]
     pub core_width: usize,
     /// Seconds of each measurement.
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, default_value_t = 20.0, value_parser = typed::real)]
     pub secs: f64,
 }
 
@@ -199,7 +200,7 @@ impl Bench {
         let clock = Arc::clone(&link.clock);
         let mut stopwatch = Stopwatch::new(clock.as_ref());
         let steps = (self.secs * f64::from(LATENCY_HZ * TURNS_PER_COMMAND)) as usize;
-        let (mut whole, mut network) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
+        let (mut whole, mut network) = (Vec::new(), Vec::new());
         for step in 0..steps + WARM_UP {
             let came = link.client.next_state(pilot.sensed_mut(), 1.0)?;
             link.client.command(pilot.decide(&mut stopwatch)?)?;
@@ -219,7 +220,7 @@ impl Bench {
         link.client.observe(pilot.sensed_mut())?;
         let steps = (self.secs * f64::from(policy_hz)) as usize;
         let period_secs = 1.0 / f64::from(policy_hz);
-        let mut ticks = Vec::with_capacity(steps + WARM_UP);
+        let mut ticks = Vec::new();
         for _ in 0..steps + WARM_UP {
             let targets = pilot.decide(&mut Nobody)?.to_vec();
             link.client.exchange(&targets, pilot.sensed_mut())?;

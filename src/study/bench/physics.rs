@@ -5,12 +5,14 @@ mod opponent;
 
 use super::spread::{Spread, go_on};
 use crate::run::config::RunConfig;
+use crate::say;
 use crate::study::engines::joints::joint_response;
 use crate::study::engines::lab::Lab;
 use crate::study::engines::rollout::{Engine, Setup};
 use crate::study::engines::setup;
 use crate::study::engines::worker::Versions;
 use crate::study::python;
+use crate::typed;
 use anyhow::Result;
 use clap::Args;
 use environment::Environment;
@@ -31,10 +33,10 @@ const REFERENCE_ROBOT: &str = "leap-right";
 #[derive(Debug, Clone, Args)]
 pub struct PhysicsBenchOptions {
     /// How often every measurement is repeated; medians are reported.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = typed::count)]
     pub repeats: usize,
     /// Seconds of one measurement.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 2.0, value_parser = typed::real)]
     pub secs: f64,
     /// Do not build 4,096 worlds to see how much memory one takes.
     #[arg(long)]
@@ -126,7 +128,7 @@ pub fn bench_physics(config: &RunConfig, options: &PhysicsBenchOptions, stop: &A
     let mut lab = match lab {
         Ok(lab) => Some(lab),
         Err(error) => {
-            eprintln!("without MuJoCo there is no comparison: {error:#}");
+            say::note(format_args!("without MuJoCo there is no comparison: {error:#}"));
             None
         }
     };
@@ -135,7 +137,7 @@ pub fn bench_physics(config: &RunConfig, options: &PhysicsBenchOptions, stop: &A
     let mut error_rad = None;
     let mut opponents = Vec::new();
     if let Some(lab) = &mut lab {
-        eprintln!("joint errors against MuJoCo at 0.5 ms");
+        say::note("joint errors against MuJoCo at 0.5 ms");
         let ours = joint_response(lab, &setup, &[setup.training_step()])?.errors[0].rms_rad;
         opponents = opponent::at_equal_error(lab, &setup, ours)?;
         error_rad = Some(ours);
@@ -182,12 +184,12 @@ fn rounds(
     let mut worker = lab.map(Lab::worker);
     for round in 0..options.repeats {
         go_on(stop)?;
-        eprintln!(
+        say::note(format_args!(
             "round {} of {}: the environment, then MuJoCo with {} integrators",
             round + 1,
             options.repeats,
             opponents.len()
-        );
+        ));
         ours.push(environment.rate(options.secs));
         if let Some(worker) = &mut worker {
             for (opponent, rates) in opponents.iter_mut().zip(&mut theirs) {
@@ -203,7 +205,7 @@ fn cores2(setup: &Setup, options: &PhysicsBenchOptions, stop: &AtomicBool) -> Re
     if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
         return Ok(None);
     }
-    eprintln!("two threads against one");
+    say::note("two threads against one");
     let (mut one, mut two) = (Environment::new(setup, 1)?, Environment::new(setup, 2)?);
     let (mut alone, mut together) = (Vec::new(), Vec::new());
     for _ in 0..options.repeats {
@@ -230,7 +232,7 @@ fn robots(
     let mut rates: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for _ in 0..options.repeats {
         go_on(stop)?;
-        eprintln!("every hand in turns");
+        say::note("every hand in turns");
         for (name, environment) in &mut environments {
             rates.entry(name).or_default().push(environment.rate(0.5 * options.secs));
         }

@@ -15,7 +15,9 @@ pub mod rollout;
 pub mod worker;
 
 use crate::run::config::RunConfig;
+use crate::say;
 use crate::study::python;
+use crate::typed;
 use anyhow::{Context, Result};
 use clap::Args;
 use contact::{FRICTIONS, Rest, Slip, Squeeze};
@@ -42,7 +44,7 @@ pub struct EnginesOptions {
     #[arg(long, value_name = "PATH")]
     pub python: Option<String>,
     /// Episodes of each of the three variants: undisturbed, pushed, tilted.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = typed::count)]
     pub episodes: usize,
     /// A few short episodes, to see that it works: nothing to be quoted.
     #[arg(long)]
@@ -154,16 +156,16 @@ pub fn compare_engines(config: &RunConfig, options: &EnginesOptions, stop: &Atom
     let mut lab = Lab::open(&python::program(options.python.as_deref()), workers, stop)?;
     let out = &options.out;
     std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
-    let say = |text: &str| eprintln!("{text}");
+    let tell = |text: &str| say::note(text);
     let contact_engines = contact_engines(&setup, options.quick);
-    say("joint response to scripted targets");
+    tell("joint response to scripted targets");
     let joint_response = joints::joint_response(&mut lab, &setup, &joint_engines(&setup, options.quick))?;
-    say("object at rest in the palm");
+    tell("object at rest in the palm");
     let rest = contact::rest(&mut lab, &setup, &contact_engines, if options.quick { 1.0 } else { 10.0 })?;
-    say("slip on a tilted plate");
+    tell("slip on a tilted plate");
     let frictions = if options.quick { &FRICTIONS[..1] } else { &FRICTIONS[..] };
     let slip = contact::slip(&mut lab, &setup, out, &contact_engines, frictions)?;
-    say("squeeze between two fingers");
+    tell("squeeze between two fingers");
     let squeeze = contact::squeeze(&mut lab, &setup, out, &contact_engines)?;
     let mut report = EnginesReport {
         robot: setup.robot.name.clone(),
@@ -220,7 +222,7 @@ fn random_episodes(
         if quick { (QUICK_EPISODES, QUICK_STEPS) } else { (options.episodes, task.episode_step_count() as usize) };
     let variant = episodes::variant(lab, setup, task, name, count, steps)?;
     let mut run = |lab: &mut Lab, engine: &Engine| -> Result<EpisodeStatistics> {
-        eprintln!("{name}: {count} episodes in {}", engine.label(setup.robot.control.period_secs));
+        say::note(format_args!("{name}: {count} episodes in {}", engine.label(setup.robot.control.period_secs)));
         let row = episodes::measure(lab, setup, task, engine, &variant)?;
         report.episodes.push(row.clone());
         Ok(row)
@@ -233,8 +235,8 @@ fn random_episodes(
         run(lab, &setup.rapier_with(10))?;
         run(lab, &ELLIPTIC_MUJOCO)?;
     }
-    let say = |text: &str| eprintln!("{text}");
-    report.comparisons.extend(coverage::compare(lab, setup, task, &variant, &training, &reference, &say)?);
+    let tell = |text: &str| say::note(text);
+    report.comparisons.extend(coverage::compare(lab, setup, task, &variant, &training, &reference, &tell)?);
     Ok(())
 }
 

@@ -11,15 +11,19 @@ pub use document::{markdown, table};
 pub use test_set::TestSet;
 
 use crate::run::COMMIT;
-use crate::run::config::{Parts, RunConfig};
+use crate::run::config::{Parts, RunConfig, check_threads};
 use crate::run::episode::EpisodeResult;
-use crate::run::evaluate::{TrainedPolicy, check_fit, episode_secs, run_episodes, unseen_seeds};
+use crate::run::evaluate::{TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
+use crate::run::folder::whole_file;
+use crate::run::hand::{differences, in_words};
 use crate::run::score::Score;
+use crate::run::setting;
 use crate::run::statistics::{Estimate, mean, median, wilson};
 use crate::study::named_run::{NamedRun, names};
+use crate::typed;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use giraffe_robots::{Measure, MeasureKind};
+use giraffe_robots::{Measure, MeasureKind, RobotModel};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,10 +40,10 @@ pub struct PoliciesOptions {
     #[arg(long = "test", value_name = "NAME", default_values = ["none", "wide"], hide_default_value = true)]
     pub test_sets: Vec<String>,
     /// Episodes of each policy on each test set.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = typed::count)]
     pub episodes: usize,
     /// Seed of the worlds. Never the same worlds as in training, whatever the number.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = typed::seed)]
     pub seed: u64,
     /// Folder of the report: report.md, report.json, policies.svg.
     #[arg(long, value_name = "DIR")]
@@ -48,7 +52,7 @@ pub struct PoliciesOptions {
     #[arg(long)]
     pub memoryless: bool,
     /// Threads; 0 for one per core. Never changes a result.
-    #[arg(long = "threads", value_name = "THREADS", default_value_t = 0)]
+    #[arg(long = "threads", value_name = "THREADS", default_value_t = 0, value_parser = typed::count)]
     pub thread_count: usize,
 }
 
@@ -73,11 +77,19 @@ pub struct PoliciesReport {
     pub settings: Vec<String>,
     /// Commit of the program that measured.
     pub commit: String,
+    /// Somebody said stop: the test sets that were not finished are left out.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stopped: bool,
     /// What the task measures, for tables and pictures.
     #[serde(skip)]
     pub measures: &'static [Measure],
     /// One for each test set.
     pub test_sets: Vec<TestSetReport>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What came of one test set.
@@ -134,7 +146,7 @@ pub struct RunReport {
 ///
 /// # Errors
 /// When a policy cannot be loaded or does not fit the hand, a test set is unknown, or the disk refuses. Nothing when it
-/// was stopped.
+/// was stopped before a test set was finished; of those that were finished there is a report.
 pub fn compare_policies(
     settings: &[String],
     options: &PoliciesOptions,
@@ -149,8 +161,9 @@ pub fn compare_policies(
         options.test_sets.iter().map(|name| TestSet::find(name, &config.randomization)).collect::<Result<_>>()?;
     let parts = config.parts()?;
     for (named, trained) in options.policies.iter().zip(&trained) {
-        check_fit(&trained.policy, parts.scene.robot()).with_context(|| named.path.display().to_string())?;
+        trained.check_fit(parts.scene.robot()).with_context(|| named.path.display().to_string())?;
     }
+    check_threads("--threads", options.thread_count)?;
     // Before an hour of measuring, not after.
     std::fs::create_dir_all(&options.out).with_context(|| format!("making the folder {}", options.out.display()))?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.thread_count).build().context("starting threads")?;
@@ -158,9 +171,13 @@ pub fn compare_policies(
     for set in &sets {
         let measured = pool.install(|| measure(options, &trained, &parts, set, stop))?;
         if stop.load(Ordering::Relaxed) {
-            return Ok(None);
+            break;
         }
         test_sets.push(measured);
+    }
+    let stopped = test_sets.len() < sets.len();
+    if test_sets.is_empty() {
+        return Ok(None);
     }
     let report = PoliciesReport {
         robot: parts.scene.robot().name.clone(),
@@ -172,6 +189,7 @@ pub fn compare_policies(
         memoryless: options.memoryless,
         settings: settings.to_vec(),
         commit: COMMIT.to_owned(),
+        stopped,
         measures: parts.task.measures(),
         test_sets,
     };
@@ -184,7 +202,7 @@ fn write(report: &PoliciesReport, options: &PoliciesOptions) -> Result<()> {
     let json = serde_json::to_string_pretty(report).context("writing JSON")?;
     for (name, text) in [("report.md", markdown(report)), ("report.json", json + "\n")] {
         let path = options.out.join(name);
-        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        whole_file(&path, text.as_bytes())?;
     }
     Ok(())
 }
@@ -196,7 +214,7 @@ fn common_config(settings: &[String], policies: &[NamedRun], trained: &[TrainedP
     let mut config = RunConfig::read(None, settings)?;
     config.task.clone_from(&first.config.task);
     let mut shared = |key: &str, of: &dyn Fn(&RunConfig) -> String, take: &dyn Fn(&mut RunConfig)| -> Result<()> {
-        if settings.iter().any(|setting| setting.trim_start().starts_with(key)) {
+        if setting::names(settings, key) {
             return Ok(());
         }
         let differs = trained.iter().position(|other| of(&other.config) != of(&first.config));
@@ -213,14 +231,40 @@ fn common_config(settings: &[String], policies: &[NamedRun], trained: &[TrainedP
         take(&mut config);
         Ok(())
     };
-    shared("robot", &|config| config.robot.clone(), &|config| config.robot.clone_from(&first.config.robot))?;
     shared("object", &|config| config.object.clone(), &|config| config.object.clone_from(&first.config.object))?;
     shared("physics", &|config| format!("{:?}", config.physics), &|config| config.physics = first.config.physics)?;
+    if !setting::names(settings, "robot") {
+        let same = share_hand(policies, trained)?;
+        (config.robot, config.own_hand) = (same.robot.clone(), same.own_hand.clone());
+    }
     if let Some(other) = trained.iter().position(|other| other.config.task != first.config.task) {
         let (one, two) = (&first.config.task, &trained[other].config.task);
         bail!("{} was trained for {two}, not {one}: compare policies of one task", policies[other].path.display());
     }
     Ok(config)
+}
+
+/// The configuration whose hand is that of all policies: the same hand, wherever its file lay when each was trained.
+fn share_hand<'t>(policies: &[NamedRun], trained: &'t [TrainedPolicy]) -> Result<&'t RunConfig> {
+    let first = &trained[0].config;
+    let one = first.hand()?.0;
+    for (named, other) in policies.iter().zip(trained).skip(1) {
+        let two = other.config.hand()?.0;
+        let identity = |robot: &RobotModel| (robot.kinematics_fingerprint.clone(), robot.dynamics_fingerprint.clone());
+        if identity(&one) != identity(&two) {
+            bail!(
+                "{} was trained with robot {}, {} with {}, which is another hand ({}): they need one test set; choose it with \
+                 --set robot=...",
+                policies[0].path.display(),
+                first.robot,
+                named.path.display(),
+                other.config.robot,
+                in_words(&differences(&one, &two))
+            );
+        }
+    }
+    // One that has kept its hand, if there is one.
+    Ok(trained.iter().map(|trained| &trained.config).find(|config| config.own_hand.is_some()).unwrap_or(first))
 }
 
 fn measure(

@@ -38,7 +38,12 @@ pub fn text(report: &LogReplayReport) -> String {
             first.cmd_seq, first.state_seq, first.episode, first.tick, first.applied, first.expected
         );
     }
-    let _ = writeln!(text, "{}", if report.equal { "equal, bit for bit" } else { "DIFFERENT" });
+    let verdict = match (report.is_compared(), report.equal) {
+        (false, _) => "NOTHING COMPARED: the log holds no control step whose answer is there, too",
+        (true, true) => "equal, bit for bit",
+        (true, false) => "DIFFERENT",
+    };
+    let _ = writeln!(text, "{verdict}");
     text
 }
 
@@ -55,7 +60,11 @@ fn channel_text(text: &mut String, channel: &str, what: &str, check: &Check) {
 }
 
 fn counts(text: &mut String, channel: &str, what: &str, checked: u64, different: u64) {
-    let verdict = if different == 0 { "all equal".to_owned() } else { format!("{different} DIFFERENT") };
+    let verdict = match (checked, different) {
+        (0, _) => "nothing to say".to_owned(),
+        (_, 0) => "all equal".to_owned(),
+        _ => format!("{different} DIFFERENT"),
+    };
     let _ = writeln!(text, "{channel:<12} {what:<30} {checked:>7} compared, {verdict}");
 }
 

@@ -20,12 +20,11 @@ use giraffe_bridge::EnvelopeSpec;
 use giraffe_bridge::log::{EnvelopeCheck, EventKind, Logged, LoggedDeployment, check_envelope, read};
 use giraffe_bridge::message::{JointLimits, NO_ENVELOPE, Welcome};
 use giraffe_policy::Policy;
-use giraffe_robots::{find_object, find_task, load_robot_with_report};
+use giraffe_robots::{find_object, find_task};
 use hand::Places;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const DROPPED: &str = "records before it are missing in the log: the disk or the processor could not keep up";
 
@@ -65,7 +64,7 @@ pub struct LogReplayReport {
     pub targets: Check,
     /// What the controller's envelope made of it.
     pub applied: EnvelopeCheck,
-    /// Whether everything that could be checked is equal, bit for bit.
+    /// Whether everything that could be checked is equal, bit for bit, and there was something.
     pub equal: bool,
     /// What was written.
     pub files: Vec<PathBuf>,
@@ -99,6 +98,13 @@ pub struct Difference {
     pub logged: f32,
     /// Now; null: no finite number.
     pub replayed: f32,
+}
+
+impl LogReplayReport {
+    /// Whether anything at all could be compared.
+    pub fn is_compared(&self) -> bool {
+        self.observations.checked + self.actions.checked + self.targets.checked + self.applied.checked > 0
+    }
 }
 
 impl Check {
@@ -146,8 +152,7 @@ pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
     let memoryless = log.text("giraffe.deployment", "memoryless") == Some("true");
     let places = Places::of(policy, &welcome)?;
     let task = find_task(&policy.manifest().context.task)?;
-    let (robot, _) = load_robot_with_report(&trained.config.robot)?;
-    let robot = Arc::new(robot);
+    let (robot, _) = trained.config.hand()?;
     let object = find_object(&policy.manifest().context.object)?;
     let mut pilot = Pilot::new(policy, task, &robot, object, memoryless);
     let limited = welcome.grants.iter().any(|grant| grant == NO_ENVELOPE);
@@ -159,6 +164,7 @@ pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
     let applied = if limited { no_envelope(&log) } else { check_applied(&log, &welcome, mode == "lock-step")? };
     let hand::Checks { observations, actions, targets, .. } = checks;
     let different = observations.different + actions.different + targets.different + applied.different;
+    let checked = observations.checked + actions.checked + targets.checked + applied.checked;
     let mut report = LogReplayReport {
         log: options.log.clone(),
         cut: log.cut.clone(),
@@ -171,7 +177,7 @@ pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
         actions,
         targets,
         applied,
-        equal: different == 0,
+        equal: different == 0 && checked > 0,
         files: Vec::new(),
     };
     if let Some(out) = &options.out {

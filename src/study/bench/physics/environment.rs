@@ -1,5 +1,6 @@
 //! The whole environment step as training runs it, with random targets instead of a policy.
 
+use crate::say;
 use crate::study::engines::episodes::TARGET_SPREAD_RAD;
 use crate::study::engines::rollout::Setup;
 use anyhow::Result;
@@ -143,7 +144,7 @@ impl Environment {
 /// Resident memory of one world among many, in bytes; nothing where the system does not say.
 pub(super) fn bytes_per_world(setup: &Setup, world_count: usize) -> Result<Option<f64>> {
     let Some(before) = resident_bytes() else { return Ok(None) };
-    eprintln!("memory of {world_count} worlds");
+    say::note(format_args!("memory of {world_count} worlds"));
     let mut environment = Environment::build(setup, world_count, 0)?;
     (0..WARM_UP_STEPS / 4).for_each(|_| environment.step());
     Ok(resident_bytes().map(|after| (after - before) / world_count as f64))

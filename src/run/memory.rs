@@ -1,0 +1,148 @@
+//! How much memory a run takes and how much there is: reckoned before any of it is taken.
+
+use super::config::RunConfig;
+use anyhow::{Result, bail};
+use giraffe_policy::Widths;
+use std::fmt;
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+/// A world takes at least so many bytes: `giraffe bench physics` measures 218 KB for the LEAP hand.
+const BYTES_PER_WORLD: f64 = 100e3;
+
+const GIB: f64 = (1u64 << 30) as f64;
+
+/// Bytes that a run takes at least, by what they are for and which settings decide it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Needed {
+    worlds: f64,
+    networks: f64,
+    rollout: f64,
+}
+
+impl Needed {
+    /// What a run takes that has `world_count` worlds in this process.
+    pub fn by(config: &RunConfig, widths: Widths, world_count: usize) -> Self {
+        let learning = config.ppo.memory(widths, world_count);
+        let worlds = world_count as f64 * (BYTES_PER_WORLD + 4.0 * (3 * widths.critic + widths.actions) as f64);
+        Self { worlds, networks: learning.networks, rollout: learning.rollout }
+    }
+
+    /// All of it.
+    pub fn bytes(&self) -> f64 {
+        self.worlds + self.networks + self.rollout
+    }
+
+    /// Whether there is that much.
+    ///
+    /// # Errors
+    /// Says how much is needed, for what, how much there is, and what to lower.
+    pub fn check(&self, present: Option<Present>) -> Result<()> {
+        match present {
+            Some(present) if self.bytes() > present.bytes => bail!(
+                "this run needs at least {}, and {present}: {} for the worlds, {} for networks and their optimizers, {} for \
+                 what is collected and learned from; lower {}",
+                gib(self.bytes()),
+                gib(self.worlds),
+                gib(self.networks),
+                gib(self.rollout),
+                self.to_lower()
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn to_lower(&self) -> &'static str {
+        if self.networks >= self.worlds.max(self.rollout) {
+            "ppo.core_width, ppo.core_layers or ppo.encoder_width"
+        } else if self.rollout >= self.worlds {
+            "worlds.world_count, ppo.horizon_steps or ppo.core_width"
+        } else {
+            "worlds.world_count"
+        }
+    }
+}
+
+fn gib(bytes: f64) -> String {
+    if bytes < 0.1 * GIB { format!("{:.1} MiB", bytes / GIB * 1024.0) } else { format!("{:.1} GiB", bytes / GIB) }
+}
+
+/// Memory that this process may still take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Present {
+    /// How much.
+    pub bytes: f64,
+    /// What sets the limit.
+    pub limit: &'static str,
+}
+
+impl fmt::Display for Present {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there are {} ({})", gib(self.bytes), self.limit)
+    }
+}
+
+impl Present {
+    /// The least of what this machine, the container and the shell (`ulimit -v`) allow. Nothing where none of them says.
+    pub fn here() -> Option<Self> {
+        let mut system = System::new();
+        system.refresh_memory();
+        let own = Pid::from_u32(std::process::id());
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[own]), true, ProcessRefreshKind::nothing());
+        let of_process = system.process(own).and_then(sysinfo::Process::cgroup_limits);
+        // What a container has cached it gives back: only what is really held counts.
+        let container = [of_process, system.cgroup_limits()].into_iter().flatten();
+        let container = container.map(|limits| limits.total_memory.saturating_sub(limits.rss));
+        let of_machine = Some(system.available_memory()).filter(|bytes| *bytes > 0);
+        let machine = "what is free on this machine";
+        let all = of_machine.map(|bytes| (bytes, machine)).into_iter();
+        let all = all.chain(container.map(|bytes| (bytes, "the limit of its container")));
+        let all = all.chain(address_space().map(|bytes| (bytes, "the shell's limit, ulimit -v")));
+        all.min_by_key(|(bytes, _)| *bytes).map(|(bytes, limit)| Self { bytes: bytes as f64, limit })
+    }
+}
+
+/// What the shell's limit leaves, if there is one.
+fn address_space() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: only fills the struct in.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } == 0;
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTHS: Widths = Widths { actor: 40, critic: 90, actions: 16 };
+    const SMALL: Option<Present> = Some(Present { bytes: 2.0 * GIB, limit: "ulimit -v" });
+
+    fn refused(settings: &[&str], setting: &str) -> String {
+        let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let config = RunConfig::read(None, &settings).expect("a configuration");
+        let needed = Needed::by(&config, WIDTHS, config.worlds.world_count);
+        let error = needed.check(SMALL).expect_err(setting).to_string();
+        assert!(error.contains("there are 2.0 GiB (ulimit -v)") && error.contains(setting), "{error}");
+        needed.check(None).expect("nobody knows how much there is");
+        error
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_with_both_numbers_and_what_to_lower() {
+        let wide = refused(&["ppo.core_width=100000"], "lower ppo.core_width");
+        assert!(wide.contains("needs at least 209") && wide.contains(" GiB"), "{wide}");
+        refused(&["worlds.world_count=1000000", "ppo.horizon_steps=1"], "lower worlds.world_count");
+        refused(&["ppo.horizon_steps=100000000"], "ppo.horizon_steps");
+        refused(&["ppo.core_layers=1000000"], "ppo.core_layers");
+        refused(&["ppo.encoder_width=1000000000"], "ppo.encoder_width");
+        refused(&["worlds.world_count=9000000000000000000"], "worlds.world_count");
+        refused(&["ppo.head=categorical", "ppo.bin_count=1000000000"], "GiB for networks");
+    }
+
+    #[test]
+    fn an_ordinary_run_fits_and_the_machine_says_how_much_there_is() {
+        let config = RunConfig::default();
+        Needed::by(&config, WIDTHS, config.worlds.world_count).check(SMALL).expect("it fits");
+        let present = Present::here().expect("this system says");
+        assert!(present.bytes > 1e7, "{present:?}");
+    }
+}
