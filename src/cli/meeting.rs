@@ -3,14 +3,13 @@
 use super::config::{ConfigArguments, tell_import};
 use super::outcome::{done, print_json};
 use super::scene::SceneArguments;
-use crate::meet::adopt::{AdoptOptions, AdoptReport, adopt};
+use crate::meet::adopt::{AdoptOptions, AdoptReport, ENOUGH_SHARE, adopt};
 use crate::meet::describe::{Description, describe};
 use crate::meet::hold::check_home;
 use crate::meet::picture::{self, Format, in_terminal};
 use crate::run::config::RunConfig;
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
-use giraffe_robots::load_robot_with_report;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -170,9 +169,6 @@ fn run_adopt(arguments: &AdoptArguments, stop: &AtomicBool) -> Result<ExitCode> 
         eprintln!("stopped; nothing was written");
         return Ok(done(stop));
     };
-    if let Ok((_, import)) = load_robot_with_report(&config.robot) {
-        tell_import(&import);
-    }
     if arguments.json {
         print_json(&report)?;
     } else {
@@ -205,12 +201,10 @@ fn in_words(report: &AdoptReport) -> String {
     )
 }
 
-/// A hand that keeps its object in fewer episodes than this share is not ready.
-const READY_SHARE: f64 = 0.8;
-
 fn warn_of(report: &AdoptReport) {
+    report.warnings.iter().for_each(|warning| tracing::warn!("{}: {warning}", report.source));
     let share = report.after.held as f64 / report.after.episodes as f64;
-    if share < READY_SHARE {
+    if share < ENOUGH_SHARE {
         tracing::warn!(
             "no start was found from which the hand keeps its object: {} in {} of {} episodes is the best; look at the \
              picture, correct shapes, limits or how the hand stands in {}, and adopt that folder again",

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Share of episodes in which a hand at rest should keep its object; below, others are tried.
-const ENOUGH: f32 = 0.8;
+pub const ENOUGH_SHARE: f64 = 0.8;
 /// Objects rest at least so high in the palm frame, m, so that one that falls past the hand is seen to fall.
 const LEAST_HEIGHT_M: f32 = 0.01;
 /// Where a palm frame is moved, they rest so high, m, as in the hands of the catalogue.
@@ -58,8 +58,8 @@ pub struct AdoptReport {
     pub lowered_m: f32,
     /// Where an object starts now, palm frame, m.
     pub object_home_m: [f32; 3],
-    /// The resting pose by joint, rad.
-    pub home_rad: Vec<(String, f32)>,
+    /// The resting pose.
+    pub home: Vec<JointHome>,
     /// What the search says of it.
     pub merit: Merit,
     /// As it was, with the object of the configuration.
@@ -70,6 +70,17 @@ pub struct AdoptReport {
     pub liberties: usize,
     /// Of these, what should be looked at first.
     pub warnings: Vec<String>,
+}
+
+/// Where one joint rests.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JointHome {
+    /// Its name.
+    pub joint: String,
+    /// Now, rad.
+    pub home_rad: f32,
+    /// As the file was read, rad.
+    pub before_rad: f32,
 }
 
 /// Whoever is told which round it is, and how much of it is done.
@@ -164,7 +175,7 @@ impl Adopting<'_> {
                 if is_better {
                     best = Some(chosen);
                 }
-                if best.as_ref().is_some_and(|best| best.merit.held >= ENOUGH) {
+                if best.as_ref().is_some_and(|best| f64::from(best.merit.held) >= ENOUGH_SHARE) {
                     return Ok(best);
                 }
             }
@@ -212,6 +223,10 @@ impl Adopting<'_> {
             let (roll, pitch, yaw) = turn.euler_angles();
             [roll, pitch, yaw]
         };
+        let before_rad = &self.parts.scene.robot().home_rad;
+        let homes = robot.joints.iter().zip(&robot.home_rad).zip(before_rad).map(|((joint, home_rad), before_rad)| {
+            JointHome { joint: joint.name.clone(), home_rad: *home_rad, before_rad: *before_rad }
+        });
         AdoptReport {
             folder: self.options.out.clone(),
             source: source_of(import, &self.config.robot),
@@ -220,7 +235,7 @@ impl Adopting<'_> {
             turned_rpy_rad: chosen.turn.map(rpy),
             lowered_m: chosen.lowered_m,
             object_home_m: robot.palm_from_object_home.translation.vector.into(),
-            home_rad: robot.joints.iter().map(|joint| joint.name.clone()).zip(robot.home_rad.clone()).collect(),
+            home: homes.collect(),
             merit: chosen.merit,
             before,
             after,
@@ -337,8 +352,8 @@ fn section(report: &AdoptReport, before: &RobotModel, options: &AdoptOptions, se
         100.0 * report.merit.reached
     ));
     text.push_str("\n| joint | home, rad | before, rad |\n| --- | --- | --- |\n");
-    for ((name, angle), was) in report.home_rad.iter().zip(&before.home_rad) {
-        let _ = writeln!(text, "| {name} | {angle:.3} | {was:.3} |");
+    for JointHome { joint, home_rad, before_rad } in &report.home {
+        let _ = writeln!(text, "| {joint} | {home_rad:.3} | {before_rad:.3} |");
     }
     text
 }

@@ -11,9 +11,10 @@ const CLOSING_RAD: f32 = 0.3;
 /// A joint whose range is as wide to both sides, but for this share, spreads fingers and does not close them.
 const SPREAD_SHARE: f32 = 0.2;
 /// Fingers whose directions are within 60 degrees of each other agree.
-const AGREEING: f32 = 0.5;
-/// Fingers that close against one another, within 45 degrees, make a gripper: its palm looks where they point.
-const OPPOSED: f32 = -0.7;
+pub(super) const AGREEING: f32 = 0.5;
+/// Fingers beside one another whose closing cancels but for less than this share close against one another: they make a
+/// gripper, whose palm looks where they point.
+const CANCELLED: f32 = 0.5;
 
 /// How a hand stands, in its palm frame.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -92,14 +93,18 @@ pub(super) fn directions(robot: &RobotModel, chains: &[Chain]) -> Directions {
         joint.map_or_else(Vector3::zeros, |joint| (bodies[joint.body] * joint.anchor_m).coords)
     };
     let unit = |vector: Vector3<f32>| vector.try_normalize(1e-6).unwrap_or_default();
-    Directions {
-        fingers: chains.iter().map(|chain| unit(tips[chain.tip].coords - base(chain))).collect(),
-        closing: chains.iter().map(|chain| unit(closed_tips[chain.tip] - tips[chain.tip])).collect(),
-    }
+    let fingers: Vec<Vector3<f32>> = chains.iter().map(|chain| unit(tips[chain.tip].coords - base(chain))).collect();
+    // Across the finger: what bends comes back, too.
+    let across = |(chain, finger): (&Chain, &Vector3<f32>)| {
+        let way = closed_tips[chain.tip] - tips[chain.tip];
+        unit(way - finger * way.dot(finger))
+    };
+    let closing = chains.iter().zip(&fingers).map(across).collect();
+    Directions { fingers, closing }
 }
 
 /// The mean of those that agree with the one that most agree with.
-fn consensus(directions: &[Vector3<f32>]) -> Option<Vector3<f32>> {
+pub(super) fn consensus(directions: &[Vector3<f32>]) -> Option<Vector3<f32>> {
     let support = |one: &Vector3<f32>| directions.iter().map(|other| one.dot(other).max(0.0)).sum::<f32>();
     let best = directions.iter().max_by(|a, b| support(a).total_cmp(&support(b)))?;
     let agreeing = directions.iter().filter(|other| best.dot(other) > AGREEING);
@@ -112,10 +117,9 @@ impl Stance {
         let Directions { fingers, closing } = directions(robot, &chains(robot));
         let along = consensus(&fingers)?;
         let closes = consensus(&closing)?;
-        let against = fingers
-            .iter()
-            .zip(&closing)
-            .any(|(finger, closing)| closing.dot(&closes) < OPPOSED && finger.dot(&along) > AGREEING);
+        let parallel = fingers.iter().zip(&closing).filter(|(finger, _)| finger.dot(&along) > AGREEING);
+        let (count, sum) = parallel.fold((0.0, Vector3::zeros()), |(count, sum), (_, own)| (count + 1.0, sum + own));
+        let against = count > 1.0 && sum.norm() < CANCELLED * count;
         let normal = if against { Some(along) } else { (closes - along * closes.dot(&along)).try_normalize(0.3) };
         let normal = normal.unwrap_or(closes);
         let tilt_degrees = normal.z.clamp(-1.0, 1.0).acos().to_degrees();
@@ -160,4 +164,98 @@ pub fn moved(robot: &RobotModel, palm_from_old: &Isometry3<f32>) -> RobotModel {
     let home = palm_from_old * nalgebra::Point3::from(moved.palm_from_object_home.translation.vector);
     moved.palm_from_object_home = Isometry3::translation(home.x, home.y, home.z);
     moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use giraffe_robots::{ROBOTS, load_robot};
+    use nalgebra::Point3;
+
+    #[test]
+    fn the_palms_of_the_catalogue_look_up() {
+        for entry in ROBOTS {
+            let stance = Stance::of(&load_robot(entry.name).expect("a built-in hand")).expect("it has fingers");
+            assert!(stance.tilt_degrees < LEVEL_DEGREES, "{}: {stance:?}", entry.name);
+            assert!(stance.fingers[0] > 0.7, "{}: {stance:?}", entry.name);
+        }
+    }
+
+    /// Three fingers that point up and close against one another, or two that close the same way.
+    fn claw(name: &str, sides: &[f32]) -> String {
+        let fingers: String = sides
+            .iter()
+            .enumerate()
+            .map(|(index, degrees)| {
+                format!(
+                    r#"<link name="l{index}"><collision><origin xyz="0 0 0.04"/><geometry><box size="0.01 0.01 0.08"/>
+                    </geometry></collision></link><joint name="j{index}" type="revolute"><parent link="palm"/>
+                    <child link="l{index}"/><origin xyz="0 0 0" rpy="0 0 {}"/><axis xyz="0 1 0"/>
+                    <limit lower="0" upper="1.2" effort="1" velocity="3"/></joint>"#,
+                    degrees.to_radians()
+                )
+            })
+            .collect();
+        // A link `world` says how it stands.
+        format!(
+            r#"<robot name="{name}"><link name="world"/><link name="palm"><collision><geometry><box size="0.1 0.1 0.02"/>
+            </geometry></collision></link><joint name="nail" type="fixed"><parent link="world"/><child link="palm"/>
+            </joint>{fingers}</robot>"#
+        )
+    }
+
+    #[test]
+    fn the_palm_of_a_gripper_looks_where_its_fingers_point_and_that_of_a_hand_where_they_close_to() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, sides, normal) in [
+            ("three", &[0.0, 120.0, 240.0][..], Vector3::z()),
+            ("two", &[0.0, 180.0], Vector3::z()),
+            ("barrett", &[0.0, 0.0, 180.0], Vector3::z()),
+            ("hand", &[0.0, 5.0, -5.0], Vector3::x()),
+        ] {
+            let path = folder.path().join(format!("{name}.urdf"));
+            std::fs::write(&path, claw(name, sides)).expect("written");
+            let robot = load_robot(&path.to_string_lossy()).expect("a hand");
+            let stance = Stance::of(&robot).expect("it has fingers");
+            assert!(Vector3::from(stance.normal).dot(&normal) > 0.99, "{name}: {stance:?}");
+        }
+    }
+
+    #[test]
+    fn a_hand_that_was_turned_is_turned_back() {
+        let robot = load_robot("leap-right").expect("a built-in hand");
+        let was = Stance::of(&robot).expect("it has fingers");
+        for turn in [Vector3::x() * 1.6, Vector3::y() * -1.4, Vector3::new(2.0, 1.0, -1.5)] {
+            let turned = moved(&robot, &Isometry3::new(Vector3::new(0.1, -0.2, 0.3), turn));
+            let found = Stance::of(&turned).expect("it has fingers");
+            let expected = UnitQuaternion::new(turn) * Vector3::from(was.normal);
+            assert!((Vector3::from(found.normal) - expected).norm() < 1e-3, "{found:?} {expected}");
+            let up = moved(&turned, &Isometry3::from_parts(Default::default(), found.upturn()));
+            let level = Stance::of(&up).expect("it has fingers");
+            assert!(level.tilt_degrees < 0.1 && level.fingers[0] > 0.9, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn a_hand_in_another_frame_has_its_fingertips_masses_and_shapes_there() {
+        let robot = load_robot("shadow-right").expect("a built-in hand");
+        let frame = Isometry3::new(Vector3::new(0.1, -0.2, 0.3), Vector3::new(0.4, -1.0, 0.2));
+        let (angles, tips) = robot.test_vector();
+        let other = moved(&robot, &frame);
+        for (here, there) in other.fingertip_positions(&angles).iter().zip(&tips) {
+            assert!((here - frame * there).norm() < 1e-5, "{here} {there}");
+        }
+        let centers = |robot: &RobotModel| -> Vec<Point3<f32>> {
+            let poses = robot.forward_kinematics(&angles);
+            robot.bodies.iter().zip(poses).map(|(body, pose)| pose * body.center_of_mass_m).collect()
+        };
+        for (index, (here, there)) in centers(&other).iter().zip(centers(&robot)).enumerate() {
+            // The base has no mass, and its frame stays where it is: it is the palm's.
+            let expected = if index == 0 { frame * robot.bodies[0].center_of_mass_m } else { frame * there };
+            assert!((here - expected).norm() < 1e-5, "{index}: {here} {expected}");
+        }
+        let home = other.palm_from_object_home.translation.vector;
+        let expected = frame * Point3::from(robot.palm_from_object_home.translation.vector);
+        assert!((home - expected.coords).norm() < 1e-6 && other.palm_from_object_home.rotation.angle() < 1e-6);
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::meet::reach::{spread, tip_position};
 use crate::meet::solid::{Solid, inner_radius_m, solids};
-use crate::meet::stance::{Chain, Directions, Stance, chains, closing_end, directions, open};
+use crate::meet::stance::{AGREEING, Chain, Directions, Stance, chains, closing_end, consensus, directions, open};
 use giraffe_physics::SceneModel;
 use giraffe_robots::RobotModel;
 use nalgebra::{Isometry3, Point3, Vector3};
@@ -79,9 +79,8 @@ impl Fingers {
         let stance = Stance::of(robot);
         let along = stance.map_or_else(Vector3::x, |stance| Vector3::from(stance.fingers));
         let level = Vector3::new(along.x, along.y, 0.0).try_normalize(0.3).unwrap_or_else(Vector3::x);
-        let agreed = |one: &Vector3<f32>| closing.iter().filter(|other| one.dot(other) > 0.5).count();
-        let most = closing.iter().map(agreed).max().unwrap_or(0);
-        let is_thumb: Vec<bool> = closing.iter().map(|own| chains.len() > 1 && agreed(own) < most).collect();
+        let most = consensus(&closing).unwrap_or_default();
+        let is_thumb: Vec<bool> = closing.iter().map(|own| chains.len() > 1 && own.dot(&most) < AGREEING).collect();
         let bodies = robot.forward_kinematics(&open(robot));
         let bases: Vec<Vector3<f32>> = chains
             .iter()

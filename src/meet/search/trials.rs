@@ -98,8 +98,8 @@ pub fn search(search: &Search<'_>) -> Option<Found> {
     let long_secs = f64::from(search.task.episode_step_count()) * f64::from(robot.control.period_secs);
     let rounds = [
         (Round { name: "random starts", number: 1, trials: 4, secs: 2.0 }, 20),
-        (Round { name: "pushes", number: 2, trials: 8, secs: 3.0 }, 6),
-        (Round { name: "whole episodes", number: 3, trials: 24, secs: long_secs }, 1),
+        (Round { name: "pushes", number: 2, trials: 8, secs: 3.0 }, 5),
+        (Round { name: "whole episodes", number: 3, trials: 20, secs: long_secs }, 1),
     ];
     let mut found = Vec::new();
     for (round, kept) in rounds {
