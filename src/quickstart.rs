@@ -148,7 +148,8 @@ fn assess(
     }
     let evaluated = Score::of_episodes(measures, &evaluated);
     let told = |rows: &[(&str, &Score)]| {
-        let all: Vec<(&str, &Score)> = std::iter::once(("trained", &trained.score)).chain(rows.iter().copied()).collect();
+        let all: Vec<(&str, &Score)> =
+            std::iter::once(("trained", &trained.score)).chain(rows.iter().copied()).collect();
         display.say(&score_table(measures, &all));
         Ok(None)
     };

@@ -97,7 +97,8 @@ pub fn end_if_possible() {
     if work.values().any(|state| state.is_held) {
         return;
     }
-    let written: Result<Vec<String>> = work.values_mut().filter_map(|state| state.rescue.as_mut()).map(|r| r()).collect();
+    let written: Result<Vec<String>> =
+        work.values_mut().filter_map(|state| state.rescue.as_mut()).map(|r| r()).collect();
     // The lock is never let go of, so that nobody begins to write now.
     match written {
         Ok(said) if said.is_empty() => {

@@ -236,5 +236,8 @@ fn an_iteration_that_takes_longer_than_anybody_waits_is_cut_and_those_before_it_
     assert!(secs < HEARD_SECS, "{secs} s: {finished:#?}");
     let reached: u64 = checkpoints(&run).pop().unwrap().file_name().unwrap().to_string_lossy().parse().unwrap();
     assert_eq!(reached, rows(&run).len() as u64, "{finished:#?}");
-    assert!(run.join("policy.bin").is_file() && finished.stderr.contains("giraffe train --resume run"), "{finished:#?}");
+    assert!(
+        run.join("policy.bin").is_file() && finished.stderr.contains("giraffe train --resume run"),
+        "{finished:#?}"
+    );
 }

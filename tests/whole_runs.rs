@@ -16,7 +16,16 @@ fn own_run(home: &Path, name: &str, iterations: u64) -> PathBuf {
 fn asked(home: &Path, run: &str) -> Vec<Value> {
     let json = |arguments: &[&str]| run_in(home, arguments).json();
     let mut compared = json(&[
-        "compare-policies", "--policy", &format!("a={run}"), "--test", "wide", "--episodes", "3", "--out", "compared", "--json",
+        "compare-policies",
+        "--policy",
+        &format!("a={run}"),
+        "--test",
+        "wide",
+        "--episodes",
+        "3",
+        "--out",
+        "compared",
+        "--json",
     ]);
     compared["test_sets"][0]["groups"][0]["runs"] = Value::Null;
     let mut replayed = json(&["replay", run, "--world", "1", "--json"]);
@@ -67,7 +76,8 @@ fn what_has_changed_in_the_file_is_named_field_by_field_and_the_run_goes_on_as_i
     let evaluate = ["evaluate", "run", "--episodes", "3", "--json"];
     let before = run_in(home, &evaluate);
     assert!(!before.stderr.contains("has changed"), "{before:#?}");
-    let heavy = PINCH.replacen("<mass value=\"0.05\"/>", "<mass value=\"0.1\"/>", 1).replacen("0.02 0\"/>", "0.03 0\"/>", 1);
+    let heavy =
+        PINCH.replacen("<mass value=\"0.05\"/>", "<mass value=\"0.1\"/>", 1).replacen("0.02 0\"/>", "0.03 0\"/>", 1);
     write(home, "my/pinch.urdf", &heavy.replace("upper=\"1.5\" effort=\"0.5\"", "upper=\"1.25\" effort=\"0.75\""));
     let after = run_in(home, &evaluate);
     assert_eq!(after.json(), before.json());
@@ -133,7 +143,8 @@ fn a_hand_that_was_damaged_or_changed_in_the_folder_of_its_run_is_refused() {
         (whole.replacen("\"format\": 1", "\"format\": 2", 1), "format is 2"),
     ] {
         std::fs::write(&path, text).unwrap();
-        for arguments in [&["evaluate", "run", "--episodes", "1"][..], &["train", "--resume", "run", "--steps", "9999"]] {
+        for arguments in [&["evaluate", "run", "--episodes", "1"][..], &["train", "--resume", "run", "--steps", "9999"]]
+        {
             let refused = run_in(home, arguments);
             assert_eq!(refused.code, Some(2), "{part}: {refused:#?}");
             assert!(refused.stderr.contains(part) && refused.stderr.contains("hand.json"), "{part}: {refused:#?}");

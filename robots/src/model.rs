@@ -364,7 +364,8 @@ impl RobotModel {
         }
         for (index, body) in self.bodies.iter().enumerate() {
             // Parents come before children.
-            body.parent.map_or(Ok(()), |parent| within(&format!("the parent of body `{}`", body.name), parent, index))?;
+            body.parent
+                .map_or(Ok(()), |parent| within(&format!("the parent of body `{}`", body.name), parent, index))?;
             body.joint.map_or(Ok(()), |joint| within(&format!("the joint of body `{}`", body.name), joint, joints))?;
         }
         for joint in &self.joints {

@@ -81,7 +81,9 @@ impl ComparedArguments {
 /// Says what was not understood of somebody else's hand, and what was assumed.
 pub(super) fn tell_import(report: &ImportReport) {
     if !report.is_empty() {
-        say::note_part(format_args!("this hand is not in giraffe's own form; what is read differently, assumed or ignored:\n{report}"));
+        say::note_part(format_args!(
+            "this hand is not in giraffe's own form; what is read differently, assumed or ignored:\n{report}"
+        ));
     }
 }
 

@@ -260,7 +260,11 @@ fn run_evaluate(arguments: &EvaluateArguments, stop: &AtomicBool) -> Result<Exit
         if stop.load(Ordering::Relaxed) {
             // Of this one those episodes are over that ended early: they say less than nothing.
             let name = dosed_name(scenario);
-            say::note(format_args!("stopped: {} of {} episodes of `{name}` are over", results.len(), arguments.episodes));
+            say::note(format_args!(
+                "stopped: {} of {} episodes of `{name}` are over",
+                results.len(),
+                arguments.episodes
+            ));
             break;
         }
         scores.insert(dosed_name(scenario), Score::of_episodes(measures, &results));

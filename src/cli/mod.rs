@@ -123,8 +123,12 @@ impl Command {
             #[cfg(feature = "train")]
             Self::Learning(_) | Self::Study(_) => Stopping { may_be_cut: true, hangs_up: true },
             // There SIGHUP has the list read again.
-            Self::Serve(arguments) => Stopping { may_be_cut: false, hangs_up: arguments.options.security.allow.is_none() },
-            Self::CheckController(_) | Self::Stop(_) | Self::Wiggle(_) => Stopping { may_be_cut: false, hangs_up: true },
+            Self::Serve(arguments) => {
+                Stopping { may_be_cut: false, hangs_up: arguments.options.security.allow.is_none() }
+            }
+            Self::CheckController(_) | Self::Stop(_) | Self::Wiggle(_) => {
+                Stopping { may_be_cut: false, hangs_up: true }
+            }
             Self::Keygen(_) | Self::List(_) => Stopping { may_be_cut: true, hangs_up: true },
         }
     }

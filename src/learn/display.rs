@@ -168,7 +168,10 @@ mod tests {
     #[test]
     fn what_is_lost_is_told_at_once_and_nothing_that_is_unknown_is_told() {
         let text = said(500, 0.0, &[], &results(Outcome::Diverged, 2, 0.0));
-        assert!(text.contains("2 diverged") && text.contains("unknown time left") && !text.contains("steps/s"), "{text}");
+        assert!(
+            text.contains("2 diverged") && text.contains("unknown time left") && !text.contains("steps/s"),
+            "{text}"
+        );
         let text = said(1000, 0.0, &[], &[]);
         assert!(text.contains("no episode finished yet") && text.ends_with("| 0 s left"), "{text}");
     }

@@ -138,6 +138,9 @@ impl RunConfig {
                 bail!("{name} = 0: expected at least 1");
             }
         }
+        if self.checkpoint_secs.is_nan() {
+            bail!("checkpoint_secs = nan: expected a number of seconds; 0 saves after every iteration");
+        }
         check_threads("worlds.thread_count", self.worlds.thread_count)?;
         check_threads("ppo.thread_count", self.ppo.thread_count)
     }
@@ -228,7 +231,9 @@ const MAX_THREADS: usize = 1024;
 /// Says what would.
 pub fn check_threads(name: &str, count: usize) -> Result<()> {
     if count > MAX_THREADS {
-        bail!("{name} = {count}: expected at most {MAX_THREADS}, or 0 for one thread per core; it never changes a result");
+        bail!(
+            "{name} = {count}: expected at most {MAX_THREADS}, or 0 for one thread per core; it never changes a result"
+        );
     }
     Ok(())
 }

@@ -87,7 +87,8 @@ impl TrainedPolicy {
 
 fn check_fit(policy: &Policy, trained_on: Option<&RobotModel>, robot: &RobotModel) -> Result<()> {
     let manifest = policy.manifest();
-    let fields = || trained_on.map(|was| hand::in_words(&hand::differences(was, robot))).filter(|text| !text.is_empty());
+    let fields =
+        || trained_on.map(|was| hand::in_words(&hand::differences(was, robot))).filter(|text| !text.is_empty());
     if manifest.context.kinematics_fingerprint != robot.kinematics_fingerprint {
         let trained: Vec<&str> = manifest.context.action.joints().iter().map(|joint| joint.name.as_str()).collect();
         let here: Vec<&str> = robot.joints.iter().map(|joint| joint.name.as_str()).collect();

@@ -110,7 +110,8 @@ fn value_of(text: &str) -> Value {
 }
 
 fn put(table: &mut Table, setting: &str, path: &[String], value: Value, known: &Table) -> Result<()> {
-    let in_ranges = path.len() >= 2 && path[0] == RANDOMIZATION && ["ranges", PRESET_RANGES].contains(&path[1].as_str());
+    let in_ranges =
+        path.len() >= 2 && path[0] == RANDOMIZATION && ["ranges", PRESET_RANGES].contains(&path[1].as_str());
     match value {
         // Exceptions one by one, whatever the others are; none at all takes all of them back.
         Value::Table(ranges) if in_ranges && !ranges.is_empty() && !is_range(&path[2..].join("."), &ranges) => {
@@ -123,9 +124,9 @@ fn put(table: &mut Table, setting: &str, path: &[String], value: Value, known: &
             let name = path[2..].join(".");
             insert(table, setting, &[&path[..2], &[name]].concat(), value)
         }
-        Value::Table(section) if is_section(path, known) => section
-            .into_iter()
-            .try_for_each(|(key, value)| put(table, setting, &[path, &[key]].concat(), value, known)),
+        Value::Table(section) if is_section(path, known) => {
+            section.into_iter().try_for_each(|(key, value)| put(table, setting, &[path, &[key]].concat(), value, known))
+        }
         value => insert(table, setting, path, value),
     }
 }
@@ -223,10 +224,13 @@ mod tests {
 
     #[test]
     fn another_preset_forgets_what_the_first_one_meant_however_it_is_chosen() {
-        for setting in ["randomization.preset=none", "randomization={ preset = \"none\" }", "[randomization]\npreset='none'"] {
-            let mut table: Table = "[randomization]\npreset = \"wide\"\n[randomization.preset_ranges]\n\"object.mass\" = 1.0"
-                .parse()
-                .expect("TOML");
+        for setting in
+            ["randomization.preset=none", "randomization={ preset = \"none\" }", "[randomization]\npreset='none'"]
+        {
+            let mut table: Table =
+                "[randomization]\npreset = \"wide\"\n[randomization.preset_ranges]\n\"object.mass\" = 1.0"
+                    .parse()
+                    .expect("TOML");
             apply(&mut table, setting, &known()).expect(setting);
             assert_eq!(table["randomization"], Value::Table("preset = \"none\"".parse().expect("TOML")), "{setting}");
         }

@@ -16,8 +16,8 @@ mod ours;
 
 use super::spread::{Spread, go_on};
 use crate::run::COMMIT;
-use crate::study::python;
 use crate::say;
+use crate::study::python;
 use anyhow::Result;
 pub use opponent::TorchVersions;
 use opponent::{Opponents, Setting, Work};
@@ -179,9 +179,8 @@ pub fn bench_learner(options: &LearnerBenchOptions, stop: &AtomicBool) -> Result
         None
     };
     let opponents = Opponents::start(&python::program(options.python.as_deref()), options.device, threads);
-    let mut opponents = opponents
-        .map_err(|error| say::note(format_args!("without PyTorch there is no comparison: {error:#}")))
-        .ok();
+    let mut opponents =
+        opponents.map_err(|error| say::note(format_args!("without PyTorch there is no comparison: {error:#}"))).ok();
     let (mut shapes, mut collecting, mut acting, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0.0f64);
     for &core_width in options.widths() {
         for &horizon_steps in options.horizons() {

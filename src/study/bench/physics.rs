@@ -5,6 +5,7 @@ mod opponent;
 
 use super::spread::{Spread, go_on};
 use crate::run::config::RunConfig;
+use crate::say;
 use crate::study::engines::joints::joint_response;
 use crate::study::engines::lab::Lab;
 use crate::study::engines::rollout::{Engine, Setup};
@@ -12,7 +13,6 @@ use crate::study::engines::setup;
 use crate::study::engines::worker::Versions;
 use crate::study::python;
 use crate::typed;
-use crate::say;
 use anyhow::Result;
 use clap::Args;
 use environment::Environment;

@@ -1,8 +1,8 @@
 //! The whole environment step as training runs it, with random targets instead of a policy.
 
+use crate::say;
 use crate::study::engines::episodes::TARGET_SPREAD_RAD;
 use crate::study::engines::rollout::Setup;
-use crate::say;
 use anyhow::Result;
 use giraffe_physics::{HandWorlds, WorldsSettings};
 use giraffe_randomization::{Distribution, FixedRanges, Preset};

@@ -1,6 +1,6 @@
 //! How much memory learning takes: reckoned from the settings, before any of it is taken.
 
-use crate::config::{CoreKind, PpoConfig};
+use super::{CoreKind, PpoConfig};
 
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
@@ -74,7 +74,8 @@ mod tests {
             (CoreKind::Lstm, 3, HeadKind::Categorical),
             (CoreKind::Gru, 2, HeadKind::Gaussian),
         ] {
-            let config = PpoConfig { core, core_layers, head, core_width: 48, encoder_width: 24, ..PpoConfig::default() };
+            let config =
+                PpoConfig { core, core_layers, head, core_width: 48, encoder_width: 24, ..PpoConfig::default() };
             let count = |shape: NetworkShape| shape.parameter_sizes().iter().map(|(_, size)| *size).sum::<usize>();
             let counted = count(NetworkShape::actor(&config, 40, 16)) + count(NetworkShape::critic(&config, 90));
             let reckoned = config.memory(WIDTHS, 1).networks / (NUMBER * PER_PARAMETER);
