@@ -41,7 +41,16 @@ fn redirected(command: &mut Command, stream: Stream, is_stdout: bool) {
 
 /// Starts the program with its streams like that.
 pub fn start(arguments: &[&str], folder: &Path, stdout: Stream, stderr: Stream) -> Process {
-    Process::start_with(&mut giraffe(arguments), folder, |command| {
+    let mut command = giraffe(arguments);
+    // Whoever runs the tests may have been told not to hear that a terminal is gone, and would pass that on.
+    // SAFETY: one call that is allowed between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGHUP, libc::SIG_DFL);
+            Ok(())
+        });
+    }
+    Process::start_with(&mut command, folder, |command| {
         redirected(command, stdout, true);
         redirected(command, stderr, false);
     })
