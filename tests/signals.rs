@@ -219,8 +219,8 @@ fn a_second_signal_ends_at_once_and_two_that_come_together_are_one_wish() {
 fn an_iteration_that_takes_longer_than_anybody_waits_is_cut_and_those_before_it_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let slow = ["--set", "worlds.world_count=64", "--set", "ppo.core_width=256", "--set", "ppo.encoder_width=256"];
-    let seldom = ["--set", "checkpoint_secs=1000", "--set", "ppo.horizon_steps=64", "--set", "ppo.epoch_count=60"];
+    let slow = ["--set", "worlds.world_count=16", "--set", "ppo.core_width=256", "--set", "ppo.encoder_width=256"];
+    let seldom = ["--set", "checkpoint_secs=1000", "--set", "ppo.horizon_steps=64", "--set", "ppo.epoch_count=12"];
     let arguments = [&["train", "--minutes", "5", "--out", "run"], &slow[..], &seldom].concat();
     let mut process = Process::start(&mut giraffe(arguments), folder.path());
     while !run.join("metrics.jsonl").is_file() || rows(&run).len() < 2 {

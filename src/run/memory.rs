@@ -24,8 +24,11 @@ pub struct Needed {
     lower: &'static str,
 }
 
+/// Takes one of the settings away.
+type Without = fn(&mut PpoConfig, &mut usize);
+
 /// Settings that may be too large, and how much less there would be without them.
-const CANDIDATES: [(&str, fn(&mut PpoConfig, &mut usize)); 6] = [
+const CANDIDATES: [(&str, Without); 6] = [
     ("worlds.world_count", |_, world_count| *world_count = 1),
     ("ppo.core_width", |ppo, _| ppo.core_width = 1),
     ("ppo.core_layers", |ppo, _| ppo.core_layers = 1),
@@ -38,7 +41,7 @@ impl Needed {
     /// What a run takes that has `world_count` worlds in this process.
     pub fn by(config: &RunConfig, widths: Widths, world_count: usize) -> Self {
         let lower = CANDIDATES.iter().min_by(|one, other| {
-            let without = |change: fn(&mut PpoConfig, &mut usize)| {
+            let without = |change: Without| {
                 let (mut ppo, mut world_count) = (config.ppo.clone(), world_count);
                 change(&mut ppo, &mut world_count);
                 Self::of(&ppo, widths, world_count, "").bytes()
