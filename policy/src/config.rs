@@ -1,7 +1,10 @@
 //! The settings of learning. Their defaults are their documentation.
 
+mod memory;
+
 use crate::PolicyError;
 use crate::head::ActionHead;
+pub use memory::{LearningMemory, Widths};
 use serde::{Deserialize, Serialize};
 
 /// What remembers.

@@ -8,13 +8,14 @@ use crate::run::folder::CONFIG_FILE;
 use anyhow::{Context, Result};
 use giraffe_bridge::Clock;
 use giraffe_bridge::log::{
-    DeploymentLog, EpisodeSummary, Event, EventKind, Goal, LogHandle, LogStart, MeasuredValue, Numbers, QUEUE_RECORDS,
-    Record, Sections, exact,
+    DeploymentLog, EpisodeSummary, Event, EventKind, Goal, LogError, LogHandle, LogStart, MeasuredValue, Numbers,
+    QUEUE_RECORDS, Record, Sections, exact,
 };
 use giraffe_bridge::message::Welcome;
 use giraffe_policy::Policy;
 use giraffe_robots::{RobotModel, Signal, SignalFrame, Task};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -56,15 +57,26 @@ pub fn begin_log(
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let config = wanted.config.as_ref().and_then(|path| std::fs::read(path).ok());
     let attachments = config.map(|bytes| (CONFIG_FILE.to_owned(), "application/toml".to_owned(), bytes));
-    let created = DeploymentLog::create(LogStart {
-        path: wanted.path.clone(),
-        clock: Arc::clone(clock),
-        wall_start_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
-        joints: terms.joints.clone(),
-        sections: sections(wanted, logged, terms)?,
-        attachments: attachments.into_iter().collect(),
-        queue_records: QUEUE_RECORDS,
-    });
+    let (sections, attachments) = (sections(wanted, logged, terms)?, attachments.into_iter().collect::<Vec<_>>());
+    let create = |path: PathBuf| {
+        DeploymentLog::create(LogStart {
+            path,
+            clock: Arc::clone(clock),
+            wall_start_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+            joints: terms.joints.clone(),
+            sections: sections.clone(),
+            attachments: attachments.clone(),
+            queue_records: QUEUE_RECORDS,
+        })
+    };
+    let mut created = create(wanted.path.clone());
+    // Another deployment may have taken a name that nobody asked for in the same second.
+    for number in 2..MOST_AT_ONCE {
+        if wanted.asked_for || !matches!(&created, Err(error) if is_taken(error)) {
+            break;
+        }
+        created = create(numbered(&wanted.path, number));
+    }
     match created {
         Ok(log) => Ok(Some(log)),
         Err(error) if wanted.asked_for => Err(error).context("the log asked for with --log"),
@@ -73,6 +85,19 @@ pub fn begin_log(
             Ok(None)
         }
     }
+}
+
+/// Deployments from one folder that begin within a second, at most.
+const MOST_AT_ONCE: u32 = 100;
+
+fn is_taken(error: &LogError) -> bool {
+    matches!(error, LogError::File { source, .. } if source.kind() == ErrorKind::AlreadyExists)
+}
+
+/// The name of a log with a number behind it.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-{number}.mcap"))
 }
 
 fn sections(wanted: &LogOptions, logged: &LoggedPolicy<'_>, terms: &Welcome) -> Result<Sections> {

@@ -70,10 +70,12 @@ impl Finished {
         Ok(std::fs::write(dir.join(HEALTH_FILE), &self.health)?)
     }
 
-    /// Writes everything that a run leaves when it is stopped, and says so.
+    /// Writes everything that a run leaves when it is stopped, without waiting for the disk, and says so.
     fn leave(&self, policy: &Policy) -> Result<String> {
-        self.save()?;
-        self.folder.replace(POLICY_FILE, |partial| Ok(policy.save(partial)?))?;
+        self.folder.hand_over_checkpoint(self.progress, |dir| self.fill(dir))?;
+        let partial = self.folder.file(&format!(".{POLICY_FILE}.partial"));
+        policy.save(&partial)?;
+        std::fs::rename(&partial, self.folder.file(POLICY_FILE)).context("writing the policy")?;
         let (iteration, run) = (self.progress.iteration, self.folder.path().display());
         Ok(format!(
             "iteration {iteration} is saved, the one in progress is not; go on with: giraffe train --resume {run}"
@@ -84,6 +86,7 @@ impl Finished {
 /// Decides what of a run is kept at hand, iteration after iteration.
 pub struct Guard {
     unsaved: Unsaved,
+    folder: RunFolder,
     /// Since somebody could write what was finished.
     kept: Stopwatch,
     /// Several processes end together or not at all.
@@ -92,18 +95,21 @@ pub struct Guard {
 
 impl Guard {
     /// Of a run that is just as it was saved.
-    pub fn new(is_alone: bool) -> Self {
-        let mut unsaved = Unsaved::nothing();
+    pub fn new(folder: &RunFolder, is_alone: bool) -> Self {
+        let (mut unsaved, folder) = (Unsaved::nothing(), folder.clone());
         if !is_alone {
             unsaved.hold();
         }
-        Self { unsaved, kept: Stopwatch::start(), is_alone }
+        let mut guard = Self { unsaved, folder, kept: Stopwatch::start(), is_alone };
+        guard.saved();
+        guard
     }
 
     /// Everything is on the disk.
     pub fn saved(&mut self) {
         if self.is_alone {
-            self.unsaved.is_saved();
+            let folder = self.folder.clone();
+            self.unsaved.keep(Box::new(move || Ok(as_saved(&folder))));
             self.kept = Stopwatch::start();
         }
     }
@@ -125,25 +131,30 @@ impl Guard {
     }
 
     /// What to say of a thread that panicked in iteration `iteration`, after writing what can be written.
-    pub fn fault(&mut self, panic: &(dyn Any + Send), iteration: u64, folder: &RunFolder) -> Error {
+    pub fn fault(&mut self, panic: &(dyn Any + Send), iteration: u64) -> Error {
         let what = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         let left = match self.unsaved.rescue() {
             Some(Ok(said)) => said,
             Some(Err(error)) => format!("what was finished could not be saved: {error:#}; the checkpoints are whole"),
-            None => match folder.newest_checkpoint() {
-                Ok((_, saved)) => format!(
-                    "the checkpoint of iteration {} is whole; go on with: giraffe train --resume {}",
-                    saved.iteration,
-                    folder.path().display()
-                ),
-                Err(error) => format!("{error:#}"),
-            },
+            None => as_saved(&self.folder),
         };
         Error::new(Fault(format!(
             "a fault of this program, not of yours, in iteration {iteration}: {}; {left}. If it comes again, report it with the \
              lines above",
             what.unwrap_or("a thread panicked")
         )))
+    }
+}
+
+/// Where a run goes on from that has nothing but its checkpoints.
+fn as_saved(folder: &RunFolder) -> String {
+    match folder.newest_checkpoint() {
+        Ok((_, saved)) => format!(
+            "the checkpoint of iteration {} is whole; go on with: giraffe train --resume {}",
+            saved.iteration,
+            folder.path().display()
+        ),
+        Err(error) => format!("{error:#}"),
     }
 }
 

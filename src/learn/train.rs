@@ -29,7 +29,6 @@ use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// What a training run amounted to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -161,7 +160,7 @@ impl Training {
         (parts, worlds, learner, adr): Built,
         progress: RunProgress,
     ) -> Result<Self> {
-        if processes.is_first() && config.own_hand.is_none() {
+        if processes.is_first() && !folder.file(HAND_FILE).is_file() {
             folder.write(HAND_FILE, &hand::to_bytes(parts.scene.robot())?)?;
         }
         let batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
@@ -201,7 +200,7 @@ impl Training {
         let mut session =
             Session { begun_at_steps: self.progress.control_steps, begun_at_secs: before, ..Session::default() };
         let mut saved_at = Stopwatch::start();
-        let mut guard = Guard::new(self.processes.count() == 1);
+        let mut guard = Guard::new(&self.folder, self.processes.count() == 1);
         while !budget.is_spent(&self.progress) && !self.processes.any(stop.load(Ordering::Relaxed)) {
             let iteration = Stopwatch::start();
             let (report, split) = self.iterate(&mut guard)?;
@@ -221,7 +220,7 @@ impl Training {
                 display.warn(&warning);
             }
             self.show(display, budget, session);
-            let due = saved_at.elapsed() >= Duration::from_secs_f64(self.config.checkpoint_secs.max(0.0));
+            let due = saved_at.elapsed().as_secs_f64() >= self.config.checkpoint_secs;
             let is_saved = self.processes.any(due && self.processes.is_first());
             if is_saved {
                 self.save()?;
@@ -271,7 +270,7 @@ impl Training {
         let attempt = || timed_iteration(&mut self.learner, &mut self.worlds, &mut self.batch);
         // A panic in a thread of a pool comes here. What it left half done is not touched any more.
         let result = catch_unwind(AssertUnwindSafe(attempt))
-            .map_err(|panic| guard.fault(&*panic, self.progress.iteration + 1, &self.folder))?;
+            .map_err(|panic| guard.fault(&*panic, self.progress.iteration + 1))?;
         result.map_err(|error| match error {
             PolicyError::NotFinite { .. } => {
                 let error = crash::report(&self.folder, &self.learner, &self.worlds, &self.batch, &error);
@@ -491,5 +490,10 @@ fn check_memory(config: &RunConfig, parts: &Parts, world_count: usize) -> Result
     let schema = ObservationSchema::new(parts.task.observation(robot), robot, parameters)?;
     let (actor, critic) = (schema.actor_width(), schema.critic_width());
     let widths = Widths { actor, critic, actions: robot.actuated_joints().len() };
-    Needed::by(config, widths, world_count).check(Present::here())
+    let needed = Needed::by(config, widths, world_count);
+    needed.check(Present::here())?;
+    if let Some(warning) = needed.warning() {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
 }

@@ -142,6 +142,9 @@ impl RunConfig {
                 bail!("{name} = 0: expected at least 1");
             }
         }
+        if self.checkpoint_secs.is_nan() {
+            bail!("checkpoint_secs = nan: expected a number of seconds; 0 saves after every iteration");
+        }
         check_threads("worlds.thread_count", self.worlds.thread_count)?;
         check_threads("ppo.thread_count", self.ppo.thread_count)
     }

@@ -143,6 +143,24 @@ impl RunFolder {
     /// # Errors
     /// When the disk refuses. The checkpoints before stay as they were.
     pub fn save_checkpoint(&self, progress: RunProgress, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        self.write_checkpoint(progress, true, fill)
+    }
+
+    /// The same for somebody who has no time to wait for a disk: the system writes it after this process has ended. If the
+    /// machine fails before that, the checkpoint before it is used.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn hand_over_checkpoint(&self, progress: RunProgress, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        self.write_checkpoint(progress, false, fill)
+    }
+
+    fn write_checkpoint(
+        &self,
+        progress: RunProgress,
+        waits: bool,
+        fill: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<()> {
         let checkpoints = self.path.join("checkpoints");
         let partial = checkpoints.join(format!("{PARTIAL}{:08}", progress.iteration));
         let complete = checkpoints.join(format!("{:08}", progress.iteration));
@@ -156,13 +174,15 @@ impl RunFolder {
             fill(&partial)?;
             fs::write(partial.join(PROGRESS), serde_json::to_vec_pretty(&progress)?)?;
             fs::write(partial.join(SUMS), serde_json::to_vec_pretty(&sums(&partial)?)?)?;
-            for file in files(&partial)? {
+            let synced = if waits { files(&partial)? } else { Vec::new() };
+            for file in synced.iter().chain(waits.then_some(&partial)) {
                 File::open(file)?.sync_all()?;
             }
-            File::open(&partial)?.sync_all()?;
             let _ = fs::remove_dir_all(&complete);
             fs::rename(&partial, &complete)?;
-            File::open(&checkpoints)?.sync_all()?;
+            if waits {
+                File::open(&checkpoints)?.sync_all()?;
+            }
             Ok(())
         };
         attempt().with_context(|| format!("writing the checkpoint {}", complete.display()))?;

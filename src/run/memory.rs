@@ -2,12 +2,15 @@
 
 use super::config::RunConfig;
 use anyhow::{Result, bail};
-use giraffe_policy::Widths;
+use giraffe_policy::{PpoConfig, Widths};
 use std::fmt;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// A world takes at least so many bytes: `giraffe bench physics` measures 218 KB for the LEAP hand.
 const BYTES_PER_WORLD: f64 = 100e3;
+
+/// More than this, and a run takes minutes to begin.
+const LARGE: f64 = 2.0 * GIB;
 
 const GIB: f64 = (1u64 << 30) as f64;
 
@@ -17,14 +20,38 @@ pub struct Needed {
     worlds: f64,
     networks: f64,
     rollout: f64,
+    /// The setting that decides most of it.
+    lower: &'static str,
 }
+
+/// Settings that may be too large, and how much less there would be without them.
+const CANDIDATES: [(&str, fn(&mut PpoConfig, &mut usize)); 6] = [
+    ("worlds.world_count", |_, world_count| *world_count = 1),
+    ("ppo.core_width", |ppo, _| ppo.core_width = 1),
+    ("ppo.core_layers", |ppo, _| ppo.core_layers = 1),
+    ("ppo.encoder_width", |ppo, _| ppo.encoder_width = 1),
+    ("ppo.horizon_steps", |ppo, _| ppo.horizon_steps = 1),
+    ("ppo.bin_count", |ppo, _| ppo.bin_count = 2),
+];
 
 impl Needed {
     /// What a run takes that has `world_count` worlds in this process.
     pub fn by(config: &RunConfig, widths: Widths, world_count: usize) -> Self {
-        let learning = config.ppo.memory(widths, world_count);
+        let lower = CANDIDATES.iter().min_by(|one, other| {
+            let without = |change: fn(&mut PpoConfig, &mut usize)| {
+                let (mut ppo, mut world_count) = (config.ppo.clone(), world_count);
+                change(&mut ppo, &mut world_count);
+                Self::of(&ppo, widths, world_count, "").bytes()
+            };
+            without(one.1).total_cmp(&without(other.1))
+        });
+        Self::of(&config.ppo, widths, world_count, lower.map_or("", |(name, _)| *name))
+    }
+
+    fn of(ppo: &PpoConfig, widths: Widths, world_count: usize, lower: &'static str) -> Self {
+        let learning = ppo.memory(widths, world_count);
         let worlds = world_count as f64 * (BYTES_PER_WORLD + 4.0 * (3 * widths.critic + widths.actions) as f64);
-        Self { worlds, networks: learning.networks, rollout: learning.rollout }
+        Self { worlds, networks: learning.networks, rollout: learning.rollout, lower }
     }
 
     /// All of it.
@@ -45,20 +72,22 @@ impl Needed {
                 gib(self.worlds),
                 gib(self.networks),
                 gib(self.rollout),
-                self.to_lower()
+                self.lower
             ),
             _ => Ok(()),
         }
     }
 
-    fn to_lower(&self) -> &'static str {
-        if self.networks >= self.worlds.max(self.rollout) {
-            "ppo.core_width, ppo.core_layers or ppo.encoder_width"
-        } else if self.rollout >= self.worlds {
-            "worlds.world_count, ppo.horizon_steps or ppo.core_width"
-        } else {
-            "worlds.world_count"
-        }
+    /// What to say of a run that takes so much that a person will wonder why nothing happens yet.
+    pub fn warning(&self) -> Option<String> {
+        let networks = gib(self.networks);
+        (self.bytes() > LARGE).then(|| {
+            format!(
+                "this run takes {} of memory or more, {networks} of it for networks: it takes its time to begin, and so does each \
+                 iteration",
+                gib(self.bytes())
+            )
+        })
     }
 }
 
@@ -129,19 +158,21 @@ mod tests {
     #[test]
     fn what_is_too_large_is_refused_with_both_numbers_and_what_to_lower() {
         let wide = refused(&["ppo.core_width=100000"], "lower ppo.core_width");
-        assert!(wide.contains("needs at least 209") && wide.contains(" GiB"), "{wide}");
+        assert!(wide.contains("needs at least 210") && wide.contains(" GiB"), "{wide}");
         refused(&["worlds.world_count=1000000", "ppo.horizon_steps=1"], "lower worlds.world_count");
         refused(&["ppo.horizon_steps=100000000"], "ppo.horizon_steps");
         refused(&["ppo.core_layers=1000000"], "ppo.core_layers");
         refused(&["ppo.encoder_width=1000000000"], "ppo.encoder_width");
         refused(&["worlds.world_count=9000000000000000000"], "worlds.world_count");
-        refused(&["ppo.head=categorical", "ppo.bin_count=1000000000"], "GiB for networks");
+        refused(&["ppo.head=categorical", "ppo.bin_count=1000000000"], "lower ppo.bin_count");
     }
 
     #[test]
     fn an_ordinary_run_fits_and_the_machine_says_how_much_there_is() {
         let config = RunConfig::default();
-        Needed::by(&config, WIDTHS, config.worlds.world_count).check(SMALL).expect("it fits");
+        let needed = Needed::by(&config, WIDTHS, config.worlds.world_count);
+        needed.check(SMALL).expect("it fits");
+        assert_eq!(needed.warning(), None);
         let present = Present::here().expect("this system says");
         assert!(present.bytes > 1e7, "{present:?}");
     }

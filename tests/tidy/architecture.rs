@@ -209,3 +209,21 @@ fn only_the_envelope_makes_targets_that_a_motor_may_be_told() {
         if makes { vec![format!("{}: {reason}", file.path)] } else { Problems::new() }
     });
 }
+
+#[test]
+fn everything_is_printed_in_one_place() {
+    const HOME: &str = "src/say.rs";
+    const SOURCES: [&str; 6] =
+        ["src/", "robots/src/", "physics/src/", "randomization/src/", "policy/src/", "bridge/src/"];
+    const PRINTING: [&str; 5] = ["println!", "print!", "io::stdout", "io::stderr", "io::{stdout"];
+    hold(&SourceFile::example("src/cli/list.rs", "fn f() { eprintln!(\"x\"); }"), |file| {
+        if !file.is_rust() || file.path == HOME || !SOURCES.iter().any(|folder| file.is_in(folder)) {
+            return Problems::new();
+        }
+        let code = code(&file.text);
+        let lines = code.lines().enumerate().filter(|(_, line)| PRINTING.iter().any(|way| line.contains(way)));
+        let reason =
+            "prints by itself: call `say`, which is not ended by a reader that goes away, nor silent on a full disk";
+        lines.map(|(index, _)| format!("{}:{}: {reason}", file.path, index + 1)).collect()
+    });
+}

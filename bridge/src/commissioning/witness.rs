@@ -32,7 +32,8 @@ impl Question<'_> {
         let longest = ways.zip(&self.robot.fingertips).max_by(|(a, _), (b, _)| a.norm().total_cmp(&b.norm()));
         let mut text = format!("`{}` turns by {by_rad:+.2} rad", self.robot.joints[joint].name);
         if let Some((way, tip)) = longest {
-            let (x, y, z) = (way.x, way.y, way.z);
+            // A zero has no sign.
+            let [x, y, z] = [way.x, way.y, way.z].map(|mm| if mm.abs() < 0.05 { 0.0 } else { mm });
             let _ = write!(text, ": the {} fingertip moves [{x:+.1} {y:+.1} {z:+.1}] mm in the palm frame", tip.name);
         }
         text

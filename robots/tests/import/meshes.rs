@@ -34,8 +34,8 @@ fn a_mesh_is_found_in_all_the_ways_in_which_files_name_it() {
         ("meshes/a.stl", "robots/x_description/meshes/a.stl"),
         ("package://old_name/meshes/a.stl", "robots/x_description/meshes/a.stl"),
         ("package://x_description/robots/deep/meshes/a.stl", "robots/x_description/meshes/a.stl"),
-        ("file:///home/maker/ws/src/x_description/meshes/a.stl", "robots/x_description/meshes/a.stl"),
-        ("/home/maker/ws/src/x_description/meshes/a.stl", "robots/x_description/meshes/a.stl"),
+        ("file:///opt/maker/ws/src/x_description/meshes/a.stl", "robots/x_description/meshes/a.stl"),
+        ("/opt/maker/ws/src/x_description/meshes/a.stl", "robots/x_description/meshes/a.stl"),
         ("..\\meshes\\a.stl", "robots/x_description/meshes/a.stl"),
         ("package://x_description/meshes/a.STL", "robots/x_description/meshes/a.stl"),
         ("a.stl", "robots/x_description/urdf/a.stl"),
@@ -98,7 +98,7 @@ fn meshes_of_an_mjcf_file_are_looked_for_like_those_of_a_urdf_file() {
         ("meshes/a.stl", "hand/meshes/a.stl"),
         ("../assets/a.stl", "assets/a.stl"),
         ("models/assets/a.stl", "hand/assets/a.stl"),
-        ("/home/maker/hand/meshes/a.stl", "hand/meshes/a.stl"),
+        ("/opt/maker/hand/meshes/a.stl", "hand/meshes/a.stl"),
         ("a.stl", "hand/meshes/a.stl"),
     ] {
         let text =

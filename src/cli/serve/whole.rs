@@ -14,6 +14,9 @@ pub const SIMULATED: [(&str, &str); 1] = [SIM_DRIVER];
 /// The hand that is meant, and what can move it.
 pub fn offered(hand: &HandArguments, seed: u64) -> Result<(Arc<RobotModel>, Vec<OfferedDriver>)> {
     let config = hand.read()?;
+    if let Some(changed) = config.changed_hand() {
+        tracing::warn!("{changed}");
+    }
     let parts = config.parts()?;
     let robot = Arc::clone(parts.scene.robot());
     let open = Box::new(move |_: &_, _: &_| open_sim(parts, &config.randomization, seed));

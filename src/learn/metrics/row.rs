@@ -63,7 +63,8 @@ pub struct RewardColumns(pub Vec<(&'static str, f32)>);
 
 impl Serialize for RewardColumns {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (format!("{REWARD}{name}"), value)))
+        // A zero has no sign.
+        serializer.collect_map(self.0.iter().map(|(name, value)| (format!("{REWARD}{name}"), value + 0.0)))
     }
 }
 
@@ -128,7 +129,7 @@ pub(super) mod tests {
             lost_count: 0,
             adr_entropy: None,
             report,
-            rewards: RewardColumns(vec![("lift", 0.1), ("drop", -1e-9)]),
+            rewards: RewardColumns(vec![("lift", 0.1), ("drop", -1e-9), ("calm", -0.0)]),
             split,
             rates: split.rates(64, 4),
             warning_count: 0,
@@ -151,6 +152,7 @@ pub(super) mod tests {
         assert_eq!(of("height_m"), Some(""));
         assert_eq!(of("physics_seconds"), Some("0.30000000000000004"));
         assert_eq!((of("reward_lift"), of("reward_drop"), of("approx_kl")), (Some("0.1"), Some("-1e-9"), Some("7.1")));
+        assert_eq!(of("reward_calm"), Some("0.0"), "a zero has no sign");
     }
 
     #[test]

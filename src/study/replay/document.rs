@@ -57,7 +57,7 @@ fn event(timed: &TimedDisturbance) -> String {
 /// Five digits, no tail of zeros.
 fn rounded(value: f32) -> String {
     let digits = format!("{value:.4e}");
-    digits.parse::<f32>().map_or(digits, |value| value.to_string())
+    digits.parse::<f32>().map_or(digits, |value| (value + 0.0).to_string())
 }
 
 /// One line per control step. Rotations are quaternions, angles rad, lengths m in the palm frame.

@@ -7,9 +7,11 @@ use crate::model::GeomShape;
 use nalgebra::{Isometry3, Matrix3, Point3, Rotation3, SymmetricEigen, UnitQuaternion, Vector3};
 
 /// Directions in which the farthest points are looked for, to try turns on few points.
-const DIRECTIONS: usize = 300;
-/// Steps of the search for the middle of the smallest ball or circle: its radius is found within about one percent.
-const MIDDLE_STEPS: usize = 300;
+const DIRECTIONS: usize = 128;
+/// Steps of the search for the middle of the smallest ball or circle, while turns are tried and for the one that is kept:
+/// in the end its radius is found within about one percent.
+const FEW_STEPS: usize = 24;
+const STEPS: usize = 300;
 /// Turns are tried in steps from the first to the last of these, rad, each half of the one before.
 const TURN_RAD: [f64; 2] = [0.4, 0.006];
 
@@ -32,8 +34,8 @@ pub(super) fn least_volume(points: &[Point3<f64>]) -> (GeomShape, Isometry3<f64>
         for axis in 0..3 {
             let along = z_onto(&(turn * Vector3::ith(axis, 1.0)));
             for around in [capsule, cylinder] {
-                let turn = search(along, |turn| volume(&around(&few, &few, turn).0));
-                keep(around(&few, points, &turn));
+                let turn = search(along, |turn| volume(&around(&few, &few, turn, FEW_STEPS).0));
+                keep(around(&few, points, &turn, STEPS));
             }
         }
     }
@@ -48,8 +50,14 @@ fn farthest(points: &[Point3<f64>]) -> Vec<Point3<f64>> {
             let z = 1.0 - (2.0 * index as f64 + 1.0) / DIRECTIONS as f64;
             let (across, angle) = ((1.0 - z * z).sqrt(), golden * index as f64);
             let direction = Vector3::new(across * angle.cos(), across * angle.sin(), z);
-            let reach = |index: &usize| points[*index].coords.dot(&direction);
-            (0..points.len()).max_by(|a, b| reach(a).total_cmp(&reach(b)))
+            let mut best: Option<(usize, f64)> = None;
+            for (at, point) in points.iter().enumerate() {
+                let reach = point.coords.dot(&direction);
+                if best.is_none_or(|(_, most)| reach > most) {
+                    best = Some((at, reach));
+                }
+            }
+            best.map(|(at, _)| at)
         })
         .collect();
     chosen.sort_unstable();
@@ -112,9 +120,9 @@ fn boxed(points: &[Point3<f64>], turn: &UnitQuaternion<f64>) -> Fit {
 }
 
 /// The middle of about the smallest ball around points: again and again a little toward the farthest one.
-fn middle(points: &[Vector3<f64>]) -> Vector3<f64> {
+fn middle(points: &[Vector3<f64>], steps: usize) -> Vector3<f64> {
     let mut middle = points.iter().sum::<Vector3<f64>>() / points.len().max(1) as f64;
-    for step in 0..MIDDLE_STEPS {
+    for step in 0..steps {
         let apart = |point: &&Vector3<f64>| (*point - middle).norm_squared();
         if let Some(farthest) = points.iter().max_by(|a, b| apart(a).total_cmp(&apart(b))) {
             middle += (farthest - middle) / (step + 2) as f64;
@@ -125,7 +133,7 @@ fn middle(points: &[Vector3<f64>]) -> Vector3<f64> {
 
 fn ball(few: &[Point3<f64>], points: &[Point3<f64>]) -> Fit {
     let few: Vec<Vector3<f64>> = few.iter().map(|point| point.coords).collect();
-    let middle = middle(&few);
+    let middle = middle(&few, STEPS);
     let radius = points.iter().map(|point| (point.coords - middle).norm()).fold(0.0, f64::max);
     (GeomShape::Sphere { radius_m: at_least(radius) }, Isometry3::translation(middle.x, middle.y, middle.z))
 }
@@ -136,11 +144,12 @@ fn about_axis(
     few: &[Point3<f64>],
     points: &[Point3<f64>],
     turn: &UnitQuaternion<f64>,
+    steps: usize,
 ) -> (Vector3<f64>, Vec<[f64; 2]>) {
     let back = turn.inverse();
     let flat: Vec<Vector3<f64>> =
         few.iter().map(|point| (back * point.coords).component_mul(&Vector3::new(1.0, 1.0, 0.0))).collect();
-    let middle = middle(&flat);
+    let middle = middle(&flat, steps);
     let place = |point: &Point3<f64>| {
         let local = back * point.coords - middle;
         [local.z, local.x.hypot(local.y)]
@@ -148,8 +157,8 @@ fn about_axis(
     (middle, points.iter().map(place).collect())
 }
 
-fn cylinder(few: &[Point3<f64>], points: &[Point3<f64>], turn: &UnitQuaternion<f64>) -> Fit {
-    let (middle, places) = about_axis(few, points, turn);
+fn cylinder(few: &[Point3<f64>], points: &[Point3<f64>], turn: &UnitQuaternion<f64>, steps: usize) -> Fit {
+    let (middle, places) = about_axis(few, points, turn, steps);
     let radius = places.iter().map(|[_, across]| *across).fold(0.0, f64::max);
     let low = places.iter().map(|[along, _]| *along).fold(f64::INFINITY, f64::min);
     let high = places.iter().map(|[along, _]| *along).fold(f64::NEG_INFINITY, f64::max);
@@ -158,8 +167,8 @@ fn cylinder(few: &[Point3<f64>], points: &[Point3<f64>], turn: &UnitQuaternion<f
     (shape, Isometry3::from_parts(center.into(), *turn))
 }
 
-fn capsule(few: &[Point3<f64>], points: &[Point3<f64>], turn: &UnitQuaternion<f64>) -> Fit {
-    let (middle, places) = about_axis(few, points, turn);
+fn capsule(few: &[Point3<f64>], points: &[Point3<f64>], turn: &UnitQuaternion<f64>, steps: usize) -> Fit {
+    let (middle, places) = about_axis(few, points, turn, steps);
     let radius = places.iter().map(|[_, across]| *across).fold(0.0, f64::max);
     // The round ends reach farther near the axis than at its side.
     let end = |across: f64| (radius * radius - across * across).max(0.0).sqrt();

@@ -78,8 +78,7 @@ pub(super) fn body(body: &RawBody, moves: bool, notes: &mut Notes) -> Option<Mas
             Some(spread(mass.kg, mass.center_m, &body.geoms))
         }
         RawMass::Known(mass) => Some(*mass),
-        RawMass::Heavy(kg, center_m) if moves => Some(spread(*kg, *center_m, &body.geoms)),
-        RawMass::Heavy(kg, center_m) => Some(Mass { kg: *kg, center_m: *center_m, tensor: Matrix3::zeros() }),
+        RawMass::Heavy(kg, center_m) => Some(spread(*kg, *center_m, &body.geoms)),
         RawMass::Unknown if !moves || body.geoms.is_empty() => None,
         RawMass::Unknown => {
             let done = format!("that of its collision shapes at {DENSITY} kg/m3");

@@ -196,10 +196,41 @@ fn pose(pose: &Isometry3<f32>) -> String {
 }
 
 fn rotation(turn: &UnitQuaternion<f32>) -> String {
-    match *turn == UnitQuaternion::identity() {
-        true => String::new(),
-        false => format!(" quat=\"{}\"", xml_numbers(&[turn.w, turn.i, turn.j, turn.k])),
+    if *turn == UnitQuaternion::identity() {
+        return String::new();
     }
+    let numbers = [turn.w, turn.i, turn.j, turn.k];
+    let short = xml_numbers(&numbers);
+    let mut written = short.split(' ').filter_map(|word| word.parse::<f64>().ok());
+    let text = match numbers == read_back([0; 4].map(|_| written.next().unwrap_or_default())) {
+        true => short,
+        false => lasting(numbers).map(|number| format!("{number}")).join(" "),
+    };
+    format!(" quat=\"{text}\"")
+}
+
+/// What comes of a quaternion when it is read: it is brought to length one before it is rounded.
+fn read_back(numbers: [f64; 4]) -> [f32; 4] {
+    let length = numbers.iter().map(|number| number * number).sum::<f64>().sqrt();
+    numbers.map(|number| (number / length) as f32)
+}
+
+/// A quaternion of length one that is rounded to this one: of numbers that are rounded already the length is not quite
+/// one, and to bring it there would change their last bits.
+fn lasting(numbers: [f32; 4]) -> [f64; 4] {
+    let mut found = numbers.map(f64::from);
+    for _ in 0..100 {
+        if read_back(found) == numbers {
+            break;
+        }
+        let length = found.iter().map(|number| number * number).sum::<f64>().sqrt();
+        for (number, wanted) in found.iter_mut().zip(numbers) {
+            // What is rounded to the number reaches half way to its neighbours.
+            let [below, above] = [wanted.next_down(), wanted.next_up()].map(|next| f64::from(next - wanted) * 0.49);
+            *number = (*number / length).clamp(f64::from(wanted) + below, f64::from(wanted) + above);
+        }
+    }
+    found
 }
 
 fn escaped(name: &str) -> String {
@@ -209,6 +240,19 @@ fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rotation_is_read_as_it_was_to_the_last_bit() {
+        for step in 1..800_u32 {
+            let step = f64::from(step);
+            let turn = UnitQuaternion::from_euler_angles(0.013 * step, (0.7 * step).sin(), 3.1 * step).cast::<f32>();
+            let text = rotation(&turn);
+            let words = text.trim_start_matches(" quat=\"").trim_end_matches('"').split(' ');
+            let mut numbers = words.map(|word| word.parse::<f64>().expect("a number"));
+            let read = read_back([0; 4].map(|_| numbers.next().expect("four numbers")));
+            assert_eq!(read, [turn.w, turn.i, turn.j, turn.k], "{text}");
+        }
+    }
 
     #[test]
     fn moments_of_a_thin_rod_are_written_so_that_they_can_be() {

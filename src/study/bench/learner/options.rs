@@ -1,9 +1,11 @@
 //! What is measured of the learner, and for how long.
 
 use super::Shape;
+use crate::run::config::{RunConfig, check_threads};
+use crate::run::memory::{Needed, Present};
 use anyhow::{Result, ensure};
 use clap::Args;
-use giraffe_policy::DeviceChoice;
+use giraffe_policy::{DeviceChoice, PpoConfig, Widths};
 
 /// What is measured, and for how long. What was not said depends on whether it has to be quick.
 #[derive(Debug, Clone, Args)]
@@ -54,7 +56,17 @@ impl LearnerBenchOptions {
         ensure!(self.repeats() > 0, "--repeats 0: expected at least one");
         let secs = self.secs();
         ensure!(secs.is_finite() && secs > 0.0, "--secs {secs}: expected a number above zero");
-        Ok(())
+        check_threads("--threads", self.thread_count)?;
+        self.check_memory()
+    }
+
+    /// Whether the largest shape fits.
+    fn check_memory(&self) -> Result<()> {
+        let most = |numbers: &[usize]| numbers.iter().copied().max().unwrap_or(1);
+        let [width, horizon_steps] = [self.widths(), self.horizons()].map(most);
+        let ppo = PpoConfig { core_width: width, encoder_width: width, horizon_steps, ..PpoConfig::default() };
+        let config = RunConfig { ppo, ..RunConfig::default() };
+        Needed::by(&config, Widths { actor: 1, critic: 1, actions: 1 }, most(self.sequences())).check(Present::here())
     }
 
     /// Widths of the LSTM, and of the encoder before it.

@@ -1,6 +1,6 @@
 //! How much memory learning takes: reckoned from the settings, before any of it is taken.
 
-use crate::config::{CoreKind, PpoConfig};
+use super::{CoreKind, PpoConfig};
 
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
