@@ -1,7 +1,7 @@
 //! A hand before anything is learned with it, as a user meets it: described, drawn, held at rest, adopted.
 
 use crate::support::{Finished, Process, TINY, giraffe, run_in};
-use giraffe::meet::picture::svg;
+use giraffe::meet::picture::{in_terminal, svg};
 use giraffe::meet::stance::Stance;
 use giraffe::run::config::RunConfig;
 use giraffe_physics::HandSim;
@@ -194,6 +194,21 @@ fn a_picture_is_xml_and_shows_every_shape_in_every_view() {
             assert_eq!(shown, expected, "{robot}");
         }
     }
+}
+
+#[test]
+fn a_picture_in_a_terminal_fits_into_it_and_shows_every_part() {
+    let parts = RunConfig::default().parts().unwrap();
+    let view = HandSim::new(Arc::clone(&parts.scene), giraffe::meet::hold::home_plan(&parts.scene)).snapshot();
+    let plain = in_terminal(&view, false);
+    let lines: Vec<&str> = plain.lines().collect();
+    assert!((8..=13).contains(&lines.len()), "{plain}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 80 && !line.ends_with(' ')), "{plain}");
+    assert!(!lines[0].is_empty() && "█▓▒░".chars().all(|part| plain.contains(part)), "{plain}");
+    // The same places, in colours, of which none leaks out of its line.
+    let colored = in_terminal(&view, true);
+    assert_eq!(colored.lines().count(), lines.len());
+    assert!(colored.contains("\x1b[38;5;") && colored.lines().all(|line| line.ends_with("\x1b[0m")), "{colored:?}");
 }
 
 #[test]

@@ -8,8 +8,10 @@ use crate::meet::describe::{Description, describe};
 use crate::meet::hold::check_home;
 use crate::meet::picture::{self, Format, in_terminal};
 use crate::run::config::RunConfig;
+use crate::say;
 use anyhow::{Result, ensure};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use giraffe_robots::MeshShapes;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -92,6 +94,9 @@ pub struct AdoptArguments {
     /// Episodes of which the share is reported in which a hand that does nothing keeps its object, before and after.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub hold: usize,
+    /// What stands for meshes.
+    #[arg(long, value_enum, default_value_t = Meshes::Fitted)]
+    pub meshes: Meshes,
     /// Leave the hand as it stands, even if its palm does not look up.
     #[arg(long)]
     pub keep_standing: bool,
@@ -101,6 +106,15 @@ pub struct AdoptArguments {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What stands for a mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Meshes {
+    /// The box around it, along its axes, as everywhere else.
+    Boxes,
+    /// Of the box, ball, capsule and cylinder around it, however turned, the one of least volume.
+    Fitted,
 }
 
 /// Warns of a hand that does not hold its object at rest. What else is wrong with it is said when it is needed.
@@ -132,9 +146,9 @@ fn run_describe(arguments: &DescribeArguments, stop: &AtomicBool) -> Result<Exit
         print_json(&json)?;
     } else {
         if std::io::stdout().is_terminal() && !arguments.no_picture {
-            println!("{}", in_terminal(&start, wants_colors()));
+            say::result_line(in_terminal(&start, wants_colors()))?;
         }
-        print!("{text}");
+        say::result(&text)?;
     }
     // Last, where it is seen.
     if let Some(warning) = warning {
@@ -161,18 +175,22 @@ fn run_adopt(arguments: &AdoptArguments, stop: &AtomicBool) -> Result<ExitCode> 
         starts: arguments.starts,
         episodes: arguments.hold,
         keep_standing: arguments.keep_standing,
+        mesh_shapes: match arguments.meshes {
+            Meshes::Boxes => MeshShapes::BoundingBox,
+            Meshes::Fitted => MeshShapes::Fitted,
+        },
     };
     let rounds = Rounds::new();
     let report = adopt(&config, &options, &|round, done, total| rounds.show(round, done, total), stop);
     rounds.finish();
     let Some(report) = report? else {
-        eprintln!("stopped; nothing was written");
+        say::note("stopped; nothing was written");
         return Ok(done(stop));
     };
     if arguments.json {
         print_json(&report)?;
     } else {
-        print!("{}", in_words(&report));
+        say::result(&in_words(&report))?;
     }
     warn_of(&report);
     Ok(ExitCode::SUCCESS)
@@ -224,7 +242,7 @@ struct Rounds {
 
 impl Rounds {
     fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = say::is_seen_on_a_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:24} {pos:>4} of {len} {msg}");
             ProgressBar::new(1).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
@@ -245,7 +263,7 @@ impl Rounds {
                 }
                 bar.set_position(done as u64);
             }
-            None if is_new => eprintln!("{round}: {total} episodes"),
+            None if is_new => say::note(format_args!("{round}: {total} episodes")),
             None => {}
         }
     }

@@ -8,7 +8,10 @@ use crate::run::config::{Parts, RunConfig};
 use crate::run::statistics::Estimate;
 use anyhow::{Context, Result, bail, ensure};
 use giraffe_physics::SceneModel;
-use giraffe_robots::{ImportReport, OBJECTS, ObjectModel, RobotModel, StrictFolder, find_object, strict_folder};
+use giraffe_robots::{
+    ImportReport, MeshShapes, OBJECTS, ObjectModel, RobotModel, StrictFolder, find_object, read_robot_file_with,
+    strict_folder,
+};
 use nalgebra::{Isometry3, UnitQuaternion};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -39,6 +42,8 @@ pub struct AdoptOptions {
     pub episodes: usize,
     /// Whether the hand stays as it stands.
     pub keep_standing: bool,
+    /// What stands for meshes.
+    pub mesh_shapes: MeshShapes,
 }
 
 /// What came of it.
@@ -124,6 +129,7 @@ pub fn adopt(
     let parts = config.parts()?;
     let name = options.out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(before) = hold_share(&parts, options.episodes, stop) else { return Ok(None) };
+    let parts = with_mesh_shapes(parts, &config, options.mesh_shapes)?;
     let adopting = Adopting { config: &config, parts: &parts, options, progress, stop };
     let Some(chosen) = adopting.choose()? else { return Ok(None) };
     let robot = RobotModel { name, ..chosen.robot.clone() };
@@ -141,6 +147,17 @@ pub fn adopt(
     folder.readme.push_str(&section(&report, parts.scene.robot(), options, config.seed));
     partial.finish(&options.out, &folder)?;
     Ok(Some(report))
+}
+
+/// The same with other shapes for meshes, where somebody else's file is read.
+fn with_mesh_shapes(parts: Parts, config: &RunConfig, mesh_shapes: MeshShapes) -> Result<Parts> {
+    let path = Path::new(&config.robot);
+    if parts.import.is_empty() || !path.is_file() {
+        return Ok(parts);
+    }
+    let (robot, import) = read_robot_file_with(path, mesh_shapes)?;
+    let scene = SceneModel::new(Arc::new(robot), parts.scene.object().clone(), parts.scene.settings());
+    Ok(Parts { scene: Arc::new(scene), import, ..parts })
 }
 
 /// A way up, an object, and the best start found for both.

@@ -11,17 +11,19 @@ const EDGE: usize = 26;
 /// dense they are.
 pub fn in_terminal(view: &SceneView, colors: bool) -> String {
     let views = rasters(view, EDGE);
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for row in (0..EDGE).step_by(2) {
         let mut line = String::new();
         for (index, raster) in views.iter().enumerate() {
             line.push_str(if index == 0 { "" } else { " " });
             (0..EDGE).for_each(|column| character(raster, row, column, colors, &mut line));
         }
-        text.push_str(line.trim_end());
-        text.push('\n');
+        lines.push(line.trim_end().to_owned());
     }
-    text
+    let is_blank = |line: &&String| line.is_empty();
+    let (above, below) = (lines.iter().take_while(is_blank).count(), lines.iter().rev().take_while(is_blank).count());
+    let end = lines.len() - below;
+    lines.get(above..end).map_or_else(String::new, |seen| seen.join("\n") + "\n")
 }
 
 fn character(raster: &Raster, row: usize, column: usize, colors: bool, line: &mut String) {
