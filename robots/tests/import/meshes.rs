@@ -75,7 +75,7 @@ fn missing_meshes_are_one_entry_that_names_every_place_that_was_looked_at() {
     let (_, report) = read_robot_file(&folder.path().join("x/urdf/hand.urdf")).unwrap();
     let missing: Vec<String> = report
         .warnings()
-        .filter(|entry| entry.found.contains("meshes that are not there"))
+        .filter(|entry| entry.found.contains("mesh files that are not there"))
         .map(ToString::to_string)
         .collect();
     assert_eq!(missing.len(), 1, "{report}");
@@ -121,7 +121,7 @@ fn meshes_that_cannot_be_read_are_one_entry_with_the_reason() {
         }
         let folder = folder(&[("hand.urdf", &text), ("one.stl", content), ("two.stl", content)]);
         let (_, report) = read_robot_file(&folder.path().join("hand.urdf")).unwrap();
-        reports(&report, Warned, &["meshes that cannot be read, `one.stl`, `two.stl`", reason]);
+        reports(&report, Warned, &["mesh files that cannot be read, `one.stl`, `two.stl`", reason]);
     }
 }
 

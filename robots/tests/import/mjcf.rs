@@ -133,7 +133,7 @@ fn a_collision_mesh_is_its_bounding_box_or_left_out_if_the_file_is_missing() {
 
     let (robot, report) = read(&[("claw.xml", CLAW)]);
     assert_eq!(robot.bodies[body(&robot, "a_far")].geoms.len(), 1, "only the welded tip is left");
-    reports(&report, Warned, &["collision meshes that are not there", "`pad.obj`", "touch nothing", "looked in"]);
+    reports(&report, Warned, &["mesh files that are not there", "`pad.obj`", "touch nothing", "looked in"]);
 }
 
 #[test]
@@ -480,4 +480,15 @@ fn a_path_to_a_file_is_taken_wherever_a_name_is() {
     let missing = folder.path().join("clow.xml");
     says(&load_robot(missing.to_str().unwrap()).unwrap_err().to_string(), &["clow.xml", "cannot read"]);
     says(&load_robot("hand.urdf").unwrap_err().to_string(), &["hand.urdf", "cannot read"]);
+}
+
+#[test]
+fn sections_may_stand_in_any_order_as_in_mujoco() {
+    let (start, end) = (CLAW.find("  <default>").unwrap(), CLAW.find("  <asset>").unwrap());
+    let late = [&CLAW[..start], &CLAW[end..]].concat();
+    let late = edit(&late, "</mujoco>", &format!("{}</mujoco>", &CLAW[start..end]));
+    assert_eq!(claw(&late).0, claw(CLAW).0);
+    let compiler = "<compiler angle=\"degree\" meshdir=\"parts\" autolimits=\"true\"/>";
+    let late = edit(&edit(CLAW, compiler, ""), "</mujoco>", &format!("{compiler}</mujoco>"));
+    assert_eq!(claw(&late).0, claw(CLAW).0);
 }

@@ -83,9 +83,11 @@ fn a_fused_hand_far_from_the_worlds_middle_is_brought_there() {
 fn a_door_beside_a_fused_palm_is_no_finger() {
     let door = "<body name=\"door\" pos=\"0.2 0 0\"><geom type=\"box\" size=\"0.1 0.01 0.1\"/>\
         <joint name=\"hinge\" axis=\"0 0 1\" range=\"0 1.5\"/></body>\n";
-    let (robot, report) = scene(&format!("{PALM_SHAPE}\n{}{door}", fingers()));
-    is_the_whole_hand(&robot);
-    reports(&report, Ignored, &["bodies beside the hand `door`"]);
+    for servos in [servos(), String::new()] {
+        let (robot, report) = read(&[("hand.xml", &mjcf(&format!("{PALM_SHAPE}\n{}{door}", fingers()), &servos))]);
+        is_the_whole_hand(&robot);
+        reports(&report, Ignored, &["bodies beside the hand `door`"]);
+    }
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn meshes_of_packages_are_found_in_the_folders_above() {
     assert_eq!(far.geoms[1].shape, GeomShape::Sphere { radius_m: 0.006 });
     reports(&report, Approximated, &["collision mesh of link `left_far`", "bounding box"]);
     let (_, report) = read(&[("grip.urdf", GRIP)]);
-    reports(&report, Warned, &["meshes that are not there", "grip/meshes/far.stl`", "looked in"]);
+    reports(&report, Warned, &["mesh files that are not there", "grip/meshes/far.stl`", "looked in"]);
 }
 
 #[test]

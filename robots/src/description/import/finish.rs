@@ -168,7 +168,19 @@ pub(super) fn excludes(
             let on_palm = |index: usize| links[index].parent.is_some_and(|parent| !links[parent].moves);
             let neighbours =
                 links[b].parent == Some(a) || (!links[a].moves && on_palm(b)) || (!links[b].moves && on_palm(a));
-            if said(a, b) || neighbours || !bits_meet(&links[a], &links[b]) {
+            if said(a, b) || neighbours {
+                pairs.push((a, b));
+                continue;
+            }
+            if !bits_meet(&links[a], &links[b]) {
+                let name = format!("{} and {}", links[a].name, links[b].name);
+                let what = "collision bits (`contype`, `conaffinity`) that never meet, of bodies";
+                notes.approximated(
+                    &links[b].place,
+                    what,
+                    &name,
+                    "these never touch one another; an object touches all",
+                );
                 pairs.push((a, b));
                 continue;
             }

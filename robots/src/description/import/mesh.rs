@@ -1,5 +1,7 @@
-//! Reads the corners of a mesh file, for its bounding box and its mass: STL (binary and text) and OBJ.
+//! Reads the corners of a mesh file, for its bounding box and its mass: STL (binary and text), OBJ, and of COLLADA the
+//! corners alone.
 
+use super::dae;
 use super::inertia::Mass;
 use crate::model::GeomShape;
 use nalgebra::{Isometry3, Matrix3, Point3, Vector3};
@@ -45,7 +47,11 @@ impl Mesh {
         let mesh = match ending.as_str() {
             "stl" => binary_stl(&bytes).or_else(|| text_stl(&bytes)),
             "obj" => obj(&bytes),
-            _ => return Err(format!("`.{ending}` is neither STL nor OBJ; convert them")),
+            "dae" => {
+                let corners = std::str::from_utf8(&bytes).ok().and_then(dae::corners);
+                corners.map(|corners| Self { corners, triangles: Vec::new() })
+            }
+            _ => return Err(format!("`.{ending}` is none of STL, OBJ and COLLADA; convert them")),
         };
         mesh.and_then(Self::checked).ok_or_else(|| format!("damaged, or no `.{ending}`"))
     }

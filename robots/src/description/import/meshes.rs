@@ -12,6 +12,9 @@ const FOLDERS: usize = 6;
 /// Ways to begin a path that lies in a package, or on this machine.
 const SCHEMES: [&str; 3] = ["package://", "model://", "file://"];
 
+/// What is said of meshes that do not exist, and of those that do and are no use: one entry each, collision shapes or not.
+pub(super) const MISSING: &str = "mesh files that are not there,";
+pub(super) const UNREADABLE: &str = "mesh files that cannot be read,";
 /// What is done with a mesh that is too large for a hand.
 pub(super) const IN_MILLIMETRES: &str = "read as millimetres; give the mesh a `scale` if that is right";
 

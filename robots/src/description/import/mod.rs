@@ -5,6 +5,7 @@
 //! what no file says is chosen ([`finish`]). The result goes through the same checks as giraffe's own descriptions.
 
 mod base;
+mod dae;
 mod finish;
 mod fit;
 mod follow;

@@ -202,17 +202,18 @@ fn rotation(turn: &UnitQuaternion<f32>) -> String {
     let numbers = [turn.w, turn.i, turn.j, turn.k];
     let short = xml_numbers(&numbers);
     let mut written = short.split(' ').filter_map(|word| word.parse::<f64>().ok());
-    let text = match numbers == read_back([0; 4].map(|_| written.next().unwrap_or_default())) {
+    let text = match is_read_as([0; 4].map(|_| written.next().unwrap_or_default()), numbers) {
         true => short,
         false => lasting(numbers).map(|number| format!("{number}")).join(" "),
     };
     format!(" quat=\"{text}\"")
 }
 
-/// What comes of a quaternion when it is read: it is brought to length one before it is rounded.
-fn read_back(numbers: [f64; 4]) -> [f32; 4] {
-    let length = numbers.iter().map(|number| number * number).sum::<f64>().sqrt();
-    numbers.map(|number| (number / length) as f32)
+/// Whether a quaternion that is written so is read as this one: it is brought to length one before it is rounded.
+fn is_read_as(written: [f64; 4], wanted: [f32; 4]) -> bool {
+    let length = written.iter().map(|number| number * number).sum::<f64>().sqrt();
+    let same = |(number, wanted): (&f64, f32)| ((number / length) as f32 + 0.0).to_bits() == (wanted + 0.0).to_bits();
+    written.iter().zip(wanted).all(same)
 }
 
 /// A quaternion of length one that is rounded to this one: of numbers that are rounded already the length is not quite
@@ -220,7 +221,7 @@ fn read_back(numbers: [f64; 4]) -> [f32; 4] {
 fn lasting(numbers: [f32; 4]) -> [f64; 4] {
     let mut found = numbers.map(f64::from);
     for _ in 0..100 {
-        if read_back(found) == numbers {
+        if is_read_as(found, numbers) {
             break;
         }
         let length = found.iter().map(|number| number * number).sum::<f64>().sqrt();
@@ -249,8 +250,8 @@ mod tests {
             let text = rotation(&turn);
             let words = text.trim_start_matches(" quat=\"").trim_end_matches('"').split(' ');
             let mut numbers = words.map(|word| word.parse::<f64>().expect("a number"));
-            let read = read_back([0; 4].map(|_| numbers.next().expect("four numbers")));
-            assert_eq!(read, [turn.w, turn.i, turn.j, turn.k], "{text}");
+            let written = [0; 4].map(|_| numbers.next().expect("four numbers"));
+            assert!(is_read_as(written, [turn.w, turn.i, turn.j, turn.k]), "{text}");
         }
     }
 

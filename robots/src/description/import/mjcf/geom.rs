@@ -3,7 +3,7 @@
 use super::super::Reading;
 use super::super::inertia::{self, Mass};
 use super::super::mesh::Mesh;
-use super::super::meshes::{IN_MILLIMETRES, MeshProblem, Meshes};
+use super::super::meshes::{IN_MILLIMETRES, MISSING, MeshProblem, Meshes, UNREADABLE};
 use super::super::raw::RawGeom;
 use super::super::report::Notes;
 use super::super::shape;
@@ -68,12 +68,8 @@ impl<'r> GeomReader<'r> {
         let (mut geoms, mut mass) = (Vec::new(), None);
         let mut weighed_all = true;
         let by_geoms = self.model.compiler.inertia_from_geom == InertiaFromGeom::True;
-        let is_bare = body.geoms.iter().all(is_visual);
-        let shown = is_bare && !body.geoms.is_empty() && self.reading.visuals.contains(called);
-        if let Some(node) = nodes.first().filter(|_| shown) {
-            let done = "its visual shapes are what touches";
-            notes.warned(&self.source.place_of(*node), "no collision shape, of body", called, done);
-        }
+        // Asked for only where nothing else was found to touch with.
+        let shown = self.reading.visuals.contains(called);
         for (geom, node) in body.geoms.iter().zip(nodes) {
             let place = self.source.place_of(*node);
             let name = geom.name.clone().unwrap_or_default();
@@ -97,6 +93,10 @@ impl<'r> GeomReader<'r> {
             let collision_bits = if shown { (1, 1) } else { (geom.contype, geom.conaffinity) };
             let (shape, body_from_geom) = (placed.shape, placed.body_from_geom);
             geoms.push(RawGeom { name, shape, body_from_geom, friction, collision_bits });
+        }
+        if let Some(node) = nodes.first().filter(|_| shown && !geoms.is_empty()) {
+            let done = "its visual shapes are what touches";
+            notes.warned(&self.source.place_of(*node), "no collision shape, of body", called, done);
         }
         Ok(BodyGeoms { geoms, mass: mass.filter(|mass| weighed_all && mass.kg > 0.0) })
     }
@@ -158,17 +158,11 @@ impl<'r> GeomReader<'r> {
 
     /// Says that a mesh is not there.
     fn miss(&self, problem: &MeshProblem, mesh: &str, place: &Place, visual: bool, notes: &mut Notes) {
-        let kind = if visual { "visual" } else { "collision" };
         let done = if visual { "they are not weighed" } else { "they touch nothing" };
         let file = self.model.assets.mesh(mesh).and_then(|asset| asset.file.as_deref()).unwrap_or(mesh);
         let (what, done) = match problem {
-            MeshProblem::Missing => {
-                let what = format!("{kind} meshes that are not there,");
-                (what, format!("{done}; looked in `meshdir` and in {}", self.meshes.places()))
-            }
-            MeshProblem::Unreadable(reason) => {
-                (format!("{kind} meshes that cannot be read,"), format!("{done}: {reason}"))
-            }
+            MeshProblem::Missing => (MISSING, format!("{done}; looked in `meshdir` and in {}", self.meshes.places())),
+            MeshProblem::Unreadable(reason) => (UNREADABLE, format!("{done}: {reason}")),
         };
         if visual {
             notes.ignored(place, what, file, done);

@@ -135,10 +135,11 @@ impl<'f> Finder<'f> {
         if best.floats || hands > 1 {
             return vec![best];
         }
-        // What has no motor beside fingers that have is a door, a valve or a drawer.
+        // What has no motor beside fingers that have, or one hinge beside fingers of several, is a door or a valve.
         let any_driven = moving().any(|root| root.driven);
         let near = |root: &Root| (root.at_m - best.at_m).norm() <= REACH_M;
-        moving().filter(|root| !root.floats && near(root) && (root.driven || !any_driven)).collect()
+        let like_a_finger = |root: &Root| root.driven || (!any_driven && root.hinges >= best.hinges.min(2));
+        moving().filter(|root| !root.floats && near(root) && like_a_finger(root)).collect()
     }
 
     /// Fingers, what stands still among them, and the shapes of the world there.

@@ -236,6 +236,13 @@ impl<'r> Reader<'r> {
             None => Vector3::x(),
         };
         let Some(axis) = Unit::try_new(axis, 1e-9) else {
+            let stays = |limit: Node| {
+                ["lower", "upper"].iter().all(|end| self.number(limit, end).is_ok_and(|end| end.unwrap_or(0.0) == 0.0))
+            };
+            if elements(edge.node, "limit").next().is_some_and(stays) {
+                self.notes.approximated(&place, "joint without an axis and without a range", &edge.name, "fixed");
+                return Ok(Vec::new());
+            }
             return Err(self.error(edge.node, "its axis is all zeros, which is no direction"));
         };
         let (limits_rad, servo, velocity_limit) = self.limits(edge)?;

@@ -1,6 +1,6 @@
 //! Shapes of a URDF file: primitives as they are, meshes by what is around them.
 
-use super::super::meshes::{IN_MILLIMETRES, MeshProblem};
+use super::super::meshes::{IN_MILLIMETRES, MISSING, MeshProblem, UNREADABLE};
 use super::super::mjcf::free_name;
 use super::super::raw::RawGeom;
 use super::{Reader, elements};
@@ -28,8 +28,12 @@ impl Reader<'_> {
         let has_visual = elements(link, "visual").next().is_some();
         let place = self.place(link);
         if geoms.is_empty() && has_visual && self.reading.visuals.contains(body) {
-            self.notes.warned(&place, "no collision shape, of link", body, "its visual shapes are what touches");
-            return self.geoms_of(link, "visual", body, taken);
+            let seen = self.geoms_of(link, "visual", body, taken)?;
+            if !seen.is_empty() {
+                let done = "its visual shapes are what touches";
+                self.notes.warned(&place, "no collision shape, of link", body, done);
+            }
+            return Ok(seen);
         }
         if has_visual {
             self.notes.ignored(&place, "visual shapes", "", "they touch nothing");
@@ -114,16 +118,11 @@ impl Reader<'_> {
             }
             Err(MeshProblem::Missing) => {
                 let done = format!("they touch nothing; looked in {}", self.meshes.places());
-                self.notes.warned(&place, format!("{kind} meshes that are not there,"), file, done);
+                self.notes.warned(&place, MISSING, file, done);
                 Ok(None)
             }
             Err(MeshProblem::Unreadable(reason)) => {
-                self.notes.warned(
-                    &place,
-                    format!("{kind} meshes that cannot be read,"),
-                    file,
-                    format!("they touch nothing: {reason}"),
-                );
+                self.notes.warned(&place, UNREADABLE, file, format!("they touch nothing: {reason}"));
                 Ok(None)
             }
         }
