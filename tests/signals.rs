@@ -81,7 +81,7 @@ impl Case {
 }
 
 /// Everything that a run wrote down as finished is in a checkpoint, and it goes on from there.
-fn assert_nothing_lost(home: &Path, name: &str) {
+fn assert_nothing_lost(home: &Path, name: &str, goes_on: bool) {
     let run = home.join(name);
     if !run.join("metrics.jsonl").is_file() {
         return;
@@ -89,6 +89,9 @@ fn assert_nothing_lost(home: &Path, name: &str) {
     let reached = checkpoints(&run).pop();
     let reached: u64 = reached.map_or(0, |path| path.file_name().unwrap().to_string_lossy().parse().unwrap());
     assert_eq!(reached, rows(&run).len() as u64, "{name}: every iteration that was finished is saved");
+    if !goes_on {
+        return;
+    }
     let resumed = run_in(home, &["train", "--resume", name, "--steps", &steps(reached + 1)]);
     assert_eq!(resumed.code, Some(0), "{name}: {resumed:#?}");
 }
@@ -97,7 +100,7 @@ fn stop_training(case: &Case, home: &Path, quick: bool) -> Option<f64> {
     let (n, minutes) = (case.n, "5");
     let name = format!("{}-{n}", if quick { "quickstart" } else { "train" });
     // Now and then a run whose worlds take seconds to build and whose iterations take longer than anybody waits.
-    let large = ["--set", "worlds.world_count=600", "--set", "ppo.horizon_steps=64", "--set", "checkpoint_secs=1000"];
+    let large = ["--set", "worlds.world_count=300", "--set", "ppo.horizon_steps=32", "--set", "checkpoint_secs=1000"];
     let size: &[&str] = if n % 4 == 1 { &large } else { &[] };
     let seldom = ["--set", if n % 2 == 0 { "checkpoint_secs=1000" } else { "checkpoint_secs=0" }];
     let command = if quick { "quickstart" } else { "train" };
@@ -106,7 +109,8 @@ fn stop_training(case: &Case, home: &Path, quick: bool) -> Option<f64> {
     let arguments = [&[command, "--minutes", minutes, "--out", &name], &TINY[..], &seldom, size].concat();
     let (finished, asked) = case.stopped(&arguments, home, if n % 4 == 1 { 6000 } else { 2500 });
     case.assert_ended(&finished, asked);
-    assert_nothing_lost(home, &name);
+    // An iteration of a large run takes its time: one of four goes on.
+    assert_nothing_lost(home, &name, size.is_empty() || n % 16 == 1);
     asked
 }
 
@@ -161,8 +165,10 @@ fn a_signal_at_any_moment_is_heard_and_nothing_that_was_finished_is_lost() {
             _ => stop_training(&case, home.path(), true),
         };
         slowest = slowest.max(asked.unwrap_or(0.0));
+        if n % 20 == 19 {
+            println!("{} signals, the slowest was heard after {slowest:.2} s", n + 1);
+        }
     }
-    println!("{} signals, the slowest was heard after {slowest:.2} s", signal_count());
 }
 
 #[test]
