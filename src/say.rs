@@ -48,6 +48,11 @@ pub fn is_seen_on_a_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
+/// Whether results are seen on a terminal, where a picture may stand among them.
+pub fn results_are_seen_on_a_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 fn written(output: &mut impl Write, text: &str) -> io::Result<()> {
     unless_nobody_reads(output.write_all(text.as_bytes()).and_then(|()| output.flush()))
 }

@@ -100,6 +100,23 @@ fn a_hand_that_cannot_hold_is_warned_about_when_it_is_described_and_when_trainin
 }
 
 #[test]
+fn what_a_warning_advises_is_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let bare = mitten("").replacen(r#"<geom name="plate" type="box" size="0.06 0.055 0.01" mass="0.3"/>"#, "", 1);
+    // 20 cm below the frame that it is judged in, an object counts as fallen where it lies.
+    let high = mitten("").replace("<body name=\"palm\"", "<body name=\"stand\"><body name=\"palm\" pos=\"0 0 -0.2\"");
+    let high = high.replacen("</worldbody>", "</body></worldbody>", 1);
+    for (name, text, part) in [
+        ("bare.xml", bare, "Its palm has no shape"),
+        ("high.xml", high, "the origin of the first body lies too far from the palm"),
+    ] {
+        write(folder.path(), name, &text);
+        let described = run_in(folder.path(), &["describe", name]);
+        assert!(described.code == Some(0) && described.stderr.contains(part), "`{part}` is not in {described:#?}");
+    }
+}
+
+#[test]
 fn what_a_hand_weighs_reaches_and_touches_is_told() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "mitten.xml", &mitten(""));

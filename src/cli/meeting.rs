@@ -13,7 +13,6 @@ use anyhow::{Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use giraffe_robots::MeshShapes;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -145,7 +144,7 @@ fn run_describe(arguments: &DescribeArguments, stop: &AtomicBool) -> Result<Exit
     if arguments.json {
         print_json(&json)?;
     } else {
-        if std::io::stdout().is_terminal() && !arguments.no_picture {
+        if say::results_are_seen_on_a_terminal() && !arguments.no_picture {
             say::result_line(in_terminal(&start, wants_colors()))?;
         }
         say::result(&text)?;

@@ -9,8 +9,8 @@ use crate::run::statistics::{Estimate, fraction};
 use giraffe_physics::{EpisodePlan, EpisodeSampler as _, HandSim, SceneModel, WorldParameters};
 use giraffe_randomization::{FixedRanges, NONE, Preset, RandomizationConfig};
 use giraffe_robots::{
-    EpisodeStart, Hand as _, ObjectPose, Outcome, Referee, RobotModel, Seen, Signal, SignalFrame, SignalLayout, Task,
-    TrialScene,
+    EpisodeStart, Hand as _, ObjectPose, Outcome, Referee, Region, RobotModel, Seen, Signal, SignalFrame, SignalLayout,
+    Task, TrialScene,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -246,6 +246,17 @@ fn advice(robot: &RobotModel, check: &HomeCheck) -> String {
         "Change where the object starts (`object_home` of robot.toml, now {x:.3} {y:.3} {z:.3} m), the resting pose (the key \
          `home` of hand.xml), or give it another object (`--object`, see `giraffe list objects`); {adopt}."
     );
+    let bare = |region: Option<Region>| {
+        let mut shapes = robot.bodies.iter().flat_map(|body| &body.geoms);
+        !shapes.any(|shape| region.is_none_or(|region| shape.region == region))
+    };
+    if bare(None) {
+        return "It has no shapes, so nothing of it can touch an object: give its links some (or the file its meshes)."
+            .into();
+    }
+    if bare(Some(Region::Palm)) {
+        return format!("Its palm has no shape, so an object falls through it: give it one. {home}");
+    }
     let tilted = Stance::of(robot).filter(|stance| stance.tilt_degrees > LEVEL_DEGREES);
     if let Some(Stance { tilt_degrees, .. }) = tilted {
         return format!(

@@ -27,6 +27,8 @@ const VARIED_RAD: f32 = 0.08;
 /// What counts as restless, m/s, and as far, m.
 const RESTLESS_M_PER_SEC: f32 = 0.05;
 const FAR_M: f32 = 0.05;
+/// A fingertip farther than this from the object's surface, m, is not at hand.
+const AT_HAND_M: f32 = 0.06;
 
 /// What is searched, and how.
 pub struct Search<'s> {
@@ -62,6 +64,8 @@ pub struct Merit {
     pub pushed: f32,
     /// Share of the fingertips that can reach the object where it starts.
     pub reached: f32,
+    /// How near the fingertips are in the resting pose, on average: 1 at the object's surface, 0 where they are not at hand.
+    pub near: f32,
     /// How fast it moved in the end, m/s.
     pub late_speed_m_per_sec: f32,
     /// How far it went, m.
@@ -69,9 +73,10 @@ pub struct Merit {
 }
 
 impl Merit {
-    /// Whether it stays comes first, then what it bears and whether fingers can work on it, then how quietly it lies.
+    /// Whether it stays comes first, then what it bears and whether fingers can work on it (on a flat hand everything lies
+    /// still, and nothing can be done with it), then how quietly it lies.
     fn total(&self) -> f32 {
-        self.held + 0.5 * self.pushed + 0.3 * self.reached
+        3.0 * self.held + 0.5 * self.pushed + 0.2 * self.reached + 0.4 * self.near
             - 0.1 * (self.late_speed_m_per_sec / RESTLESS_M_PER_SEC).min(1.0)
             - 0.1 * (self.way_m / FAR_M).min(1.0)
     }
@@ -129,6 +134,7 @@ impl Search<'_> {
         let mut quiet: Vec<(f32, [Start; 2])> = held
             .map(|(start, (rest, end))| {
                 let unrest = rest.late_speed_m_per_sec / RESTLESS_M_PER_SEC + 0.3 * rest.way_m() / FAR_M;
+                let unrest = unrest - self.near(start);
                 let [x, y, z] = end.position_m.into();
                 let rested = Start { object_m: rounded([x, y, z + 0.005]), ..start.clone() };
                 (unrest, [start.clone(), rested])
@@ -155,6 +161,7 @@ impl Search<'_> {
                 held: mean(&held, 0),
                 pushed: mean(&held, 1),
                 reached: self.reached(start),
+                near: self.near(start),
                 late_speed_m_per_sec: mean(&|rest| rest.late_speed_m_per_sec.min(RESTLESS_M_PER_SEC), 0),
                 way_m: mean(&|rest| rest.way_m().min(FAR_M), 0),
             }
@@ -196,6 +203,14 @@ impl Search<'_> {
                 Some(ended)
             })
             .collect()
+    }
+
+    fn near(&self, start: &Start) -> f32 {
+        let palm_from_shape = Isometry3::from(Vector3::from(start.object_m));
+        let object = Solid { shape: self.scene.object().shape, palm_from_shape };
+        let tips = self.scene.robot().fingertip_positions(&start.home_rad);
+        let near = tips.iter().map(|tip| 1.0 - (object.distance(tip).abs() / AT_HAND_M).min(1.0));
+        near.sum::<f32>() / tips.len().max(1) as f32
     }
 
     fn reached(&self, start: &Start) -> f32 {
