@@ -34,7 +34,7 @@ impl Budget {
         if self.is_spent(progress) {
             return (1.0, Some(0.0));
         }
-        (share.clamp(0.0, 1.0), Some(left_secs.max(0.0)).filter(|secs| secs.is_finite()))
+        (share.clamp(0.0, 1.0), Some(left_secs).filter(|secs| secs.is_finite()).map(|secs| secs.max(0.0)))
     }
 }
 
@@ -49,6 +49,7 @@ mod tests {
         assert_eq!(steps.spent_share(&at(100), 0.0), (1.0, Some(0.0)));
         assert_eq!(steps.spent_share(&at(164), f64::NAN), (1.0, Some(0.0)));
         assert_eq!(steps.spent_share(&at(50), 0.0), (0.5, None));
+        assert_eq!(steps.spent_share(&at(50), f64::NAN), (0.5, None));
         assert_eq!(steps.spent_share(&at(50), 5.0), (0.5, Some(10.0)));
         assert_eq!(Budget::Steps(0).spent_share(&at(0), 0.0), (1.0, Some(0.0)));
         assert_eq!(Budget::Minutes(1.0).spent_share(&at(7), 0.0), (0.5, Some(30.0)));

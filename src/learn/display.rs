@@ -73,7 +73,8 @@ impl Show for Display {
 
 /// How far a run has come, and how it stands in words.
 fn line(standing: &Standing<'_>) -> (f64, String) {
-    let rate = standing.session_steps as f64 / standing.session_secs;
+    let known = standing.session_secs > 0.0;
+    let rate = if known { standing.session_steps as f64 / standing.session_secs } else { f64::NAN };
     let (share, left_secs) = standing.budget.spent_share(standing.progress, rate);
     let rate = if rate.is_finite() { format!("{rate:.0} steps/s ") } else { String::new() };
     let [physics, inference, update] = standing.split.shares().map(|share| 100.0 * share);

@@ -225,7 +225,8 @@ mod tests {
         is.dynamics_fingerprint = "other".to_owned();
         let found = differences(&was, &is);
         let (body, joint, tip) = (&was.bodies[2], &was.joints[1], &was.fingertips[0]);
-        let fields: Vec<&str> = found.iter().map(|difference| difference.field.as_str()).collect();
+        let mut fields: Vec<&str> = found.iter().map(|difference| difference.field.as_str()).collect();
+        fields.sort_unstable();
         let expected = [
             format!("bodies.{}.mass_kg", body.name),
             format!("fingertips.{}.point_m", tip.name),

@@ -124,7 +124,7 @@ fn put(table: &mut Table, setting: &str, path: &[String], value: Value, known: &
             let name = path[2..].join(".");
             insert(table, setting, &[&path[..2], &[name]].concat(), value)
         }
-        Value::Table(section) if is_section(path, known) => {
+        Value::Table(section) if !in_ranges && is_section(path, known) => {
             section.into_iter().try_for_each(|(key, value)| put(table, setting, &[path, &[key]].concat(), value, known))
         }
         value => insert(table, setting, path, value),
