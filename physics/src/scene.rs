@@ -1,6 +1,5 @@
 //! What all worlds share: the hand, the object, and how finely time is cut. Immutable.
 
-use crate::engine::Care;
 use giraffe_robots::{ObjectModel, Region, RobotModel};
 use std::sync::{Arc, OnceLock};
 
@@ -12,6 +11,22 @@ pub struct SceneModel {
     settings: PhysicsSettings,
     /// Found when the first world is built.
     care: OnceLock<Care>,
+}
+
+/// What about a hand asks the engine for care: see `engine/care.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Care {
+    /// Some servo could fling its link farther in a physics step than a contact or a stop can answer.
+    pub brisk: bool,
+    /// Links meet where no joint can part them.
+    pub crowded: bool,
+}
+
+impl Care {
+    /// Whether contacts between links are looked at one by one.
+    pub fn of_links(self) -> bool {
+        self.brisk || self.crowded
+    }
 }
 
 /// How finely time is cut.
@@ -55,9 +70,9 @@ impl SceneModel {
         self.settings
     }
 
-    /// What about the hand asks the engine for care.
-    pub(crate) fn care(&self) -> Care {
-        *self.care.get_or_init(|| Care::of(&self.robot, self.substep_secs()))
+    /// What about the hand asks the engine for care: found once.
+    pub(crate) fn care(&self, find: impl FnOnce() -> Care) -> Care {
+        *self.care.get_or_init(find)
     }
 
     /// Seconds of one physics step.

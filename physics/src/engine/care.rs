@@ -7,31 +7,21 @@
 
 use super::levers::LEAST_LEVER_M;
 use super::{convert, groups, shape, tree};
+use crate::scene::{Care, SceneModel};
 use giraffe_robots::{GeomModel, RobotModel};
 use nalgebra::{Isometry3, Point3, Vector3};
 use rapier3d::parry::query::contact;
 use rapier3d::prelude::*;
 
-/// What asks for care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Care {
-    /// Some servo could fling its link farther in a physics step than a contact or a stop can answer.
-    pub brisk: bool,
-    /// Links meet where no joint can part them.
-    pub crowded: bool,
+/// What the hand of a scene asks for. It is looked at once.
+pub(super) fn of_scene(scene: &SceneModel) -> Care {
+    scene.care(|| of_hand(scene.robot(), scene.substep_secs()))
 }
 
-impl Care {
-    /// Looks at a hand whose physics steps have this length.
-    pub fn of(robot: &RobotModel, step_secs: f32) -> Self {
-        let farthest = (0..robot.joints.len()).map(|joint| flung_rad(robot, joint, step_secs)).fold(0.0, f32::max);
-        Self { brisk: farthest > BRISK_RAD, crowded: is_crowded(robot) }
-    }
-
-    /// Whether contacts between links are looked at one by one.
-    pub fn of_links(self) -> bool {
-        self.brisk || self.crowded
-    }
+/// Looks at a hand whose physics steps have this length.
+fn of_hand(robot: &RobotModel, step_secs: f32) -> Care {
+    let farthest = (0..robot.joints.len()).map(|joint| flung_rad(robot, joint, step_secs)).fold(0.0, f32::max);
+    Care { brisk: farthest > BRISK_RAD, crowded: is_crowded(robot) }
 }
 
 /// Farther than this a servo at its limit moves its bare link in a physics step in no hand that was computed well before
@@ -177,7 +167,7 @@ mod tests {
     fn no_hand_that_was_computed_well_before_asks_for_care() {
         for name in ["leap-right", "leap-left", "allegro-right", "shadow-right"] {
             let robot = load_robot(name).expect("a built-in hand");
-            assert_eq!(Care::of(&robot, 0.025), Care::default(), "{name}");
+            assert_eq!(of_hand(&robot, 0.025), Care::default(), "{name}");
         }
     }
 
@@ -209,8 +199,8 @@ mod tests {
 
     #[test]
     fn fingers_side_by_side_that_only_bend_are_crowded_and_those_with_room_are_not() {
-        assert!(Care::of(&fingers(0.016_2, |_| ()), 0.025).crowded);
-        assert!(!Care::of(&fingers(0.025, |_| ()), 0.025).crowded);
+        assert!(of_hand(&fingers(0.016_2, |_| ()), 0.025).crowded);
+        assert!(!of_hand(&fingers(0.025, |_| ()), 0.025).crowded);
     }
 
     #[test]
@@ -228,7 +218,7 @@ mod tests {
                 strong(robot);
                 robot.joints.iter_mut().for_each(change);
             });
-            Care::of(&robot, 0.025).brisk
+            of_hand(&robot, 0.025).brisk
         };
         assert!(with(|_| ()));
         assert!(!with(|joint| joint.damping_newton_m_secs_per_rad = 0.2));

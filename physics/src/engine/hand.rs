@@ -5,7 +5,7 @@
 //! moves hang on the wrist's chain; fingers with joints coupled to each other share one.
 
 use super::settings::{self, Surface};
-use super::{Motor, contact, convert, groups, object, shape, tree};
+use super::{Motor, care, contact, convert, groups, object, shape, tree};
 use crate::parameters::{JointParameters, WorldParameters, scaled};
 use crate::scene::SceneModel;
 use giraffe_robots::{BodyModel, GeomModel, JointCoupling, Limits, Region, RobotModel};
@@ -154,7 +154,8 @@ fn insert_bodies(
     parameters: &WorldParameters,
 ) -> (Vec<RigidBodyHandle>, Vec<ColliderHandle>) {
     let robot = scene.robot();
-    let hooks = if scene.care().of_links() { ActiveHooks::MODIFY_SOLVER_CONTACTS } else { ActiveHooks::empty() };
+    let hooks =
+        if care::of_scene(scene).of_links() { ActiveHooks::MODIFY_SOLVER_CONTACTS } else { ActiveHooks::empty() };
     let palm_from_body = robot.forward_kinematics(&vec![0.0; robot.joint_count()]);
     let filters = groups::of_bodies(robot);
     let units = tree::units(robot);
@@ -215,7 +216,7 @@ fn insert_joints(
     parameters: &WorldParameters,
     bodies: &[RigidBodyHandle],
 ) -> Vec<HandJoint> {
-    let (robot, care) = (scene.robot(), scene.care());
+    let (robot, care) = (scene.robot(), care::of_scene(scene));
     let palm_from_body = robot.forward_kinematics(&vec![0.0; robot.joint_count()]);
     let units = tree::units(robot);
     let chains = tree::chains(robot);

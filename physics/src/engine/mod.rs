@@ -22,7 +22,6 @@ mod tree;
 use crate::parameters::{ObjectParameters, ObjectPush, WorldParameters};
 use crate::scene::SceneModel;
 pub(crate) use band::Band;
-pub(crate) use care::Care;
 pub(crate) use change::HeldObject;
 pub use contact::{ContactSummary, ContactTotals};
 use giraffe_robots::{EpisodeStart, GeomShape, ObjectPose};
@@ -88,7 +87,8 @@ impl World {
         let positions_rad = parameters.start_positions_rad(scene.robot(), start);
         let (joints, geoms) = hand::insert(&mut physics, scene, parameters, &positions_rad);
         let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);
-        let levers = scene.care().of_links().then(|| Levers::of(scene.robot(), &joints, &physics.multibody_joints));
+        let levers =
+            care::of_scene(scene).of_links().then(|| Levers::of(scene.robot(), &joints, &physics.multibody_joints));
         let mut world = Self {
             physics,
             joints,
