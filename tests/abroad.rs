@@ -25,7 +25,9 @@ fn a_policy_moves_a_hand_in_mujoco_behind_a_controller_in_python() {
     assert_eq!(deployed["clipped_count"], 0, "two envelopes of the same description differ: {deployed}");
     assert!(deployed["control_steps"].as_u64().unwrap() > 0, "{deployed}");
     assert_eq!(deployed["score"]["episodes"], 1, "the object is tracked, so there is a score: {deployed}");
-    // The same comparison that finds giraffe's own controller equal must find another simulator different.
-    let paired = run_in(tiny.home(), &[&arguments[..], &["--paired"]].concat()).json();
-    assert_eq!(paired["paired"], serde_json::json!({ "episodes": 1, "equal": 0 }));
+    // The same comparison that finds giraffe's own controller equal must find another simulator different, and say so.
+    let paired = run_in(tiny.home(), &[&arguments[..], &["--paired"]].concat());
+    assert_eq!(paired.code, Some(1), "{paired:#?}");
+    let json: serde_json::Value = serde_json::from_str(&paired.stdout).unwrap();
+    assert_eq!((&json["paired"]["episodes"], &json["paired"]["equal"]), (&1.into(), &0.into()), "{json}");
 }
