@@ -107,7 +107,9 @@ def training(result):
         return "not tried"
     done = result["trained"]
     if done["code"] != 0:
-        return done["error"].removeprefix("error: ").replace("|", "/") or f"exit code {done['code']}"
+        # What to do about it, and the folders of this machine, come after the first part of a message.
+        said = done["error"].removeprefix("error: ").replace("|", "/").split(";")[0]
+        return f"stopped in words: {said}" if said else f"exit code {done['code']}"
     outcomes = done["report"]["score"]["outcomes"]
     lost = sum(outcomes.get(name, 0) for name in ("diverged", "unreadable"))
     return f"{done['steps']:,} steps" + (f", {lost} episodes lost" if lost else "")
