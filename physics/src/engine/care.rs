@@ -5,11 +5,10 @@
 //! sleep, springs that act at the end of a step, and contacts between their own links that may not ask for what no joint
 //! can do (see `levers`). Other hands are computed as ever.
 
-use super::levers::LEAST_LEVER_M;
+use super::levers::{LEAST_LEVER_M, lever_m};
 use super::{convert, groups, shape, tree};
 use crate::scene::{Care, SceneModel};
 use giraffe_robots::{GeomModel, RobotModel};
-use nalgebra::{Isometry3, Point3, Vector3};
 use rapier3d::parry::query::contact;
 use rapier3d::prelude::*;
 
@@ -61,7 +60,7 @@ struct Solid<'r> {
 }
 
 impl<'r> Solid<'r> {
-    fn new((body, geom): (usize, &'r GeomModel)) -> Self {
+    fn new(body: usize, geom: &'r GeomModel) -> Self {
         let form = shape::form(&geom.shape);
         let around = form.compute_local_bounding_sphere();
         Self { body, geom, reach_m: around.radius + around.center.length(), form }
@@ -69,25 +68,34 @@ impl<'r> Solid<'r> {
 }
 
 fn is_crowded(robot: &RobotModel) -> bool {
-    let pairs = pairs_that_may_touch(robot);
+    let solids: Vec<Solid<'_>> = robot
+        .bodies
+        .iter()
+        .enumerate()
+        .flat_map(|(body, model)| model.geoms.iter().map(move |geom| Solid::new(body, geom)))
+        .collect();
+    let pairs = pairs_that_may_touch(robot, &solids);
+    let above: Vec<Vec<usize>> = (0..robot.bodies.len()).map(|body| joints_above(robot, body)).collect();
     let (mut near, mut without) = (0_u32, 0_u32);
     for pose in 0..POSES {
         let palm_from_body = robot.forward_kinematics(&angles_rad(robot, pose));
-        for [one, other] in &pairs {
-            let at = |solid: &Solid<'_>| palm_from_body[solid.body] * solid.geom.body_from_geom;
-            let (at1, at2) = (at(one), at(other));
-            let apart_m = (at1.translation.vector - at2.translation.vector).norm();
-            if apart_m > one.reach_m + other.reach_m + NEAR_M {
+        let at = |solid: &Solid<'_>| convert::pose(&(palm_from_body[solid.body] * solid.geom.body_from_geom));
+        let palm_from_solid: Vec<Pose> = solids.iter().map(at).collect();
+        let hinge = |joint: usize| {
+            let (model, palm_from_link) = (&robot.joints[joint], &palm_from_body[robot.joints[joint].body]);
+            let anchor = palm_from_link * model.anchor_m;
+            (convert::vector(&(palm_from_link * model.axis.into_inner())), convert::vector(&anchor.coords))
+        };
+        for &[one, other] in &pairs {
+            let (at1, at2) = (&palm_from_solid[one], &palm_from_solid[other]);
+            let [one, other] = [&solids[one], &solids[other]];
+            if (at1.translation - at2.translation).length() > one.reach_m + other.reach_m + NEAR_M {
                 continue;
             }
-            let found = contact(&convert::pose(&at1), &*one.form, &convert::pose(&at2), &*other.form, NEAR_M);
-            let Ok(Some(found)) = found else { continue };
+            let Ok(Some(found)) = contact(at1, &*one.form, at2, &*other.form, NEAR_M) else { continue };
             near += 1;
-            let point = Point3::new(found.point1.x, found.point1.y, found.point1.z);
-            let normal = Vector3::new(found.normal1.x, found.normal1.y, found.normal1.z);
-            if lever_m(robot, &palm_from_body, [one.body, other.body], point, normal) < LEAST_LEVER_M {
-                without += 1;
-            }
+            let sides = [&above[one.body][..], &above[other.body]];
+            without += u32::from(lever_m(sides, found.point1, found.normal1, hinge) < LEAST_LEVER_M);
         }
     }
     without as f32 > LEAST_SHARE * near as f32
@@ -112,39 +120,15 @@ fn angles_rad(robot: &RobotModel, pose: usize) -> Vec<f32> {
     angles
 }
 
-fn pairs_that_may_touch(robot: &RobotModel) -> Vec<[Solid<'_>; 2]> {
-    let filters = groups::of_bodies(robot);
-    let units = tree::units(robot);
-    let solids =
-        || robot.bodies.iter().enumerate().flat_map(|(body, model)| model.geoms.iter().map(move |geom| (body, geom)));
-    let mut pairs = Vec::new();
-    for (index, one) in solids().enumerate() {
-        for other in solids().skip(index + 1) {
-            if units[one.0] != units[other.0] && filters[one.0].test(filters[other.0]) {
-                pairs.push([Solid::new(one), Solid::new(other)]);
-            }
-        }
-    }
-    pairs
-}
-
-/// By how much the two sides part along the normal per radian of the joint that parts them best, m.
-fn lever_m(
-    robot: &RobotModel,
-    palm_from_body: &[Isometry3<f32>],
-    sides: [usize; 2],
-    at: Point3<f32>,
-    normal: Vector3<f32>,
-) -> f32 {
-    let [one, other] = sides.map(|body| joints_above(robot, body));
-    let of = |joint: &usize| {
-        let model = &robot.joints[*joint];
-        let palm_from_link = &palm_from_body[model.body];
-        let axis = palm_from_link * model.axis.into_inner();
-        normal.dot(&axis.cross(&(at - palm_from_link * model.anchor_m))).abs()
+/// Indices of the solids of each pair.
+fn pairs_that_may_touch(robot: &RobotModel, solids: &[Solid<'_>]) -> Vec<[usize; 2]> {
+    let (filters, units) = (groups::of_bodies(robot), tree::units(robot));
+    let may_touch = |one: usize, other: usize| {
+        let [one, other] = [solids[one].body, solids[other].body];
+        units[one] != units[other] && filters[one].test(filters[other])
     };
-    let own = one.iter().filter(|joint| !other.contains(joint));
-    own.chain(other.iter().filter(|joint| !one.contains(joint))).map(of).fold(0.0, f32::max)
+    let all = (0..solids.len()).flat_map(|one| (one + 1..solids.len()).map(move |other| [one, other]));
+    all.filter(|&[one, other]| may_touch(one, other)).collect()
 }
 
 /// The joints between a body and the palm.
@@ -162,6 +146,7 @@ pub(super) fn joints_above(robot: &RobotModel, body: usize) -> Vec<usize> {
 mod tests {
     use super::*;
     use giraffe_robots::{GeomShape, Limits, load_robot};
+    use nalgebra::{Isometry3, Point3, Vector3};
 
     #[test]
     fn no_hand_that_was_computed_well_before_asks_for_care() {

@@ -17,9 +17,7 @@ pub(super) struct HandJoint {
     handle: MultibodyJointHandle,
     /// Seconds of one part of a physics step.
     part_secs: f32,
-    /// Where in a part of a step the servo's spring is evaluated: [`SPRING_AT`], or at the end where a hand is brisk.
-    spring_at: f32,
-    /// Whether stops never sleep.
+    /// Whether the hand asks for care: its stops never sleep, and its springs act at the end of a part of a step.
     brisk: bool,
 }
 
@@ -28,6 +26,11 @@ pub(super) struct HandJoint {
 /// (`giraffe bench physics`). In the very middle nothing is late, but a spring too stiff for the step would ring for ever;
 /// beyond it that dies out.
 const SPRING_AT: f32 = 0.7;
+
+/// [`SPRING_AT`], or the end where a hand is brisk.
+fn spring_at(brisk: bool) -> f32 {
+    if brisk { 1.0 } else { SPRING_AT }
+}
 
 /// The damping that makes a motor's spring act where `spring_at` says. rapier's motor gives k (target - q - h v) - d v,
 /// with q at the start of a part of h seconds and v at its end; k (target - q - s h v) is that with d = (s - 1) h k.
@@ -45,13 +48,16 @@ impl HandJoint {
     /// Switches off the limits of a joint that cannot reach them during the next step. They would do nothing, at the
     /// price of a row in every sweep.
     pub fn wake_limits(&self, joints: &mut MultibodyJointSet) {
-        let rad_per_sec = self.velocity(joints);
+        if self.brisk {
+            return;
+        }
         let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
+        let rad_per_sec = multibody.joint_velocity(multibody.link(link).expect("a link of this joint"))[0];
         let link = multibody.link_mut(link).expect("a link of this joint");
         let at = link.joint.coords()[JointAxis::AngX as usize];
         let limits = link.joint.data.limits[JointAxis::AngX as usize];
         let reach_rad = LIMIT_REACH_RAD.max(LIMIT_REACH_SECS * rad_per_sec.abs());
-        let free = !self.brisk && at - reach_rad > limits.min && at + reach_rad < limits.max;
+        let free = at - reach_rad > limits.min && at + reach_rad < limits.max;
         link.joint.data.limit_axes.set(JointAxesMask::ANG_X, !free);
     }
 
@@ -70,7 +76,7 @@ impl HandJoint {
         own.stiffness = motor.stiffness_newton_m_per_rad;
         own.target_vel = motor.target_rad_per_sec;
         own.damping = motor.damping_newton_m_secs_per_rad
-            + spring_damping(motor.stiffness_newton_m_per_rad, self.part_secs, self.spring_at);
+            + spring_damping(motor.stiffness_newton_m_per_rad, self.part_secs, spring_at(self.brisk));
         own.max_force = motor.limit_newton_m;
     }
 
@@ -81,7 +87,7 @@ impl HandJoint {
         let own = &mut link.joint.data.motors[JointAxis::AngX as usize];
         own.stiffness = stiffness_newton_m_per_rad;
         own.target_vel = 0.0;
-        own.damping = spring_damping(stiffness_newton_m_per_rad, self.part_secs, self.spring_at);
+        own.damping = spring_damping(stiffness_newton_m_per_rad, self.part_secs, spring_at(self.brisk));
         own.max_force = limit_newton_m;
     }
 
@@ -99,7 +105,7 @@ impl HandJoint {
         let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
         let link = multibody.link_mut(link).expect("a link of this joint");
         let own = &mut link.joint.data.motors[JointAxis::AngX as usize];
-        let damping = |part_secs| spring_damping(own.stiffness, part_secs, self.spring_at);
+        let damping = |part_secs| spring_damping(own.stiffness, part_secs, spring_at(self.brisk));
         own.damping += damping(part_secs) - damping(before_secs);
     }
 
@@ -222,7 +228,6 @@ fn insert_joints(
     let chains = tree::chains(robot);
     let integration = &physics.integration_parameters;
     let part_secs = integration.dt / integration.num_solver_iterations as f32;
-    let spring_at = if care.brisk { 1.0 } else { SPRING_AT };
     let mut roots: Vec<Option<RigidBodyHandle>> = vec![None; robot.bodies.len()];
     let mut joints: Vec<Option<HandJoint>> = robot.joints.iter().map(|_| None).collect();
     for (index, body) in robot.bodies.iter().enumerate() {
@@ -235,10 +240,10 @@ fn insert_joints(
                 roots[chains[index]].get_or_insert_with(|| physics.insert_body(settings::fixed_body(Pose::IDENTITY)));
             (*root, palm_from_body[index])
         };
-        let hinge = hinge(robot, joint, parameters, &carrier_from_body, (part_secs, spring_at));
+        let hinge = hinge(robot, joint, parameters, &carrier_from_body, (part_secs, care.brisk));
         let inserted = physics.multibody_joints.insert(carrier, bodies[index], hinge, true);
         joints[joint] =
-            Some(HandJoint { handle: inserted.expect("a tree has no loops"), part_secs, spring_at, brisk: care.brisk });
+            Some(HandJoint { handle: inserted.expect("a tree has no loops"), part_secs, brisk: care.brisk });
     }
     joints.into_iter().map(|joint| joint.expect("every joint moves a body")).collect()
 }
@@ -265,7 +270,7 @@ fn hinge(
     joint: usize,
     parameters: &WorldParameters,
     carrier_from_body: &Isometry3<f32>,
-    (part_secs, spring_at): (f32, f32),
+    (part_secs, brisk): (f32, bool),
 ) -> GenericJoint {
     let model = &robot.joints[joint];
     let turn = UnitQuaternion::rotation_between(&Vector3::x(), &model.axis)
@@ -280,7 +285,7 @@ fn hinge(
         target_pos: 0.0,
         target_vel: 0.0,
         stiffness,
-        damping: spring_damping(stiffness, part_secs, spring_at),
+        damping: spring_damping(stiffness, part_secs, spring_at(brisk)),
         max_force: own.effort_limit_newton_m,
         impulse: 0.0,
         model: MotorModel::ForceBased,

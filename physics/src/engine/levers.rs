@@ -51,19 +51,25 @@ impl Levers {
         let found = self.links.iter().find(|(link, _)| Some(*link) == body);
         found.map_or(&[], |(_, joints)| joints)
     }
+}
 
-    /// By how much the sides of a contact part per radian of the joint that parts them best, m.
-    fn lever_m(&self, bodies: &RigidBodySet, sides: [&[usize]; 2], at: Vector, normal: Vector) -> f32 {
-        let [one, other] = sides;
-        let of = |joint: &usize| {
-            let hinge = &self.hinges[*joint];
-            let pose = bodies[hinge.link].position();
-            normal.dot((pose.rotation * hinge.axis).cross(at - *pose * hinge.anchor)).abs()
-        };
-        let own = one.iter().filter(|joint| !other.contains(joint));
-        let others = other.iter().filter(|joint| !one.contains(joint));
-        own.chain(others).map(of).fold(0.0, f32::max)
-    }
+/// By how much the sides of a contact part along its normal per radian of the joint that parts them best, m. `sides`: the
+/// joints between each side and the palm; `hinge`: where a joint's axis is now, and a point on it.
+pub(super) fn lever_m(
+    sides: [&[usize]; 2],
+    at: Vector,
+    normal: Vector,
+    hinge: impl Fn(usize) -> (Vector, Vector),
+) -> f32 {
+    let [one, other] = sides;
+    let of = |joint: &usize| {
+        let (axis, anchor) = hinge(*joint);
+        normal.dot(axis.cross(at - anchor)).abs()
+    };
+    // What moves both sides parts them by nothing.
+    let own = one.iter().filter(|joint| !other.contains(joint));
+    let others = other.iter().filter(|joint| !one.contains(joint));
+    own.chain(others).map(of).fold(0.0, f32::max)
 }
 
 impl PhysicsHooks for Levers {
@@ -78,7 +84,11 @@ impl PhysicsHooks for Levers {
         *contact.friction = 0.0;
         let normal = *contact.normal;
         contact.solver_contacts.retain_mut(|point| {
-            let lever_m = self.lever_m(bodies, sides, point.anchor1, normal);
+            let lever_m = lever_m(sides, point.anchor1, normal, |joint| {
+                let Hinge { link, axis, anchor } = self.hinges[joint];
+                let palm_from_link = bodies[link].position();
+                (palm_from_link.rotation * axis, *palm_from_link * anchor)
+            });
             point.dist = point.dist.max(-DEPTH_PER_LEVER * lever_m);
             lever_m >= LEAST_LEVER_M
         });

@@ -282,3 +282,41 @@ fn step(physics: &mut PhysicsWorld, levers: Option<&Levers>) {
         );
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::PhysicsSettings;
+    use giraffe_robots::{Limits, OBJECTS, load_robot};
+    use std::sync::Arc;
+
+    fn world() -> World {
+        let robot = Arc::new(load_robot("leap-right").expect("a built-in hand"));
+        let start =
+            EpisodeStart { joint_positions_rad: robot.home_rad.clone(), palm_from_object: robot.palm_from_object_home };
+        let scene = SceneModel::new(robot, OBJECTS[0].clone(), PhysicsSettings::default());
+        World::build(&scene, &WorldParameters::nominal(&scene), &start)
+    }
+
+    fn angles(world: &World) -> Vec<u32> {
+        let mut angles = vec![0.0; world.joints.len()];
+        world.joint_positions(&mut angles);
+        angles.into_iter().map(f32::to_bits).collect()
+    }
+
+    /// rapier panics where a stop is no number.
+    #[test]
+    fn a_world_whose_engine_panics_is_broken_for_good_and_its_neighbours_are_as_they_would_have_been() {
+        let (mut alone, mut neighbour, mut broken) = (world(), world(), world());
+        broken.joints[0].set_limits(&mut broken.physics.multibody_joints, &Limits { lower: f32::NAN, upper: f32::NAN });
+        for _ in 0..5 {
+            assert_eq!(alone.step(), Ok(()));
+        }
+        for _ in 0..5 {
+            assert_eq!(broken.step(), Err(Broken));
+            assert!(!is_stepping(), "the panic is over");
+            assert_eq!(neighbour.step(), Ok(()));
+        }
+        assert_eq!(angles(&neighbour), angles(&alone));
+    }
+}

@@ -6,6 +6,7 @@ mod meddling;
 mod now;
 mod sensors;
 mod snapshot;
+mod sound;
 mod ties;
 
 use crate::actuation::with_dead_servos;
@@ -17,18 +18,13 @@ use crate::scene::SceneModel;
 use crate::sensing::TrackedPose;
 use actuators::Actuators;
 use giraffe_robots::{
-    Commanded, Hand, HandError, Limits, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout, find_object,
+    Commanded, Hand, HandError, Nanos, ObjectPose, RobotModel, Signal, SignalFrame, SignalLayout, find_object,
 };
 use meddling::Meddling;
 use now::Now;
 use sensors::Sensors;
 use std::sync::Arc;
 use ties::Ties;
-
-/// Farther beyond a stop than this no joint is, rad: stops give way by hundredths.
-const BEYOND_STOP_RAD: f32 = 1.0;
-/// Faster than this no joint turns, rad/s: a fingertip would be as fast as an airliner.
-const FASTEST_RAD_PER_SEC: f32 = 2000.0;
 
 /// One world: a hand, an object, and an [`EpisodePlan`] that fixes everything random about them.
 ///
@@ -246,37 +242,6 @@ impl HandSim {
         self.truth.write(Signal::Gravity, &self.now.gravity_m_per_sec2());
         self.truth.write(Signal::WorldParameters, &self.now.sampled);
     }
-
-    fn check_finite(&self) -> Result<(), HandError> {
-        for signal in Signal::ALL {
-            let values = self.truth.read(signal).unwrap_or(&[]);
-            if values.iter().any(|value| !value.is_finite()) {
-                return Err(HandError::NotFinite { what: format!("the simulated {}", signal.name()) });
-            }
-        }
-        Ok(())
-    }
-}
-
-impl HandSim {
-    /// Whether joints are where joints can be: an engine that comes apart passes through large numbers first, and what
-    /// learns should not.
-    fn check_within_reason(&self) -> Result<(), HandError> {
-        let robot = self.scene.robot();
-        for (joint, model) in robot.joints.iter().enumerate() {
-            let (at_rad, rad_per_sec) = (self.joints.positions[joint], self.joints.velocities[joint]);
-            let Limits { lower, upper } = self.now.parameters.joint_limits_rad(robot, joint);
-            let beyond_rad = (lower - at_rad).max(at_rad - upper);
-            if beyond_rad > BEYOND_STOP_RAD || rad_per_sec.abs() > FASTEST_RAD_PER_SEC {
-                let what = format!(
-                    "simulated joint `{}` at {at_rad} rad, {rad_per_sec} rad/s (stops at {lower} and {upper})",
-                    model.name
-                );
-                return Err(HandError::BeyondReason { what });
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Hand for HandSim {
@@ -302,8 +267,7 @@ impl Hand for HandSim {
         self.actuators.command(&true_targets);
         self.advance()?;
         self.write_truth(targets_rad);
-        self.check_finite()?;
-        self.check_within_reason()?;
+        self.check_sound()?;
         self.sensors.sense(self.step, self.time(), targets_rad, sensed);
         Ok(Commanded {
             applied_rad: targets_rad.to_vec(),
