@@ -7,6 +7,7 @@
 use anyhow::{Context, Result};
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::time::Duration;
 
 /// Prints a result as it is.
 ///
@@ -41,6 +42,19 @@ pub fn note(text: impl Display) {
 pub fn note_part(text: impl Display) {
     // In one piece, so that lines of several processes are not mixed.
     let _ = Notes.write_all(text.to_string().as_bytes());
+}
+
+/// The same for somebody who cannot wait for a reader that has stopped reading: another thread says it, and is given a moment.
+pub fn aside(text: impl Display) {
+    const MOMENT: Duration = Duration::from_millis(200);
+    let (text, (done, heard)) = (text.to_string(), std::sync::mpsc::channel());
+    let said = std::thread::Builder::new().spawn(move || {
+        note(text);
+        let _ = done.send(());
+    });
+    if said.is_ok() {
+        let _ = heard.recv_timeout(MOMENT);
+    }
 }
 
 /// Whether what is said is seen on a terminal, and may be drawn over.

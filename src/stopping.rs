@@ -7,7 +7,7 @@
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// What a stop ends with, by the shell's habit: 128 + SIGINT.
@@ -52,11 +52,6 @@ impl Unsaved {
         unsaved
     }
 
-    /// Everything is on the disk.
-    pub fn is_saved(&mut self) {
-        self.set(State::default());
-    }
-
     /// `rescue` can write everything that is not.
     pub fn keep(&mut self, rescue: Rescue) {
         self.set(State { rescue: Some(rescue), is_held: false });
@@ -93,7 +88,12 @@ pub fn undisturbed() -> Undisturbed {
 
 /// Ends the program, with everything that was finished, unless somebody has to be waited for, or is writing.
 pub fn end_if_possible() {
-    let Ok(mut work) = WORK.try_lock() else { return };
+    let mut work = match WORK.try_lock() {
+        Ok(work) => work,
+        // As in `lock`.
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return,
+    };
     if work.values().any(|state| state.is_held) {
         return;
     }
@@ -102,15 +102,15 @@ pub fn end_if_possible() {
     // The lock is never let go of, so that nobody begins to write now.
     match written {
         Ok(said) if said.is_empty() => {
-            crate::say::note("stopped in the middle of something; nothing that was finished is lost");
+            crate::say::aside("stopped in the middle of something; nothing that was finished is lost");
             end_now(EXIT_STOPPED)
         }
         Ok(said) => {
-            crate::say::note(format_args!("stopped; {}", said.join("\n")));
+            crate::say::aside(format_args!("stopped; {}", said.join("\n")));
             end_now(EXIT_STOPPED)
         }
         Err(error) => {
-            crate::say::note(format_args!("error: stopped, but what was finished could not be written: {error:#}"));
+            crate::say::aside(format_args!("error: stopped, but what was finished could not be written: {error:#}"));
             end_now(EXIT_MISTAKE)
         }
     }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_is_written_when_it_is_asked_for_and_not_after_it_was_saved() {
+    fn what_was_kept_is_written_when_it_is_asked_for_and_not_after_its_owner_is_gone() {
         let mut unsaved = Unsaved::nothing();
         assert!(unsaved.rescue().is_none());
         let mut count = 0;
@@ -145,7 +145,8 @@ mod tests {
         unsaved.hold();
         end_if_possible();
         assert_eq!(said(&mut unsaved).as_deref(), Some("written 2"), "what came before still can be");
-        unsaved.is_saved();
-        assert!(said(&mut unsaved).is_none());
+        let number = unsaved.number;
+        drop(unsaved);
+        assert!(!lock().contains_key(&number), "nothing is to be lost any more");
     }
 }

@@ -1,17 +1,21 @@
 //! Faults of the program itself: a thread that panics costs nothing that was finished.
 
+use crate::metrics::{assert_metrics_agree, rows};
 use crate::resume::assert_same;
+use crate::support::checkpoints;
 use giraffe::learn::budget::Budget;
 use giraffe::learn::processes::Processes;
 use giraffe::learn::rescue::Fault;
 use giraffe::learn::show::{Show, Standing};
 use giraffe::learn::train::{TrainReport, Training};
 use giraffe::run::config::RunConfig;
+use giraffe::run::folder::CONFIG_FILE;
 use giraffe_policy::DeviceChoice;
 use giraffe_robots::{
     ActionSchema, Aims, Ending, EpisodeStart, Measure, ObservationTerm, RewardTerms, RobotModel, Seen, SignalFrame,
     StreamRng, TASKS, Task, Trial, TrialScene, Verdict, add_task,
 };
+use rand::RngExt;
 use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -25,6 +29,8 @@ struct Faulty {
 
 static EARLY: Faulty = Faulty { name: "faulty-early", steps_left: AtomicI64::new(i64::MAX) };
 static LATE: Faulty = Faulty { name: "faulty-late", steps_left: AtomicI64::new(i64::MAX) };
+/// Every other episode of it begins with the object nowhere.
+static NOWHERE: Faulty = Faulty { name: "faulty-nowhere", steps_left: AtomicI64::new(i64::MAX) };
 /// Control steps of one iteration: worlds times horizon.
 const ITERATION_STEPS: i64 = 64;
 
@@ -50,7 +56,11 @@ impl Task for Faulty {
     }
 
     fn start(&self, robot: &RobotModel, rng: &mut StreamRng) -> EpisodeStart {
-        TASKS[0].start(robot, rng)
+        let mut start = TASKS[0].start(robot, rng);
+        if self.name == NOWHERE.name && rng.random_bool(0.5) {
+            start.palm_from_object.translation.x = f32::NAN;
+        }
+        start
     }
 
     fn measures(&self) -> &'static [Measure] {
@@ -66,7 +76,9 @@ impl Task for Faulty {
     }
 
     fn begin(&self, scene: &TrialScene<'_>, seen: &Seen) -> Box<dyn Trial> {
-        let steps_left = if self.name == EARLY.name { &EARLY.steps_left } else { &LATE.steps_left };
+        let all = [&EARLY, &LATE, &NOWHERE];
+        let own = all.into_iter().find(|task| task.name == self.name).unwrap();
+        let steps_left = &own.steps_left;
         Box::new(FaultyTrial { trial: TASKS[0].begin(scene, seen), steps_left })
     }
 }
@@ -111,6 +123,7 @@ fn config(task: &Faulty, checkpoint_secs: &str) -> RunConfig {
     ADDED.call_once(|| {
         add_task(&EARLY);
         add_task(&LATE);
+        add_task(&NOWHERE);
     });
     let settings = [
         &format!("task={}", task.name),
@@ -165,13 +178,46 @@ fn a_panic_long_after_the_last_checkpoint_loses_a_few_seconds_and_no_checkpoint(
     let error = go_on(training, 1_000_000).unwrap_err().to_string();
     limit.join().unwrap();
     LATE.steps_left.store(i64::MAX, Ordering::Relaxed);
-    assert!(error.contains("is saved, the one in progress is not"), "{error}");
-    let newest = crate::support::checkpoints(&run).pop().unwrap();
+    assert!(error.contains("is saved, what came after it is not"), "{error}");
+    let newest = checkpoints(&run).pop().unwrap();
     let saved: u64 = newest.file_name().unwrap().to_string_lossy().parse().unwrap();
-    let finished = crate::metrics::rows(&run).len() as u64;
-    assert!(saved > 0 && saved <= finished, "iteration {saved} of {finished} is saved");
+    let rows = rows(&run);
+    assert!(saved > 0 && saved <= rows.len() as u64, "iteration {saved} of {} is saved", rows.len());
+    let secs = |iteration: usize| rows[iteration - 1]["train_seconds"].as_f64().unwrap();
+    let lost_secs = secs(rows.len()) - secs(saved as usize);
+    assert!(lost_secs < 5.0, "{lost_secs} s of training are lost, and four and an iteration is the most");
     let resumed = Training::resume(&run, DeviceChoice::Cpu, Processes::alone()).unwrap();
     go_on(resumed, saved + 2).unwrap();
     go_on(begin(&LATE, &whole, "1000"), saved + 2).unwrap();
     assert_same(&whole, &run);
+}
+
+#[test]
+fn too_many_lost_worlds_end_a_run_in_words_with_a_checkpoint_and_its_metrics_from_which_it_can_go_on_all_the_same() {
+    let home = tempfile::tempdir().unwrap();
+    let run = home.path().join("run");
+    let error = go_on(begin(&NOWHERE, &run, "1000"), 1000).unwrap_err().to_string();
+    for part in [
+        "lost its numbers (the simulated object_position is not a finite number)",
+        "more than largest_lost_share = 0.05",
+        "too few to say what they have in common",
+        "--training --world ",
+        "giraffe train --resume",
+    ] {
+        assert!(error.contains(part), "`{part}` is not in {error}");
+    }
+    let iteration_of_newest = || -> usize {
+        let newest = checkpoints(&run).pop().unwrap();
+        newest.file_name().unwrap().to_string_lossy().parse().unwrap()
+    };
+    let ended_at = iteration_of_newest();
+    assert_eq!(rows(&run).len(), ended_at, "what is saved is written down");
+    let config = std::fs::read_to_string(run.join(CONFIG_FILE)).unwrap();
+    let patient = config.replace("largest_lost_share = 0.05", "largest_lost_share = 1.0");
+    assert_ne!(config, patient);
+    std::fs::write(run.join(CONFIG_FILE), patient).unwrap();
+    let resumed = Training::resume(&run, DeviceChoice::Cpu, Processes::alone()).unwrap();
+    go_on(resumed, ended_at as u64 + 20).unwrap();
+    assert_eq!(iteration_of_newest(), ended_at + 20);
+    assert_metrics_agree(&run);
 }

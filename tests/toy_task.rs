@@ -218,6 +218,21 @@ fn go_on(mut training: Training, iterations: u64) -> TrainReport {
     training.run(Budget::Steps(64 * iterations), &mut Quiet, &AtomicBool::new(false)).unwrap()
 }
 
+/// Three paired episodes.
+fn paired(served: &Served, log: Option<LogOptions>) -> DeployOptions {
+    DeployOptions {
+        endpoint: served.endpoint.clone(),
+        security: PolicyKeys::default(),
+        episodes: 3,
+        real_time: false,
+        paired: true,
+        home: false,
+        memoryless: false,
+        seed: 5,
+        log,
+    }
+}
+
 fn train(home: &Path, name: &str, iterations: u64, settings: &[&str]) -> PathBuf {
     add();
     let out = home.join(name);
@@ -344,17 +359,7 @@ fn it_is_deployed_in_lock_step_with_equal_bits_logged_and_replayed_from_its_log(
     let served = Served::start(&trained.config);
     let path = home.path().join("one.mcap");
     let log = Some(LogOptions { path: path.clone(), asked_for: true, settings: Vec::new(), config: None });
-    let options = DeployOptions {
-        endpoint: served.endpoint.clone(),
-        security: PolicyKeys::default(),
-        episodes: 3,
-        real_time: false,
-        paired: true,
-        home: false,
-        memoryless: false,
-        seed: 5,
-        log,
-    };
+    let options = paired(&served, log);
     let scenario = find_scenario("push").unwrap();
     let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(5));
     let stop = Arc::new(AtomicBool::new(false));
@@ -402,17 +407,7 @@ fn an_object_that_nobody_finds_any_more_ends_an_episode_alike_in_training_evalua
         assert!((1..EPISODE_STEPS).contains(&result.trial.step_count), "{result:?}");
     }
     let served = Served::start(&trained.config);
-    let options = DeployOptions {
-        endpoint: served.endpoint.clone(),
-        security: PolicyKeys::default(),
-        episodes: 3,
-        real_time: false,
-        paired: true,
-        home: false,
-        memoryless: false,
-        seed: 5,
-        log: None,
-    };
+    let options = paired(&served, None);
     let deployed = deploy(&trained.policy, &parts, &sampler, &options, &stop).unwrap();
     assert_eq!(deployed.paired.map(|paired| paired.equal), Some(3));
     assert_eq!(deployed.score, Some(Score::of_episodes(&MEASURES, &evaluated)));

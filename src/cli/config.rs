@@ -5,7 +5,7 @@ use crate::run::config::RunConfig;
 use crate::say;
 use anyhow::Result;
 use clap::Args;
-use giraffe_robots::{ImportReport, ROBOTS, load_robot_with_report};
+use giraffe_robots::{ImportReport, ROBOTS};
 use std::path::{Path, PathBuf};
 
 impl SceneArguments {
@@ -89,7 +89,10 @@ pub(super) fn tell_import(report: &ImportReport) {
 
 /// The same of the hand of a configuration. What is wrong with it is said when it is needed.
 pub(super) fn tell_import_of(config: &RunConfig) {
-    if let Ok((_, report)) = load_robot_with_report(&config.robot) {
+    if let Ok((_, report)) = config.hand() {
         tell_import(&report);
+    }
+    if let Some(changed) = config.changed_hand() {
+        tracing::warn!("{changed}");
     }
 }

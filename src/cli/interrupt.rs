@@ -64,8 +64,8 @@ fn listen(mut signals: Signals, stop: &AtomicBool, may_be_cut: bool) {
                 Some(_) => {}
                 None => {
                     stop.store(true, Ordering::Relaxed);
-                    say::note("\nstopping cleanly; press Ctrl-C again to stop at once");
                     asked = Some(now);
+                    say::aside("\nstopping cleanly; press Ctrl-C again to stop at once");
                 }
             }
         }

@@ -216,14 +216,17 @@ fn fly_all(
             Some(plan) => plan.noise_seed,
             None => deployed_goals(options.seed, index),
         };
-        if simulated {
-            begin_episode(hand, options.seed.wrapping_add(index), plan.as_ref(), &settings, paired.as_mut())?;
+        let mut prepare = || -> Result<()> {
+            if simulated {
+                begin_episode(hand, options.seed.wrapping_add(index), plan.as_ref(), &settings, paired.as_mut())?;
+            }
+            get_ready(policy, options.home, hand)
+        };
+        match prepare() {
+            // It was waiting for the hand when somebody said stop: what is over counts.
+            Err(_) if stop.load(Ordering::Relaxed) => break,
+            ready => ready?,
         }
-        if options.home {
-            hand.client.home().context("bringing the hand home")?;
-        }
-        check_seen(policy, hand)?;
-        hand.client.arm().context("arming the hand")?;
         let mut nobody = Nobody;
         let logged: &mut dyn StepObserver = match &mut recorder {
             Some(recorder) => recorder,
@@ -232,17 +235,14 @@ fn fly_all(
         let traced: &mut dyn StepObserver = if plan.is_some() { &mut trace } else { &mut Nobody };
         let observer = &mut Both(logged, traced);
         let result = match pilot.fly_observed(hand, observer, stop) {
-            // It was waiting for the hand when somebody said stop.
+            // As above.
             Err(_) if stop.load(Ordering::Relaxed) => break,
             flown => flown.with_context(|| format!("episode {index}"))?,
         };
-        if let (Some(paired), Some(plan), false) = (&mut paired, plan, result.cut) {
+        if let (Some(paired), Some(plan), false) = (&mut paired, plan, result.cut)
+            && let Some(is_equal) = twin.lives_the_same(index, plan, parts, &trace, stop)?
+        {
             paired.episodes += 1;
-            let is_equal = twin.lives_the_same(index, plan, parts, &trace, stop)?;
-            if stop.load(Ordering::Relaxed) && !is_equal {
-                // Its twin was cut: nobody knows.
-                paired.episodes -= 1;
-            }
             paired.equal += usize::from(is_equal);
         }
         if !result.trial.outcome.is_sound() {
@@ -254,6 +254,14 @@ fn fly_all(
         results.push(result);
     }
     Ok(summary(&results, paired, parts.task, options.real_time))
+}
+
+fn get_ready(policy: &Policy, home: bool, hand: &mut BridgedHand) -> Result<()> {
+    if home {
+        hand.client.home().context("bringing the hand home")?;
+    }
+    check_seen(policy, hand)?;
+    hand.client.arm().context("arming the hand")
 }
 
 /// A policy that cannot do without the object does not begin before somebody sees it.
@@ -285,7 +293,7 @@ struct Twin {
 }
 
 impl Twin {
-    /// Whether both are equal in every bit; says where they are not.
+    /// Whether both are equal in every bit; says where they are not. Nobody knows where this life was cut before they differed.
     fn lives_the_same(
         &mut self,
         index: u64,
@@ -293,12 +301,12 @@ impl Twin {
         parts: &Parts,
         found: &Trace,
         stop: &AtomicBool,
-    ) -> Result<bool> {
+    ) -> Result<Option<bool>> {
         let mut sim = HandSim::new(Arc::clone(&parts.scene), plan);
         let result = self.pilot.fly_observed(&mut sim, &mut self.expected, stop)?;
-        let Some(at) = first_difference(&self.expected.0, &found.0) else { return Ok(true) };
+        let Some(at) = first_difference(&self.expected.0, &found.0) else { return Ok(Some(true)) };
         if result.cut {
-            return Ok(false);
+            return Ok(None);
         }
         let per_step = (self.expected.0.len() / (result.trial.step_count.max(1) as usize)).max(1);
         tracing::warn!(
@@ -306,7 +314,7 @@ impl Twin {
             at / per_step,
             at % per_step
         );
-        Ok(false)
+        Ok(Some(false))
     }
 }
 

@@ -79,12 +79,13 @@ fn line(standing: &Standing<'_>) -> (f64, String) {
     let rate = if rate.is_finite() { format!("{rate:.0} steps/s ") } else { String::new() };
     let [physics, inference, update] = standing.split.shares().map(|share| 100.0 * share);
     // A zero has no sign.
-    let ranges = standing.entropy_nats.map_or_else(String::new, |nats| format!(" | ranges {:+.2} nats", nats + 0.0));
+    let nats = |nats: f64| format!(" | ranges {nats:+.2} nats").replace("-0.00", "+0.00");
+    let ranges = standing.entropy_nats.map_or_else(String::new, nats);
     let text = format!(
         "{:.2} M steps, {rate}(physics {physics:.0}, inference {inference:.0}, update {update:.0} %) | {}{} | {} left",
         standing.progress.control_steps as f64 * 1e-6,
         in_words(standing),
-        ranges.replace("-0.00", "+0.00"),
+        ranges,
         left_secs.map_or_else(|| "unknown time".to_owned(), duration)
     );
     (share, text)

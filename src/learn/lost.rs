@@ -11,6 +11,8 @@ const LATEST: usize = 1024;
 const LEAST_COUNT: usize = 10;
 /// Most that are remembered with what was drawn for them.
 const REMEMBERED: usize = 64;
+/// Of fewer, lost or going on, nothing is said that they have in common: chance alone would find something.
+const LEAST_COMPARED: usize = 8;
 /// A parameter is named if a lost episode has more of it (or less) than another one in so many of all pairs.
 const STANDS_OUT: f64 = 0.75;
 /// Most parameters that are named.
@@ -80,6 +82,9 @@ impl LostEpisodes {
         let others: Vec<&[f32]> = others.collect();
         let column = |of: &[&[f32]], index: usize| of.iter().filter_map(|row| row.get(index).copied()).collect();
         let lost: Vec<&[f32]> = self.remembered.iter().map(|lost| &lost.sampled[..]).collect();
+        if lost.len().min(others.len()) < LEAST_COMPARED {
+            return "too few to say what they have in common".to_owned();
+        }
         let mut found: Vec<(f64, String)> = Vec::new();
         for (index, NamedLimits { name, .. }) in parameters.iter().enumerate() {
             let (mut theirs, mut all): (Vec<f32>, Vec<f32>) = (column(&lost, index), column(&others, index));
@@ -172,12 +177,16 @@ mod tests {
         let parameters = [named("hand.tip_size"), named("object.mass"), named("joint.damping")];
         let others: Vec<Vec<f32>> = (0..20_u8).map(|n| vec![f32::from(n), f32::from(n), f32::from(n)]).collect();
         let mut all = LostEpisodes::default();
-        let three = (0..3_u8).map(|n| lost(0, &[18.0 + f32::from(n), 4.0 + 6.0 * f32::from(n), 0.5]));
-        all.note(&[], three.collect(), 20, 0.05);
+        let eight = (0..8_u8).map(|n| lost(0, &[15.0 + f32::from(n), 3.0 + 2.0 * f32::from(n), 0.5]));
+        all.note(&[], eight.collect(), 20, 0.05);
         let said = all.in_common(&parameters, others.iter().map(|row| &row[..]));
         assert!(said.contains("hand.tip_size large (19.000, otherwise 10.000)"), "{said}");
         assert!(said.contains("joint.damping small") && !said.contains("object.mass"), "{said}");
-        let nothing = LostEpisodes::default().in_common(&parameters, others.iter().map(|row| &row[..]));
+        let mut even = LostEpisodes::default();
+        even.note(&[], (0..8_u8).map(|n| lost(0, &[1.0 + 2.5 * f32::from(n); 3])).collect(), 20, 0.05);
+        let nothing = even.in_common(&parameters, others.iter().map(|row| &row[..]));
         assert!(nothing.contains("the hand itself"), "{nothing}");
+        let few = LostEpisodes::default().in_common(&parameters, others.iter().map(|row| &row[..]));
+        assert!(few.contains("too few"), "{few}");
     }
 }

@@ -27,14 +27,10 @@ const LOSE_AT_MOST: Duration = Duration::from_secs(4);
 
 /// A run as it stands between two iterations.
 pub struct Finished {
-    /// Where it is written.
-    pub folder: RunFolder,
-    /// How far the run has come.
-    pub progress: RunProgress,
-    /// What has learned.
-    pub learner: KeptLearner,
-    /// Worlds, as they save themselves.
-    pub worlds: Vec<u8>,
+    folder: RunFolder,
+    progress: RunProgress,
+    learner: KeptLearner,
+    worlds: Vec<u8>,
     window: Vec<u8>,
     health: Vec<u8>,
 }
@@ -73,12 +69,10 @@ impl Finished {
     /// Writes everything that a run leaves when it is stopped, without waiting for the disk, and says so.
     fn leave(&self, policy: &Policy) -> Result<String> {
         self.folder.hand_over_checkpoint(self.progress, |dir| self.fill(dir))?;
-        let partial = self.folder.file(&format!(".{POLICY_FILE}.partial"));
-        policy.save(&partial)?;
-        std::fs::rename(&partial, self.folder.file(POLICY_FILE)).context("writing the policy")?;
+        self.folder.hand_over(POLICY_FILE, |partial| Ok(policy.save(partial)?))?;
         let (iteration, run) = (self.progress.iteration, self.folder.path().display());
         Ok(format!(
-            "iteration {iteration} is saved, the one in progress is not; go on with: giraffe train --resume {run}"
+            "iteration {iteration} is saved, what came after it is not; go on with: giraffe train --resume {run}"
         ))
     }
 }

@@ -213,13 +213,10 @@ impl Training {
             };
             let reports = self.reports()?;
             self.worlds.learn(reports.clone());
-            self.look_for_lost(&reports, display)?;
+            let lost = self.note_lost(&reports);
             let world_steps = self.progress.control_steps / self.config.worlds.world_count as u64;
             self.window.extend(reports, world_steps, self.parts.task.episode_step_count());
-            for warning in self.log(report, split)? {
-                display.warn(&warning);
-            }
-            self.show(display, budget, session);
+            let warnings = self.log(report, split)?;
             let due = saved_at.elapsed().as_secs_f64() >= self.config.checkpoint_secs;
             let is_saved = self.processes.any(due && self.processes.is_first());
             if is_saved {
@@ -232,6 +229,10 @@ impl Training {
             } else {
                 guard.finished(iteration.elapsed(), || Ok((self.finished()?, self.policy())))?;
             }
+            // Last: whoever reads it may be slow, and nothing waits for him.
+            warnings.iter().for_each(|warning| display.warn(warning));
+            self.show(display, budget, session);
+            self.heed(lost, display)?;
         }
         let writing = undisturbed();
         self.save()?;
@@ -301,14 +302,24 @@ impl Training {
         Ok(all)
     }
 
-    /// Episodes whose worlds lost their numbers are counted and said; too many end the run, with what was learned kept.
-    fn look_for_lost(&mut self, reports: &[EpisodeReport], display: &mut dyn Show) -> Result<()> {
-        let (own, limit) = (self.worlds.take_lost(), self.config.largest_lost_share);
-        match self.lost.note(reports, own, self.config.worlds.world_count, limit) {
-            Verdict::Well => {}
-            Verdict::Said(text) => display.warn(&format!("{text}: {}", self.lost.how_to_see(self.folder.path()))),
+    /// Counts episodes whose worlds lost their numbers.
+    fn note_lost(&mut self, reports: &[EpisodeReport]) -> Verdict {
+        let own = self.worlds.take_lost();
+        self.lost.note(reports, own, self.config.worlds.world_count, self.config.largest_lost_share)
+    }
+
+    /// Lost episodes are said; too many end the run, with what was learned kept.
+    fn heed(&mut self, lost: Verdict, display: &mut dyn Show) -> Result<()> {
+        let limit = self.config.largest_lost_share;
+        match lost {
+            Verdict::Said(text) if self.processes.is_first() => {
+                display.warn(&format!("{text}: {}", self.lost.how_to_see(self.folder.path())));
+            }
+            Verdict::Well | Verdict::Said(_) => {}
             Verdict::TooMany(text) => {
+                let writing = undisturbed();
                 self.save()?;
+                drop(writing);
                 let common = self.lost.in_common(&self.worlds.parameters(), self.worlds.sampled());
                 bail!(
                     "{text}, more than largest_lost_share = {limit}; {common}. {}. What was learned is kept; after a change of \
@@ -490,7 +501,7 @@ fn check_memory(config: &RunConfig, parts: &Parts, world_count: usize) -> Result
     let schema = ObservationSchema::new(parts.task.observation(robot), robot, parameters)?;
     let (actor, critic) = (schema.actor_width(), schema.critic_width());
     let widths = Widths { actor, critic, actions: robot.actuated_joints().len() };
-    let needed = Needed::by(config, widths, world_count);
+    let needed = Needed::by(&config.ppo, widths, world_count);
     needed.check(Present::here())?;
     if let Some(warning) = needed.warning() {
         tracing::warn!("{warning}");

@@ -114,12 +114,26 @@ impl RunFolder {
     /// # Errors
     /// When the disk refuses.
     pub fn replace(&self, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        self.put(name, true, write)
+    }
+
+    /// [`RunFolder::replace`] without waiting for the disk: see [`RunFolder::hand_over_checkpoint`].
+    ///
+    /// # Errors
+    /// As [`RunFolder::replace`].
+    pub fn hand_over(&self, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        self.put(name, false, write)
+    }
+
+    fn put(&self, name: &str, waits: bool, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let path = self.file(name);
         // Beside the folders of the run: a reader of one of those never meets half a file.
         let partial = self.file(&format!(".{}.partial", name.replace('/', "-")));
         let attempt = || -> Result<()> {
             write(&partial)?;
-            File::open(&partial)?.sync_all()?;
+            if waits {
+                File::open(&partial)?.sync_all()?;
+            }
             Ok(fs::rename(&partial, &path)?)
         };
         attempt().with_context(|| format!("writing {}", path.display()))
@@ -286,12 +300,16 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// A hash as it is written down.
+pub(super) fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn sums(folder: &Path) -> Result<BTreeMap<String, String>> {
     let mut sums = BTreeMap::new();
     for path in files(folder)? {
-        let digest = Sha256::digest(fs::read(&path)?);
         let name = path.strip_prefix(folder)?.to_string_lossy().into_owned();
-        sums.insert(name, digest.iter().map(|byte| format!("{byte:02x}")).collect());
+        sums.insert(name, sha256_hex(fs::read(&path)?));
     }
     Ok(sums)
 }

@@ -2,11 +2,11 @@
 //!
 //! The file it was read from may be moved, changed or lost. A run goes on with its own hand, and says what has changed.
 
+use super::folder::sha256_hex;
 use anyhow::{Context, Result, bail, ensure};
 use giraffe_robots::RobotModel;
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::io::ErrorKind;
@@ -63,7 +63,8 @@ impl fmt::Display for Difference {
 /// When it could not be read back with the same bits.
 pub fn to_bytes(robot: &RobotModel) -> Result<Vec<u8>> {
     let text = serde_json::to_string_pretty(robot).context("writing down the hand")?;
-    let bytes = format!("{{\"format\": {FORMAT}, \"sha256\": \"{}\"{BEFORE}{text}{AFTER}", sum(&text)).into_bytes();
+    let bytes =
+        format!("{{\"format\": {FORMAT}, \"sha256\": \"{}\"{BEFORE}{text}{AFTER}", sha256_hex(&text)).into_bytes();
     // JSON knows no infinity, and its readers may round.
     let same = from_bytes(&bytes).is_ok_and(|read| read == *robot);
     ensure!(same, "the hand {} cannot be written down with the same bits: one of its numbers is none", robot.name);
@@ -93,16 +94,12 @@ fn from_bytes(bytes: &[u8]) -> Result<RobotModel> {
     let Kept { sha256, robot, .. } = serde_json::from_str(text).context("a newer giraffe may have written it")?;
     let inside = text.split_once(BEFORE).and_then(|(_, rest)| rest.strip_suffix(AFTER)).context(damaged)?;
     ensure!(
-        sum(inside) == sha256,
+        sha256_hex(inside) == sha256,
         "it has changed since it was written; a run keeps its hand: put it back as it was, and begin a new run for another \
          hand"
     );
     robot.check_places().map_err(anyhow::Error::msg).context(damaged)?;
     Ok(robot)
-}
-
-fn sum(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// In which fields a hand `is` other than another `was`. Parts are found by their names.

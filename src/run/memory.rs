@@ -1,6 +1,5 @@
 //! How much memory a run takes and how much there is: reckoned before any of it is taken.
 
-use super::config::RunConfig;
 use anyhow::{Result, bail};
 use giraffe_policy::{PpoConfig, Widths};
 use std::fmt;
@@ -39,16 +38,16 @@ const CANDIDATES: [(&str, Without); 6] = [
 
 impl Needed {
     /// What a run takes that has `world_count` worlds in this process.
-    pub fn by(config: &RunConfig, widths: Widths, world_count: usize) -> Self {
+    pub fn by(ppo: &PpoConfig, widths: Widths, world_count: usize) -> Self {
         let lower = CANDIDATES.iter().min_by(|one, other| {
             let without = |change: Without| {
-                let (mut ppo, mut world_count) = (config.ppo.clone(), world_count);
+                let (mut ppo, mut world_count) = (ppo.clone(), world_count);
                 change(&mut ppo, &mut world_count);
                 Self::of(&ppo, widths, world_count, "").bytes()
             };
             without(one.1).total_cmp(&without(other.1))
         });
-        Self::of(&config.ppo, widths, world_count, lower.map_or("", |(name, _)| *name))
+        Self::of(ppo, widths, world_count, lower.map_or("", |(name, _)| *name))
     }
 
     fn of(ppo: &PpoConfig, widths: Widths, world_count: usize, lower: &'static str) -> Self {
@@ -144,6 +143,7 @@ fn address_space() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::config::RunConfig;
 
     const WIDTHS: Widths = Widths { actor: 40, critic: 90, actions: 16 };
     const SMALL: Option<Present> = Some(Present { bytes: 2.0 * GIB, limit: "ulimit -v" });
@@ -151,7 +151,7 @@ mod tests {
     fn refused(settings: &[&str], setting: &str) -> String {
         let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
         let config = RunConfig::read(None, &settings).expect("a configuration");
-        let needed = Needed::by(&config, WIDTHS, config.worlds.world_count);
+        let needed = Needed::by(&config.ppo, WIDTHS, config.worlds.world_count);
         let error = needed.check(SMALL).expect_err(setting).to_string();
         assert!(error.contains("there are 2.0 GiB (ulimit -v)") && error.contains(setting), "{error}");
         needed.check(None).expect("nobody knows how much there is");
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn an_ordinary_run_fits_and_the_machine_says_how_much_there_is() {
         let config = RunConfig::default();
-        let needed = Needed::by(&config, WIDTHS, config.worlds.world_count);
+        let needed = Needed::by(&config.ppo, WIDTHS, config.worlds.world_count);
         needed.check(SMALL).expect("it fits");
         assert_eq!(needed.warning(), None);
         let present = Present::here().expect("this system says");

@@ -24,7 +24,7 @@ fn of_hand(robot: &RobotModel, step_secs: f32) -> Care {
 }
 
 /// Farther than this a servo at its limit moves its bare link in a physics step in no hand that was computed well before
-/// there was such care (LEAP 0.02, Allegro 0.07, Shadow 1.1 rad); of random hands beyond it, one in ten came apart.
+/// there was such care (LEAP 0.02, Allegro 0.07, Shadow 1.1 rad).
 const BRISK_RAD: f32 = 1.5;
 
 /// Farther from its target no servo is in use, rad.

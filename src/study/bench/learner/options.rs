@@ -1,7 +1,7 @@
 //! What is measured of the learner, and for how long.
 
 use super::Shape;
-use crate::run::config::{RunConfig, check_threads};
+use crate::run::config::check_threads;
 use crate::run::memory::{Needed, Present};
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -65,8 +65,7 @@ impl LearnerBenchOptions {
         let most = |numbers: &[usize]| numbers.iter().copied().max().unwrap_or(1);
         let [width, horizon_steps] = [self.widths(), self.horizons()].map(most);
         let ppo = PpoConfig { core_width: width, encoder_width: width, horizon_steps, ..PpoConfig::default() };
-        let config = RunConfig { ppo, ..RunConfig::default() };
-        Needed::by(&config, Widths { actor: 1, critic: 1, actions: 1 }, most(self.sequences())).check(Present::here())
+        Needed::by(&ppo, Widths { actor: 1, critic: 1, actions: 1 }, most(self.sequences())).check(Present::here())
     }
 
     /// Widths of the LSTM, and of the encoder before it.
