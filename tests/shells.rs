@@ -1,7 +1,7 @@
 //! What shells do to a program: pipes whose reader goes away, full disks, too little memory, Ctrl-Z, numbers that are none.
 
 use crate::metrics::rows;
-use crate::support::{Controller, Finished, Process, TINY, TinyPolicy, checkpoints, giraffe, now, run_in, steps};
+use crate::support::{Controller, Finished, Process, TINY, TinyPolicy, checkpoints, giraffe, run_in, steps};
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Mesh files: where they are looked for, what stands for them, and hands that have visual shapes only.
 
-use super::make::{hand, mjcf, palm, servos, urdf};
-use super::{body, edit, folder, reports};
+use super::make::{PALM_SHAPE, fingers, hand, mjcf, palm, servos, urdf};
+use super::{body, edit, folder, read, reports};
 use giraffe_robots::ImportAction::{Approximated, Ignored, Warned};
 use giraffe_robots::{GeomShape, ImportReport, MeshShapes, RobotModel, read_robot_file, read_robot_file_with};
 
@@ -215,4 +215,21 @@ fn fitted_shapes_are_no_larger_than_boxes_and_are_written_for_keeps() {
     assert!((half_length_m - 0.03).abs() < 1e-3 && (radius_m - 0.005).abs() < 3e-4, "{half_length_m} {radius_m}");
     reports(&report, Approximated, &["collision mesh of link `ia`", "smallest box, ball, capsule or cylinder"]);
     assert_eq!(boxed.kinematics_fingerprint, fitted.kinematics_fingerprint);
+}
+
+/// A palm with both kinds of shapes, fingers with visual ones only.
+#[test]
+fn a_body_that_has_collision_shapes_keeps_to_them_where_all_fingers_are_bare() {
+    let shown = "contype=\"0\" conaffinity=\"0\" group=\"2\"";
+    let bare = fingers().replace("<geom type=\"box\"", &format!("<geom {shown} type=\"box\""));
+    let seen_palm = format!("<geom {shown} type=\"box\" size=\"0.08 0.08 0.08\"/>");
+    let palm = format!(
+        "<body name=\"palm\"><inertial pos=\"0 0 0\" mass=\"0.3\" diaginertia=\"1e-3 1e-3 1e-3\"/>\
+         {PALM_SHAPE}{seen_palm}\n{bare}</body>\n"
+    );
+    let (robot, report) = read(&[("hand.xml", &mjcf(&palm, &servos()))]);
+    assert_eq!(robot.bodies[body(&robot, "palm")].geoms.len(), 1, "what is only seen of it is left out");
+    assert_eq!(robot.bodies[body(&robot, "ib")].geoms.len(), 1, "a finger touches with what is seen of it");
+    let warned = report.entries.iter().find(|entry| entry.found.contains("no collision shape")).expect("said");
+    assert!(!warned.found.contains("`palm`"), "{warned}");
 }

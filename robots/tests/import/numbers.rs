@@ -342,3 +342,34 @@ fn damping_that_drives_is_read_with_the_other_sign() {
     assert!((robot.joints[0].damping_newton_m_secs_per_rad - 0.9).abs() < 1e-6);
     reports(&report, Warned, &["`biasprm` that drives", "0.9", "`g`"]);
 }
+
+#[test]
+fn a_joint_with_an_assumed_torque_is_given_what_its_follower_needs_too() {
+    // Of two fingers the second follows the first, twice as far; no torque is said. 0.3 kg 0.2 m away are 0.59 N m.
+    let finger = |name: &str, y: f64, kg: f64, reach: f64, more: &str| {
+        format!(
+            "<link name=\"{name}\"><inertial><origin xyz=\"{reach} 0 0\"/><mass value=\"{kg}\"/>\
+             <inertia ixx=\"1e-4\" iyy=\"1e-4\" izz=\"1e-4\" ixy=\"0\" ixz=\"0\" iyz=\"0\"/></inertial>\
+             <collision><origin xyz=\"0.1 0 0\"/><geometry><box size=\"0.2 0.02 0.02\"/></geometry></collision></link>\
+             <joint name=\"j_{name}\" type=\"revolute\"><parent link=\"palm\"/><child link=\"{name}\"/>\
+             <origin xyz=\"0.05 {y} 0\"/><axis xyz=\"0 -1 0\"/><limit lower=\"0\" upper=\"1.5\" effort=\"0\" velocity=\"3\"/>\
+             {more}</joint>"
+        )
+    };
+    let mimic = "<mimic joint=\"j_a\" multiplier=\"2\"/>";
+    let text = format!(
+        "<robot name=\"two\"><link name=\"palm\"><collision><geometry><box size=\"0.1 0.1 0.02\"/></geometry></collision>\
+         </link>{}{}</robot>",
+        finger("a", 0.03, 0.01, 0.1, ""),
+        finger("b", -0.03, 0.3, 0.2, mimic)
+    );
+    let (robot, report) = urdf_of(&text);
+    let needed = 3.0 * 9.81 * (0.01 * 0.1 + 2.0 * 0.3 * 0.2);
+    for name in ["j_a", "j_b"] {
+        let effort = robot.joints[joint(&robot, name)].effort_limit_newton_m;
+        assert!((effort - needed).abs() < 1e-3, "{name}: {effort} N m, {needed} N m hold it three times");
+    }
+    let said: Vec<_> =
+        report.entries.iter().filter(|entry| entry.found.contains("too small for its own weight")).collect();
+    assert!(said.len() == 1 && said[0].found.contains("`j_a`") && !said[0].found.contains("`j_b`"), "{report}");
+}

@@ -167,10 +167,10 @@ fn a_thumb_does_not_tilt_the_palm() {
 }
 
 /// Three fingers around a palm, 120 degrees from one another, that close toward its middle.
-fn gripper(wide: bool) -> String {
+/// Three fingers around a palm that lean outward by this, rad.
+fn gripper(lean: f64) -> String {
     let finger = |index: i32| {
         let yaw = f64::from(index) * 2.0943951;
-        let lean = if wide { 1.2 } else { 0.0 };
         format!(
             "<link name=\"f{index}\"><collision><origin xyz=\"0 0 0.03\"/><geometry><box size=\"0.01 0.01 0.06\"/></geometry>\
              </collision></link><link name=\"m{index}\"/>\
@@ -185,8 +185,8 @@ fn gripper(wide: bool) -> String {
 
 #[test]
 fn the_palm_of_a_gripper_faces_where_its_fingers_point() {
-    for wide in [false, true] {
-        let (robot, report) = stands(&gripper(wide));
+    for lean in [0.0, 1.2] {
+        let (robot, report) = stands(&gripper(lean));
         reports(&report, Assumed, &["how the hand stands", "now 0 degrees"]);
         let tips = robot.fingertip_positions(&[0.0; 3]);
         let mean = tips.iter().map(|tip| tip.coords).sum::<nalgebra::Vector3<f32>>() / 3.0;
@@ -198,4 +198,12 @@ fn the_palm_of_a_gripper_faces_where_its_fingers_point() {
 fn a_hand_that_does_not_say_how_its_fingers_close_is_warned_of() {
     let text = urdf().replace("lower=\"-0.2\" upper=\"1.5\"", "lower=\"-1.5\" upper=\"1.5\"");
     reports(&stands(&text).1, Warned, &["how the hand stands", "cannot be told"]);
+}
+
+#[test]
+fn fingers_that_lie_flat_around_a_palm_close_upward() {
+    // Beyond a quarter turn they point away from where they close to.
+    let (robot, _) = stands(&gripper(1.8));
+    let [open, closed] = [0.0, 0.3].map(|angle_rad| robot.fingertip_positions(&[angle_rad; 3])[0].z);
+    assert!(closed > open + 0.01, "tips rise from {open} to {closed} m");
 }

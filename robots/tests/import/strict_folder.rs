@@ -122,7 +122,7 @@ fn names_that_xml_and_toml_write_otherwise_stay_as_they_are() {
     let text = edit(&text, "body name=\"a_far\"", "body name=\"a -- far\\\"");
     let (robot, report) = claw(&text);
     assert_eq!(robot.joints[0].name, "a&1 <\"é");
-    let folder = written(&RobotModel { name: "claw -- two".to_owned(), ..robot.clone() }, &report);
+    let folder = written(&RobotModel { name: "claw --- two--".to_owned(), ..robot.clone() }, &report);
     same_hand(&robot, &back(&folder));
 }
 

@@ -24,7 +24,7 @@ pub(super) fn settle(hand: &mut RawHand, notes: &mut Notes) {
                 return;
             }
             held += 1;
-            let straight = 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]);
+            let straight = joint.open_rad();
             joint.limits_rad = [straight, straight];
             let done = "held where it is straight: the palm stands still";
             notes.approximated(&joint.place, "hinge of a base that flies", &joint.name, done);

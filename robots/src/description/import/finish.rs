@@ -75,7 +75,7 @@ pub(super) fn tips(hand: &RawHand, tree: &Tree, alone: bool, notes: &mut Notes) 
 /// move, the one at the end of most hinges, and of those the farthest.
 fn fingers(tree: &Tree, notes: &mut Notes) -> Vec<usize> {
     let carriers = tree.carriers();
-    let open = tree.poses(|joint| 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]));
+    let open = tree.poses(RawJoint::open_rad);
     let mut chosen: Vec<(usize, usize, (usize, f64))> = Vec::new();
     for end in tree.ends() {
         let first = tree.first_of_finger(&carriers, end);

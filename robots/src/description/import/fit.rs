@@ -1,10 +1,10 @@
 //! The primitive of least volume that encloses a cloud of points.
 
-use super::inertia::volume;
+use super::inertia::{Mass, volume};
 use super::mesh::MIN_HALF_EXTENT_M;
 use super::shape::z_onto;
 use crate::model::GeomShape;
-use nalgebra::{Isometry3, Matrix3, Point3, Rotation3, SymmetricEigen, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, Matrix3, Point3, UnitQuaternion, Vector3};
 
 /// Directions in which the farthest points are looked for, to try turns on few points.
 const DIRECTIONS: usize = 128;
@@ -69,15 +69,8 @@ fn principal_axes(points: &[Point3<f64>]) -> UnitQuaternion<f64> {
     let middle = points.iter().map(|point| point.coords).sum::<Vector3<f64>>() / points.len().max(1) as f64;
     let spread: Matrix3<f64> =
         points.iter().map(|point| (point.coords - middle) * (point.coords - middle).transpose()).sum();
-    let scale = spread.amax();
-    let Some(eigen) = (scale > 0.0).then(|| SymmetricEigen::try_new(spread / scale, 1e-12, 200)).flatten() else {
-        return UnitQuaternion::identity();
-    };
-    let mut axes = eigen.eigenvectors;
-    if axes.determinant() < 0.0 {
-        axes.column_mut(2).neg_mut();
-    }
-    UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(axes))
+    let cloud = Mass { kg: 1.0, center_m: middle.into(), tensor: spread };
+    cloud.principal().map_or_else(UnitQuaternion::identity, |found| found.body_from_axes)
 }
 
 /// Turns about the axes as long as that makes something smaller.

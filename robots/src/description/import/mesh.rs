@@ -63,7 +63,7 @@ impl Mesh {
         (count > 0 && finite && whole).then_some(self)
     }
 
-    /// The mesh in metres, and whether it was taken for millimetres: no part of a hand is larger than a metre.
+    /// The mesh in metres, and whether it was taken for millimetres: no part of a hand is larger than a metre and a half.
     pub(super) fn in_metres(self) -> (Self, bool) {
         let (GeomShape::Box { half_extents_m }, _) = self.bounding_box() else { return (self, false) };
         if half_extents_m.into_iter().all(|half| f64::from(half) <= MOST_HALF_EXTENT_M) {

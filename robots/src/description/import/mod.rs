@@ -108,15 +108,15 @@ fn with_shapes(path: &Path, mesh_shapes: MeshShapes) -> Result<(RawHand, Tree, N
     let is_bare = |link: &usize| tree.links[*link].geoms.is_empty();
     let mut bare: Vec<usize> = tree.ends().into_iter().filter(is_bare).collect();
     let all = bare.len() == tree.ends().len();
-    let carriers = tree.carriers();
-    let palm: Vec<usize> = (0..tree.links.len()).filter(|link| tree.is_palm(&carriers, *link)).collect();
+    let palm = tree.palm();
     if palm.iter().all(is_bare) {
         bare.extend(palm);
     }
     if bare.is_empty() {
         return Ok(first);
     }
-    let is_bare = |body: usize| all || bare.contains(&tree.bodies[body].0);
+    // Where all fingers are bare the file has no collision shapes to speak of; what it has stays.
+    let is_bare = |body: usize| hand.bodies[body].geoms.is_empty() && (all || bare.contains(&tree.bodies[body].0));
     reading.visuals =
         (0..hand.bodies.len()).filter(|body| is_bare(*body)).map(|body| hand.bodies[body].name.clone()).collect();
     read_once(path, &reading)

@@ -117,6 +117,11 @@ impl RawJoint {
         self.limits_rad[1] - self.limits_rad[0] <= 0.0
     }
 
+    /// The angle of an open hand, rad: zero, or as near to it as the joint comes.
+    pub(super) fn open_rad(&self) -> f64 {
+        0.0_f64.clamp(self.limits_rad[0], self.limits_rad[1])
+    }
+
     /// The motion of the joint, in the moved body's frame.
     pub(super) fn motion(&self, angle_rad: f64) -> Isometry3<f64> {
         let turn = UnitQuaternion::from_axis_angle(&self.axis, angle_rad);

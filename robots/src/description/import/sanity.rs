@@ -1,6 +1,6 @@
 //! What can be read as it is and can hardly be meant: said aloud, and left as it is.
 
-use super::raw::RawHand;
+use super::raw::{RawHand, RawJoint};
 use super::report::Notes;
 use super::tree::Tree;
 use nalgebra::{Isometry3, Vector3};
@@ -19,7 +19,7 @@ pub(super) fn look(hand: &RawHand, tree: &Tree, notes: &mut Notes) {
     touch(hand, tree, notes);
     size(hand, tree, notes);
     let carriers = tree.carriers();
-    let open = tree.poses(|joint| 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]));
+    let open = tree.poses(RawJoint::open_rad);
     for (index, link) in tree.links.iter().enumerate() {
         let Some(joint) = &link.joint else { continue };
         let effort = joint.servo.effort.unwrap_or(f64::INFINITY);
@@ -45,8 +45,19 @@ pub(super) fn look(hand: &RawHand, tree: &Tree, notes: &mut Notes) {
 
 /// Gives servos whose torque was assumed what it takes to hold what hangs at them.
 pub(super) fn strengthen(hand: &RawHand, tree: &mut Tree, notes: &mut Notes) {
-    let open = tree.poses(|joint| 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]));
-    let needs: Vec<f64> = (0..tree.links.len()).map(|link| SPARE * load(tree, &open, link)).collect();
+    let open = tree.poses(RawJoint::open_rad);
+    let mut needs: Vec<f64> = (0..tree.links.len()).map(|link| SPARE * load(tree, &open, link)).collect();
+    let place = |name: &str| tree.links.iter().position(|link| link.joint.as_ref().is_some_and(|j| j.name == name));
+    let couplings: Vec<(usize, usize, f64)> = hand
+        .couplings
+        .iter()
+        .filter_map(|coupling| Some((place(&coupling.leader)?, place(&coupling.follower)?, coupling.ratio)))
+        .collect();
+    // A joint that follows has no servo: what it needs its leader has to give.
+    for &(leader, follower, ratio) in &couplings {
+        needs[leader] += ratio.abs() * needs[follower];
+        needs[follower] = 0.0;
+    }
     for (link, needed) in tree.links.iter_mut().zip(needs) {
         let Some(joint) = link.joint.as_mut().filter(|joint| joint.servo.guessed) else { continue };
         let effort = joint.servo.effort.unwrap_or(needed);
@@ -60,9 +71,7 @@ pub(super) fn strengthen(hand: &RawHand, tree: &mut Tree, notes: &mut Notes) {
         }
     }
     // A joint that follows shows the servo of the one it follows.
-    for coupling in &hand.couplings {
-        let joint = |name: &str| tree.links.iter().position(|link| link.joint.as_ref().is_some_and(|j| j.name == name));
-        let (Some(leader), Some(follower)) = (joint(&coupling.leader), joint(&coupling.follower)) else { continue };
+    for (leader, follower, _) in couplings {
         let servo = tree.links[leader].joint.as_ref().map(|joint| joint.servo);
         if let (Some(servo), Some(joint)) = (servo, tree.links[follower].joint.as_mut()) {
             (joint.servo.effort, joint.servo.stiffness) = (servo.effort, servo.stiffness);
@@ -85,7 +94,7 @@ fn load(tree: &Tree, poses: &[Isometry3<f64>], link: usize) -> f64 {
 
 /// A file of a whole robot, or of two hands.
 fn size(hand: &RawHand, tree: &Tree, notes: &mut Notes) {
-    let open = tree.poses(|joint| 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]));
+    let open = tree.poses(RawJoint::open_rad);
     let carriers = tree.carriers();
     let mut fingers: Vec<usize> = tree.ends().into_iter().map(|end| tree.first_of_finger(&carriers, end)).collect();
     let far = |(link, first): (usize, &usize)| {
@@ -110,7 +119,7 @@ fn touch(hand: &RawHand, tree: &Tree, notes: &mut Notes) {
     for link in tree.ends().into_iter().map(|end| &tree.links[end]).filter(|link| link.geoms.is_empty()) {
         notes.warned(&link.place, "fingertips without a shape", &link.name, "they touch nothing");
     }
-    if tree.links.iter().filter(|link| !link.moves).all(|link| link.geoms.is_empty()) && tree.carriers().is_empty() {
+    if tree.palm().into_iter().all(|link| tree.links[link].geoms.is_empty()) {
         notes.warned(&hand.file, "a palm without a shape", "", "an object falls through it: give it one");
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn facing(tree: &Tree, tips: &[Tip]) -> Option<Facing> {
     let carries = |joint: &RawJoint| {
         carriers.iter().any(|link| tree.links[*link].joint.as_ref().is_some_and(|own| own.name == joint.name))
     };
-    let open = |joint: &RawJoint| 0.0_f64.clamp(joint.limits_rad[0], joint.limits_rad[1]);
+    let open = RawJoint::open_rad;
     let closed = |joint: &RawJoint| {
         let [lower, upper] = joint.limits_rad;
         // A joint that turns as far to both sides spreads the fingers; it does not close them.
@@ -143,7 +143,7 @@ pub(super) fn stand(hand: &RawHand, tree: &mut Tree, tips: &[Tip], notes: &mut N
         Placement::Unknown => {
             "put a link `world` above the first one, with a fixed joint whose rpy is not zero, to decide"
         }
-        Placement::Said(_) | Placement::Drawn => "a `quat` of the first body decides",
+        Placement::Said(_) | Placement::Drawn => "a `quat` of one body that holds the whole hand decides",
     };
     let Some(facing) = facing(tree, tips) else {
         let done = format!("where its palm faces cannot be told from how its fingers close; z is up; {how}");

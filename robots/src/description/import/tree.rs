@@ -223,6 +223,12 @@ impl Tree {
         !self.links[link].moves || carriers.contains(&link)
     }
 
+    /// The links of the palm.
+    pub(super) fn palm(&self) -> Vec<usize> {
+        let carriers = self.carriers();
+        (0..self.links.len()).filter(|link| self.is_palm(&carriers, *link)).collect()
+    }
+
     /// Moving links that carry no other: the ends of the fingers.
     pub(super) fn ends(&self) -> Vec<usize> {
         let carries = |index: usize| self.links.iter().any(|link| link.parent == Some(index));

@@ -44,8 +44,7 @@ pub(super) fn robot_toml(
             format!("control every {PERIOD_SECS} s, safety limits of leap-right; a robot.toml beside it would say");
         notes.assumed(&hand.file, "no robot.toml", "", done);
     }
-    let carriers = tree.carriers();
-    let palm = (0..tree.links.len()).filter(|link| tree.is_palm(&carriers, *link));
+    let palm = tree.palm().into_iter();
     let palm = palm.map(|link| tree.links[link].name.clone());
     let tip_geoms = tips.iter().flat_map(|tip| &tree.links[tip.link].geoms).map(|geom| geom.name.clone());
     let rounded = |point: Point3<f64>| point.coords.map(|number| ((number * 1e5).round() / 1e5) as f32).into();

@@ -28,7 +28,7 @@ impl Writer<'_> {
     fn document(&mut self) {
         let name = escaped(&self.robot.name);
         // Two hyphens end a comment.
-        let heading = name.replace("--", "-");
+        let heading = name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
         self.line(format_args!("<!--\n  {heading}, as giraffe read it. Where every figure comes from: README.md.\n"));
         self.line(format_args!(
             "  The root body is the palm frame: gravity is -z. Units: m, kg, rad, N m. What MJCF cannot say (canonical joint\n  \

@@ -121,13 +121,13 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Keeps a joint to the angles that its servo can be told. `per_angle` is how far the actuator goes per angle of the
+    /// Keeps a joint to the angles that its servo can be told. `length_per_rad` is how far the actuator goes per angle of the
     /// joint; how far per number it is told, its gains say.
-    fn limit_by_control(&mut self, joint: &str, actuator: &Actuator, per_angle: f64, place: &Place) {
+    fn limit_by_control(&mut self, joint: &str, actuator: &Actuator, length_per_rad: f64, place: &Place) {
         let range = limited(actuator.ctrl_range, actuator.ctrl_limited, self.model);
         let (Some(range), Some([gain, shift, spring])) = (range, setpoint(actuator)) else { return };
         let called = name(actuator);
-        let ends = range.map(|control| (gain * control + shift) / spring / per_angle);
+        let ends = range.map(|control| (gain * control + shift) / spring / length_per_rad);
         let (least, most) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
         let Some(own) = self.find(joint) else { return };
         let [lower, upper] = own.limits_rad;

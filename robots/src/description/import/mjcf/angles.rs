@@ -13,7 +13,7 @@ use std::f64::consts::PI;
 pub(super) enum Unit {
     /// Every angle, in this unit, as `<compiler angle="...">` names it.
     WholeFile(&'static str),
-    /// Limits of joints only: what to multiply them by.
+    /// Limits and references of joints only: what to multiply them by.
     Limits(f64),
 }
 

@@ -49,10 +49,10 @@ pub(super) fn read(path: &Path, reading: &Reading, notes: &mut Notes) -> Result<
             .map_err(|error| source.whole().error(error.to_string()))
     };
     let mut model = parse(&text)?;
-    let mut per_angle = 1.0;
+    let mut limit_correction = 1.0;
     match angles::unit(&source, &document, &model, notes) {
         Some(angles::Unit::WholeFile(angle)) => model = parse(&angles::with_unit(&text, &document, angle))?,
-        Some(angles::Unit::Limits(factor)) => per_angle = factor,
+        Some(angles::Unit::Limits(factor)) => limit_correction = factor,
         None => {}
     }
     let nodes = body_nodes(&document);
@@ -71,7 +71,7 @@ pub(super) fn read(path: &Path, reading: &Reading, notes: &mut Notes) -> Result<
         model: &model,
         nodes,
         world_geoms,
-        per_angle,
+        limit_correction,
         notes,
     };
     reader.hand()
@@ -127,7 +127,7 @@ struct Reader<'r> {
     /// Shapes of the world, in the order of the file: that of the parser's.
     world_geoms: Vec<Node<'r, 'r>>,
     /// What limits are multiplied by, for a file that says another unit than it has.
-    per_angle: f64,
+    limit_correction: f64,
     notes: &'r mut Notes,
 }
 
@@ -350,7 +350,9 @@ impl Reader<'_> {
             Some([lower, upper]) if lower > upper => {
                 return wrong(format!("`range` {lower} {upper}: the lower limit comes first and is the smaller"));
             }
-            Some(range) => units::within_a_turn(range.map(|end| end * self.per_angle), &place, &name, self.notes),
+            Some(range) => {
+                units::within_a_turn(range.map(|end| end * self.limit_correction), &place, &name, self.notes)
+            }
             None => {
                 self.notes.assumed(&place, "joint without limits", &name, "half a turn to each side");
                 UNLIMITED_RAD
@@ -363,7 +365,7 @@ impl Reader<'_> {
             axis,
             anchor_m: Point3::from(joint.pos),
             limits_rad,
-            reference_rad: joint.ref_ * self.per_angle,
+            reference_rad: joint.ref_ * self.limit_correction,
             damping: joint.damping,
             friction_loss: joint.frictionloss,
             armature: joint.armature,

@@ -75,7 +75,6 @@ const DECORATION: &[&str] = &[
     "size",
     "hfield",
     "extension",
-    "plugin",
     "rangefinder",
 ];
 
@@ -227,7 +226,7 @@ impl Surveyor<'_> {
                 self.elements(section)?;
             } else if tag == "option" {
                 self.option(section);
-            } else if !["compiler", "option"].contains(&tag) {
+            } else if tag != "compiler" {
                 self.unread(section, "unknown to giraffe");
             }
         }

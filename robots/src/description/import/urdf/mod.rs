@@ -26,10 +26,10 @@ use units::Units;
 const ARMATURE: f64 = 5e-4;
 /// Speeds above this, rad/s, are placeholders: no joint of a hand has them.
 const PLACEHOLDER_SPEED: f64 = 100.0;
-/// Limits of a joint that has none because nobody set them, rad.
-const QUARTER_RAD: [f64; 2] = [-std::f64::consts::FRAC_PI_2, std::f64::consts::FRAC_PI_2];
 /// And so is a speed below this, rad/s: a finger would need a minute to close.
 const STANDSTILL_SPEED: f64 = 0.02;
+/// Limits of a joint that has none because nobody set them, rad.
+const QUARTER_RAD: [f64; 2] = [-std::f64::consts::FRAC_PI_2, std::f64::consts::FRAC_PI_2];
 
 /// Reads a file.
 pub(super) fn read(path: &Path, reading: &Reading, notes: &mut Notes) -> Result<RawHand, DescriptionError> {
@@ -281,8 +281,8 @@ impl<'r> Reader<'r> {
             if lower > upper {
                 return Err(self.error(edge.node, format!("its lower limit {lower} is above its upper limit {upper}")));
             }
-            let per_angle = self.units.rad_per_limit;
-            limits_rad = within_a_turn([lower * per_angle, upper * per_angle], &place, &edge.name, self.notes);
+            limits_rad =
+                within_a_turn([lower, upper].map(|end| end * self.units.rad_per_limit), &place, &edge.name, self.notes);
             if self.units.are_not_set && lower == 0.0 && upper == 0.0 {
                 let done = "not set: a quarter turn to each side; write limits into the file";
                 self.notes.warned(

@@ -52,8 +52,13 @@ impl Reader<'_> {
         for element in link.children().filter(|child| child.has_tag_name(kind)) {
             let origin = self.origin(element)?;
             let shape = elements(element, "geometry").next();
-            let shape = shape.and_then(|geometry| geometry.children().find(Node::is_element));
-            let Some(shape) = shape else { return Err(self.error(link, format!("a <{kind}> of it has no shape"))) };
+            let mut shapes = shape.into_iter().flat_map(|geometry| geometry.children().filter(Node::is_element));
+            let first = shapes.next();
+            for more in shapes {
+                let done = "URDF has one shape in a <geometry>; left out: write another <collision> for it";
+                self.notes.ignored(&self.source.place_of(more), "a second shape in a <geometry> of", body, done);
+            }
+            let Some(shape) = first else { return Err(self.error(link, format!("a <{kind}> of it has no shape"))) };
             let Some((shape, at)) = self.shape(shape, kind, body)? else { continue };
             let wanted = element.attribute("name").filter(|name| !name.is_empty());
             let wanted = wanted.map_or_else(|| format!("{body}_shape"), str::to_owned);

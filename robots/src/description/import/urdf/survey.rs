@@ -78,7 +78,7 @@ fn visit(source: &Source, node: Node, notes: &mut Notes) -> Result<(), Descripti
                 child.attribute("name").unwrap_or_default(),
                 done,
             );
-        } else if !read.children.is_empty() && tag != "geometry" {
+        } else if tag != "geometry" {
             unread(source, node, child, notes);
         }
     }
