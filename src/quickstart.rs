@@ -17,7 +17,7 @@ use crate::typed;
 use anyhow::{Context, Result};
 use clap::Args;
 use giraffe_policy::DeviceChoice;
-use giraffe_randomization::{NONE, Preset, RandomizationConfig};
+use giraffe_randomization::NONE;
 use giraffe_robots::find_task;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -138,8 +138,7 @@ fn assess(
     let parts = config.parts()?;
     let seeds = unseen_seeds(config.seed);
     let randomized = parts.sampler(&config.randomization, &NONE, seeds);
-    let nominal = RandomizationConfig { preset: Preset::None, ..RandomizationConfig::default() };
-    let nominal = parts.sampler(&nominal, &NONE, seeds);
+    let nominal = parts.nominal_sampler(seeds);
     let measures = parts.task.measures();
     display.say(&format!("evaluating {} episodes, randomized and nominal", options.episodes));
     let evaluated = run_episodes(&policy, &parts, &randomized, options.episodes, false, stop)?;

@@ -72,6 +72,12 @@ fn strictly(path: &Path) -> RobotModel {
     robot
 }
 
+/// A hand 20 cm below the frame that it is judged in: an object counts as fallen where it lies.
+fn high_mitten() -> String {
+    let high = mitten("").replace("<body name=\"palm\"", "<body name=\"stand\"><body name=\"palm\" pos=\"0 0 -0.2\"");
+    high.replacen("</worldbody>", "</body></worldbody>", 1)
+}
+
 #[test]
 fn a_hand_that_cannot_hold_is_warned_about_when_it_is_described_and_when_training_begins() {
     let folder = tempfile::tempdir().unwrap();
@@ -103,12 +109,9 @@ fn a_hand_that_cannot_hold_is_warned_about_when_it_is_described_and_when_trainin
 fn what_a_warning_advises_is_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let bare = mitten("").replacen(r#"<geom name="plate" type="box" size="0.06 0.055 0.01" mass="0.3"/>"#, "", 1);
-    // 20 cm below the frame that it is judged in, an object counts as fallen where it lies.
-    let high = mitten("").replace("<body name=\"palm\"", "<body name=\"stand\"><body name=\"palm\" pos=\"0 0 -0.2\"");
-    let high = high.replacen("</worldbody>", "</body></worldbody>", 1);
     for (name, text, part) in [
         ("bare.xml", bare, "Its palm has no shape"),
-        ("high.xml", high, "the origin of the first body lies too far from the palm"),
+        ("high.xml", high_mitten(), "the origin of the first body lies too far from the palm"),
     ] {
         write(folder.path(), name, &text);
         let described = run_in(folder.path(), &["describe", name]);
@@ -129,17 +132,31 @@ fn what_a_hand_weighs_reaches_and_touches_is_told() {
     let shapes = ["palm_shapes", "link_shapes", "tip_shapes"].map(|name| contacts[name].as_u64().unwrap());
     assert_eq!((shapes, contacts["self_collision"].as_bool()), ([1, 4, 4], Some(true)), "{contacts}");
     // 36 pairs of nine links; each finger's base beside the palm, each of its tips beside that.
-    assert_eq!(
-        (&contacts["pairs"], contacts["excluded_pairs"].as_u64().unwrap() >= 8),
-        (&36.into(), true),
-        "{contacts}"
-    );
+    let excluded = contacts["excluded_pairs"].as_u64().unwrap();
+    assert_eq!((&contacts["pairs"], excluded >= 8), (&36.into(), true), "{contacts}");
+    let links: Vec<String> =
+        mitten("").split("<body name=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+    let [near, far] = [&links[1], &links[links.len() - 1]];
+    let exclude = format!("<contact><exclude body1=\"{near}\" body2=\"{far}\"/></contact></mujoco>");
+    write(folder.path(), "apart.xml", &mitten("").replacen("</mujoco>", &exclude, 1));
+    let apart = run_in(folder.path(), &["describe", "apart.xml", "--json"]).json();
+    assert_eq!(apart["facts"]["contacts"]["excluded_pairs"], excluded + 1, "{near} and {far}");
     let tips = facts["fingertips"].as_array().unwrap();
     assert!(tips.len() == 4 && tips.iter().all(|tip| tip["reaches"].is_boolean()), "{tips:?}");
     let text = run_in(folder.path(), &["describe", "mitten.xml"]).stdout;
     for part in ["mass: 500 g, of which 200 g move", "tilted by 0 degrees", "to object", "1 of the palm"] {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }
+}
+
+#[test]
+fn a_hand_far_below_its_frame_is_adopted_with_the_frame_at_the_palm() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "high.xml", &high_mitten());
+    let report = adopt(folder.path(), "high.xml", "lowered", &[]).json();
+    assert!(report["lowered_m"].as_f64().unwrap() < -0.15 || report["lowered_m"].as_f64().unwrap() > 0.15, "{report}");
+    assert_eq!(report["before"]["held"], 0, "{report}");
+    assert!(report["after"]["held"].as_u64().unwrap() >= 16, "{report}");
 }
 
 #[test]
@@ -195,7 +212,7 @@ fn a_picture_is_xml_and_shows_every_shape_in_every_view() {
     for robot in ["leap-right", "shadow-right"] {
         let config = RunConfig { robot: robot.to_owned(), ..RunConfig::default() };
         let parts = config.parts().unwrap();
-        let plan = giraffe::meet::hold::home_plan(&parts.scene);
+        let plan = giraffe_physics::EpisodePlan::at_home(&parts.scene);
         let view = HandSim::new(Arc::clone(&parts.scene), plan).snapshot();
         let text = svg(&view, "a \"hand\" & <object>");
         let document = roxmltree::Document::parse(&text).unwrap_or_else(|error| panic!("{error}"));
@@ -216,7 +233,7 @@ fn a_picture_is_xml_and_shows_every_shape_in_every_view() {
 #[test]
 fn a_picture_in_a_terminal_fits_into_it_and_shows_every_part() {
     let parts = RunConfig::default().parts().unwrap();
-    let view = HandSim::new(Arc::clone(&parts.scene), giraffe::meet::hold::home_plan(&parts.scene)).snapshot();
+    let view = HandSim::new(Arc::clone(&parts.scene), giraffe_physics::EpisodePlan::at_home(&parts.scene)).snapshot();
     let plain = in_terminal(&view, false);
     let lines: Vec<&str> = plain.lines().collect();
     assert!((8..=13).contains(&lines.len()), "{plain}");
@@ -285,9 +302,11 @@ fn what_cannot_be_adopted_is_refused_and_leaves_nothing_behind() {
 fn a_search_that_is_interrupted_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "mitten.xml", &mitten(""));
-    let arguments = ["adopt", "mitten.xml", "--out", "my-hand", "--hold", "100000"];
-    let process = Process::start(&mut giraffe(arguments), folder.path());
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    let arguments = ["adopt", "mitten.xml", "--out", "my-hand", "--hold", "1", "--starts", "3000"];
+    let mut process = Process::start(&mut giraffe(arguments), folder.path());
+    while process.is_running() && !process.has_said("settling") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     process.signal("INT");
     let finished = process.finish();
     assert_eq!(finished.code, Some(130), "{finished:#?}");

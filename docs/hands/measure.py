@@ -97,7 +97,8 @@ def line(result):
     if adopted["lowered_m"]:
         taken += f"; palm frame {1e3 * adopted['lowered_m']:.0f} mm lower"
     if adopted["warnings"]:
-        taken += f"; {len(adopted['warnings'])} warnings"
+        count = len(adopted["warnings"])
+        taken += f"; {count} warning" + ("s" if count > 1 else "")
     cells = [taken, adopted["object"], share(adopted["before"]), share(adopted["after"]), training(result)]
     return hand + "".join(f"| {cell} " for cell in cells) + "|"
 
@@ -148,7 +149,11 @@ def main():
         sys.exit(f"{options.list} has no {', '.join(sorted(unknown))}")
     results = []
     for row in rows:
+        # The table has every row; those that nobody asked for are as they were measured before.
         if wanted and row["id"] not in wanted:
+            kept = options.work / row["id"] / "result.json"
+            if kept.is_file():
+                results.append(json.loads(kept.read_text()))
             continue
         results.append(measured(options, row))
         print(line(results[-1]), flush=True)

@@ -2,6 +2,7 @@
 
 use crate::disturbance::TimedDisturbance;
 use crate::parameters::{WorldParameters, finite};
+use crate::scene::SceneModel;
 use giraffe_robots::{EpisodeStart, RobotModel};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,20 @@ pub struct EpisodePlan {
 }
 
 impl EpisodePlan {
+    /// A world as described, from a start, in which nothing is random and nothing happens.
+    pub fn nominal(scene: &SceneModel, start: EpisodeStart, noise_seed: u64) -> Self {
+        let parameters = WorldParameters::nominal(scene);
+        Self { parameters, start, disturbances: Vec::new(), sampled: Vec::new(), noise_seed }
+    }
+
+    /// The same from the hand's home, with the object at its own.
+    pub fn at_home(scene: &SceneModel) -> Self {
+        let robot = scene.robot();
+        let start =
+            EpisodeStart { joint_positions_rad: robot.home_rad.clone(), palm_from_object: robot.palm_from_object_home };
+        Self::nominal(scene, start, 0)
+    }
+
     /// Whether it is one of this hand: as many joints, and every finger that the plan ties.
     ///
     /// # Errors

@@ -86,13 +86,3 @@ pub(super) fn tell_import(report: &ImportReport) {
         ));
     }
 }
-
-/// The same of the hand of a configuration. What is wrong with it is said when it is needed.
-pub(super) fn tell_import_of(config: &RunConfig) {
-    if let Ok((_, report)) = config.hand() {
-        tell_import(&report);
-    }
-    if let Some(changed) = config.changed_hand() {
-        tracing::warn!("{changed}");
-    }
-}

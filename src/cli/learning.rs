@@ -1,7 +1,7 @@
 //! Training a policy, measuring it, deploying it: what can be typed, and what is done.
 
-use super::config::{ConfigArguments, tell_import_of};
-use super::meeting::tell_hold_of;
+use super::config::ConfigArguments;
+use super::meeting::tell_hand_of;
 use super::outcome::{EXIT_DIFFERENT, done, print_json};
 use super::scene::SceneArguments;
 use crate::fly::deploy::{Deployment, deploy};
@@ -191,8 +191,7 @@ fn run_quickstart(arguments: &QuickstartArguments, stop: &Arc<AtomicBool>) -> Re
     ensure!(arguments.options.episodes > 0, "--episodes 0: expected at least one");
     let mut config = arguments.config.read()?;
     config.seed = arguments.seed;
-    tell_import_of(&config);
-    tell_hold_of(&config, stop);
+    tell_hand_of(&config, stop);
     let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("quickstart-{}", arguments.seed)));
     if let Some(report) = quickstart(config, &out, &arguments.options, stop)? {
         say::note(format_args!("\n{}\nthe run is in {}", report.table(), report.run_dir.display()));
@@ -216,8 +215,7 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
             let mut config = arguments.config.read()?;
             config.seed = arguments.seed.unwrap_or(config.seed);
             if processes.is_first() {
-                tell_import_of(&config);
-                tell_hold_of(&config, stop);
+                tell_hand_of(&config, stop);
             }
             let out = arguments.out.clone().unwrap_or_else(|| free_folder(&format!("train-{}", config.seed)));
             ensure!(

@@ -116,10 +116,13 @@ pub enum Meshes {
     Fitted,
 }
 
-/// Warns of a hand that does not hold its object at rest. What else is wrong with it is said when it is needed.
-pub(super) fn tell_hold_of(config: &RunConfig, stop: &AtomicBool) {
-    let check = config.parts().ok().and_then(|parts| check_home(&parts, stop));
-    if let Some(warning) = check.and_then(|check| check.warning) {
+/// Says how the hand of a configuration was read, and warns where its file has changed since, or where it does not hold its
+/// object at rest. What else is wrong with it is said when it is needed.
+pub(super) fn tell_hand_of(config: &RunConfig, stop: &AtomicBool) {
+    let Ok(parts) = config.parts() else { return };
+    tell_import(&parts.import);
+    let held = check_home(&parts, stop).and_then(|check| check.warning);
+    for warning in config.changed_hand().into_iter().map(|changed| changed.to_string()).chain(held) {
         tracing::warn!("{warning}");
     }
 }

@@ -2,15 +2,15 @@
 //! object that were searched for, and every liberty written down.
 
 use super::hold::{HoldShare, hold_share};
-use super::search::{Found, Merit, Search, search, starts};
+use super::search::{Found, Merit, Search, Start, search, starts};
 use super::stance::{LEVEL_DEGREES, Stance, moved};
 use crate::run::config::{Parts, RunConfig};
 use crate::run::statistics::Estimate;
 use anyhow::{Context, Result, bail, ensure};
 use giraffe_physics::SceneModel;
 use giraffe_robots::{
-    ImportReport, MeshShapes, OBJECTS, ObjectModel, RobotModel, StrictFolder, find_object, read_robot_file_with,
-    strict_folder,
+    ImportReport, MeshShapes, OBJECTS, ObjectModel, ROBOTS, RobotModel, StrictFolder, find_object,
+    read_robot_file_with, strict_folder,
 };
 use nalgebra::{Isometry3, UnitQuaternion};
 use serde::Serialize;
@@ -97,11 +97,16 @@ pub type Progress<'p> = dyn Fn(&str, usize, usize) + Sync + 'p;
 /// When it is one.
 pub fn check_out(out: &Path) -> Result<()> {
     ensure!(
-        !out.is_file() && fs::read_dir(out).map_or(true, |mut entries| entries.next().is_none()),
+        !out.exists() || fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none()),
         "{} is not empty; choose another folder with --out, or remove it first",
         out.display()
     );
     ensure!(out.file_name().is_some(), "--out {}: expected the name of a folder", out.display());
+    ensure!(
+        ROBOTS.iter().all(|entry| Path::new(entry.name) != out),
+        "--out {}: a built-in hand has this name, and would be meant by it; choose another",
+        out.display()
+    );
     let parent = parent_of(out);
     ensure!(parent.is_dir(), "--out {}: there is no folder {}", out.display(), parent.display());
     Ok(())
@@ -218,7 +223,9 @@ impl Adopting<'_> {
         };
         let scene =
             |robot: RobotModel| Arc::new(SceneModel::new(Arc::new(robot), object.clone(), self.parts.scene.settings()));
-        let lowered_m = lowering_m(&scene(turned.clone()), self.options.starts);
+        let mut found = starts(&scene(turned.clone()), self.options.starts);
+        let lowered_m = lowering_m(&found);
+        found.iter_mut().for_each(|start| start.object_m[2] += lowered_m);
         let robot = moved(&turned, &Isometry3::translation(0.0, 0.0, lowered_m));
         let told = |round: &str, done: usize, total: usize| {
             (self.progress)(&format!("{}: {round}", object.name), done, total);
@@ -227,7 +234,7 @@ impl Adopting<'_> {
             scene: &scene(robot.clone()),
             task: self.parts.task,
             seed: self.config.seed,
-            start_count: self.options.starts,
+            starts: found,
             progress: &told,
             stop: self.stop,
         })?;
@@ -272,8 +279,8 @@ fn source_of(import: &ImportReport, robot: &str) -> String {
 }
 
 /// How far the palm frame has to go down so that objects rest as high in it as in other hands, m; zero where they do.
-fn lowering_m(scene: &SceneModel, count: usize) -> f32 {
-    let mut heights: Vec<f32> = starts(scene, count).iter().map(|start| start.object_m[2]).collect();
+fn lowering_m(starts: &[Start]) -> f32 {
+    let mut heights: Vec<f32> = starts.iter().map(|start| start.object_m[2]).collect();
     heights.sort_by(f32::total_cmp);
     match heights.get(heights.len() / 4) {
         Some(low) if *low < LEAST_HEIGHT_M => ((USUAL_HEIGHT_M - low) * 1e3).round() / 1e3,
@@ -373,4 +380,25 @@ fn section(report: &AdoptReport, before: &RobotModel, options: &AdoptOptions, se
         let _ = writeln!(text, "| {joint} | {home_rad:.3} | {before_rad:.3} |");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_finished_is_gone_and_one_that_was_filled_meanwhile_is_left_alone() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let out = home.path().join("hand");
+        let robot = giraffe_robots::load_robot("leap-right").expect("a built-in hand");
+        let folder = strict_folder(&robot, &ImportReport::default());
+        drop(Partial::write(&out, &folder).expect("written"));
+        assert_eq!(fs::read_dir(home.path()).expect("there").count(), 0, "nobody finished it");
+        let partial = Partial::write(&out, &folder).expect("written");
+        fs::create_dir(&out).expect("made");
+        fs::write(out.join("mine.txt"), "mine").expect("written");
+        assert!(partial.finish(&out, &folder).is_err());
+        assert_eq!(fs::read_dir(home.path()).expect("there").count(), 1, "the partial folder is gone");
+        assert!(out.join("mine.txt").is_file());
+    }
 }

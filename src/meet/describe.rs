@@ -1,10 +1,10 @@
 //! What a hand is, whether it holds its object, and what a policy for a task reads, as tables.
 
 use super::facts::Facts;
-use super::hold::{HOLD_SECS, HoldShare, HomeCheck, check_home, hold_share, home_plan};
+use super::hold::{HOLD_SECS, HoldShare, HomeCheck, check_home, hold_share};
 use crate::run::config::{Parts, RunConfig};
 use anyhow::Result;
-use giraffe_physics::{EpisodeSampler, HandSim, SceneView};
+use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim, SceneView};
 use giraffe_randomization::NONE;
 use giraffe_robots::{ImportReport, ObservationSchema, RobotModel};
 use serde_json::json;
@@ -76,7 +76,7 @@ fn write_down(config: &RunConfig, parts: Parts, check: HomeCheck, share: Option<
         "observation": { "schema": schema, "columns": schema.column_names(), "actor_width": schema.actor_width(),
             "critic_width": schema.critic_width(), "fingerprint": schema.actor_fingerprint() },
     });
-    let start = HandSim::new(Arc::clone(&parts.scene), home_plan(&parts.scene)).snapshot();
+    let start = HandSim::new(Arc::clone(&parts.scene), EpisodePlan::at_home(&parts.scene)).snapshot();
     Ok(Description { text, json, import: parts.import, warning: check.warning, start })
 }
 
@@ -84,7 +84,7 @@ fn hold_text(check: &HomeCheck, share: Option<&HoldShare>) -> String {
     let HomeCheck { home, tried, lost, .. } = check;
     let mut text = match home.is_held() {
         true => {
-            format!("at rest the object stays for {HOLD_SECS} s, {:.0} mm from where it starts", 1e3 * home.way_m())
+            format!("at rest the object stays for {HOLD_SECS} s, {:.0} mm from where it starts", 1e3 * home.moved_m())
         }
         false => format!("at rest the object LEAVES the hand after {:.2} s", home.secs),
     };

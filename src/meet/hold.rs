@@ -6,11 +6,9 @@ use crate::run::config::Parts;
 use crate::run::episode::AtRest;
 use crate::run::evaluate::unseen_seeds;
 use crate::run::statistics::{Estimate, fraction};
-use giraffe_physics::{EpisodePlan, EpisodeSampler as _, HandSim, SceneModel, WorldParameters};
-use giraffe_randomization::{FixedRanges, NONE, Preset, RandomizationConfig};
+use giraffe_physics::{EpisodePlan, EpisodeSampler as _, HandSim, SceneModel};
 use giraffe_robots::{
-    EpisodeStart, Hand as _, ObjectPose, Outcome, Referee, Region, RobotModel, Seen, Signal, SignalFrame, SignalLayout,
-    Task, TrialScene,
+    Hand as _, Outcome, Referee, Region, RobotModel, Seen, Signal, SignalFrame, SignalLayout, Task, TrialScene,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -48,24 +46,10 @@ impl Rest {
         self.outcome.is_sound()
     }
 
-    /// How far the object's centre went, m.
-    pub fn way_m(&self) -> f32 {
+    /// How far the object's centre is from where it began, m.
+    pub fn moved_m(&self) -> f32 {
         let squares = self.start_m.iter().zip(&self.end_m).map(|(start, end)| (end - start).powi(2));
         squares.sum::<f32>().sqrt()
-    }
-}
-
-/// An episode that begins at the hand's home, with the object at its own.
-pub fn home_plan(scene: &SceneModel) -> EpisodePlan {
-    let robot = scene.robot();
-    let start =
-        EpisodeStart { joint_positions_rad: robot.home_rad.clone(), palm_from_object: robot.palm_from_object_home };
-    EpisodePlan {
-        parameters: WorldParameters::nominal(scene),
-        start,
-        disturbances: Vec::new(),
-        sampled: Vec::new(),
-        noise_seed: 0,
     }
 }
 
@@ -76,7 +60,7 @@ pub fn rest(
     plan: EpisodePlan,
     step_limit: u32,
     stop: &AtomicBool,
-) -> Option<(Rest, ObjectPose)> {
+) -> Option<Rest> {
     let robot = scene.robot();
     let trial_scene = TrialScene::of_episode(robot, scene.object(), plan.noise_seed);
     let mut sensed = SignalFrame::new(SignalLayout::of(robot, 0));
@@ -85,13 +69,13 @@ pub fn rest(
     let start = sim.object_pose();
     let mut referee = Referee::begin(task, &trial_scene, &Seen::Pose(start), step_limit);
     let mut late = Late::default();
-    let mut read = sim.observe(&mut sensed).is_ok();
+    let mut lost = sim.observe(&mut sensed).is_err();
     while referee.outcome().is_none() {
         if stop.load(Ordering::Relaxed) {
             return None;
         }
-        read = read && sim.exchange(nobody.targets(&sensed), &mut sensed).is_ok();
-        if !read {
+        lost = lost || sim.exchange(nobody.targets(&sensed), &mut sensed).is_err();
+        if lost {
             referee.lose(Outcome::Diverged, true);
             break;
         }
@@ -101,15 +85,14 @@ pub fn rest(
         }
     }
     let end = sim.object_pose();
-    let rest = Rest {
+    Some(Rest {
         outcome: referee.outcome().unwrap_or(Outcome::TimeUp),
         secs: f64::from(referee.step_count()) * f64::from(robot.control.period_secs),
         start_m: start.position_m.into(),
         end_m: end.position_m.into(),
         late_speed_m_per_sec: late.mean(late.speed_squares),
         late_turn_rad_per_sec: late.mean(late.turn_squares),
-    };
-    Some((rest, end))
+    })
 }
 
 /// Sums over the second half of an episode.
@@ -138,12 +121,6 @@ pub fn steps_of(secs: f64, robot: &RobotModel) -> u32 {
     (secs / f64::from(robot.control.period_secs)).ceil().max(1.0) as u32
 }
 
-/// Nominal episodes, as the task starts them: those of an evaluation without randomization.
-fn nominal(parts: &Parts) -> FixedRanges {
-    let nothing = RandomizationConfig { preset: Preset::None, ..RandomizationConfig::default() };
-    parts.sampler(&nothing, &NONE, unseen_seeds(parts.seeds.root()))
-}
-
 /// How often a hand that does nothing keeps its object for a whole episode.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HoldShare {
@@ -168,10 +145,10 @@ pub fn hold_share(parts: &Parts, count: usize, stop: &AtomicBool) -> Option<Hold
 }
 
 fn rests(parts: &Parts, count: usize, step_limit: u32, stop: &AtomicBool) -> Option<Vec<Rest>> {
-    let sampler = nominal(parts);
+    let sampler = parts.nominal_sampler(unseen_seeds(parts.seeds.root()));
     (0..count as u64)
         .into_par_iter()
-        .map(|world| rest(&parts.scene, parts.task, sampler.plan(world, 0), step_limit, stop).map(|(rest, _)| rest))
+        .map(|world| rest(&parts.scene, parts.task, sampler.plan(world, 0), step_limit, stop))
         .collect()
 }
 
@@ -192,7 +169,7 @@ pub struct HomeCheck {
 pub fn check_home(parts: &Parts, stop: &AtomicBool) -> Option<HomeCheck> {
     let robot = parts.scene.robot();
     let step_limit = steps_of(HOLD_SECS, robot);
-    let (home, _) = rest(&parts.scene, parts.task, home_plan(&parts.scene), step_limit, stop)?;
+    let home = rest(&parts.scene, parts.task, EpisodePlan::at_home(&parts.scene), step_limit, stop)?;
     let lost = rests(parts, TRIED_STARTS, step_limit, stop)?.iter().filter(|rest| !rest.is_held()).count();
     let mut check = HomeCheck { home, tried: TRIED_STARTS, lost, warning: None };
     let often = lost as f64 > LOST_SHARE * TRIED_STARTS as f64;
@@ -257,6 +234,11 @@ fn advice(robot: &RobotModel, check: &HomeCheck) -> String {
     if bare(Some(Region::Palm)) {
         return format!("Its palm has no shape, so an object falls through it: give it one. {home}");
     }
+    if check.home.outcome == Outcome::Diverged {
+        return "Look for links too light for their servos, and for shapes inside one another (`giraffe describe HAND --picture \
+                FILE`)."
+            .into();
+    }
     let tilted = Stance::of(robot).filter(|stance| stance.tilt_degrees > LEVEL_DEGREES);
     if let Some(Stance { tilt_degrees, .. }) = tilted {
         return format!(
@@ -264,7 +246,7 @@ fn advice(robot: &RobotModel, check: &HomeCheck) -> String {
              (`quat` of its first body, or a fixed joint above it); `giraffe adopt HAND --out FOLDER` does that. {home}"
         );
     }
-    if !check.home.is_held() && check.home.way_m() < HARDLY_M {
+    if check.home.outcome == Outcome::Failed && check.home.moved_m() < HARDLY_M {
         return format!(
             "The task gives the object up by where it is in the palm frame, though it hardly moved: the origin of the first \
              body lies too far from the palm. {home}"

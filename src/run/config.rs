@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, PhysicsSettings, SceneModel, WorldsSettings};
 use giraffe_policy::PpoConfig;
 use giraffe_randomization::{
-    AdrMonitor, AdrRanges, DosedScenario, FixedRanges, NONE, RandomizationConfig, RangeConfig,
+    AdrMonitor, AdrRanges, DosedScenario, FixedRanges, NONE, Preset, RandomizationConfig, RangeConfig,
 };
 use giraffe_robots::{
     ImportReport, ROBOTS, RobotModel, SeedTree, Task, did_you_mean, find_object, find_task, load_robot_with_report,
@@ -221,6 +221,12 @@ impl Parts {
         let sampler = AdrRanges::new(self.seeds, scene, self.task, &ranges, &randomization.adr, world_count)?;
         let monitor = sampler.monitor();
         Ok((Box::new(sampler), Some(monitor)))
+    }
+
+    /// Draws nominal episodes, as the task starts them, from `seeds`.
+    pub fn nominal_sampler(&self, seeds: SeedTree) -> FixedRanges {
+        let nothing = RandomizationConfig { preset: Preset::None, ..RandomizationConfig::default() };
+        self.sampler(&nothing, &NONE, seeds)
     }
 
     /// Draws episodes as `randomization` asks, from `seeds`, with what `scenario` lets happen during each.

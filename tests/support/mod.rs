@@ -126,6 +126,11 @@ impl Process {
         }
     }
 
+    /// Whether it has said this on standard error so far.
+    pub fn has_said(&self, words: &str) -> bool {
+        self.printed("stderr").contains(words)
+    }
+
     fn printed(&self, name: &str) -> String {
         std::fs::read_to_string(self.output.path().join(name)).unwrap()
     }
@@ -224,7 +229,7 @@ impl Controller {
 
     /// Whether it has said this on standard error.
     pub fn has_said(&self, words: &str) -> bool {
-        self.process.printed("stderr").contains(words)
+        self.process.has_said(words)
     }
 
     /// Ends it with a signal and says how: its exit code, and after how many seconds.

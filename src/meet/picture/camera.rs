@@ -29,7 +29,7 @@ pub(super) fn cameras() -> [Camera; 3] {
 
 /// A face on the page.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct SeenFace {
     /// To the right, upward, and toward whoever looks, m.
     pub(super) corners: Vec<[f32; 3]>,
     /// Red, green, blue, as it is lit.
@@ -38,7 +38,7 @@ pub(super) struct Seen {
     pub(super) of: Option<(usize, usize)>,
 }
 
-impl Seen {
+impl SeenFace {
     /// How near it is, on the whole.
     pub(super) fn nearness(&self) -> f32 {
         self.corners.iter().map(|corner| corner[2]).sum::<f32>() / self.corners.len().max(1) as f32
@@ -51,13 +51,13 @@ impl Camera {
     }
 
     /// The faces that look this way.
-    pub(super) fn see(&self, faces: &[Face]) -> Vec<Seen> {
+    pub(super) fn see(&self, faces: &[Face]) -> Vec<SeenFace> {
         // Over the left shoulder.
         let light = (self.toward * 0.8 + self.up * 0.5 - self.right * 0.35).normalize();
         let facing = faces.iter().filter(|face| face.normal.dot(&self.toward) > 1e-4);
         let seen = |face: &Face| {
             let shade = 0.5 + 0.5 * face.normal.dot(&light).max(0.0);
-            Seen {
+            SeenFace {
                 corners: face.corners.iter().map(|corner| self.project(corner)).collect(),
                 color: face.part.color().map(|value| (f32::from(value) * shade) as u8),
                 part: face.part,
@@ -77,8 +77,8 @@ pub(super) struct Frame {
 }
 
 /// One square frame per view, all of one scale, with a little room around what is seen.
-pub(super) fn frames(views: &[Vec<Seen>]) -> Vec<Frame> {
-    let bounds = |view: &Vec<Seen>, axis: usize| {
+pub(super) fn frames(views: &[Vec<SeenFace>]) -> Vec<Frame> {
+    let bounds = |view: &Vec<SeenFace>, axis: usize| {
         let values = view.iter().flat_map(|face| face.corners.iter().map(move |corner| corner[axis]));
         let (low, high) = values.fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
         if low <= high { (low, high) } else { (-0.1, 0.1) }

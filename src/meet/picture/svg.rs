@@ -1,6 +1,6 @@
 //! The picture as lines and areas.
 
-use super::camera::{Frame, Seen, cameras, frames};
+use super::camera::{Frame, SeenFace, cameras, frames};
 use super::faces::{Part, faces};
 use giraffe_physics::SceneView;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ const SCALE_M: f32 = 0.05;
 pub fn svg(view: &SceneView, title: &str) -> String {
     let faces = faces(view);
     let cameras = cameras();
-    let views: Vec<Vec<Seen>> = cameras.iter().map(|camera| camera.see(&faces)).collect();
+    let views: Vec<Vec<SeenFace>> = cameras.iter().map(|camera| camera.see(&faces)).collect();
     let frames = frames(&views);
     let (width, height) = (3.0 * EDGE + 4.0 * GAP, HEAD + EDGE + FOOT);
     let title = escaped(title);
@@ -43,7 +43,7 @@ pub fn svg(view: &SceneView, title: &str) -> String {
 }
 
 /// From the farthest face to the nearest.
-fn draw(text: &mut String, mut seen: Vec<Seen>, frame: &Frame, left: f32, view: &SceneView) {
+fn draw(text: &mut String, mut seen: Vec<SeenFace>, frame: &Frame, left: f32, view: &SceneView) {
     seen.sort_by(|a, b| a.nearness().total_cmp(&b.nearness()));
     let scale = EDGE / (2.0 * frame.half);
     for face in seen {

@@ -1,11 +1,12 @@
 //! Trying starts, in rounds: fewer and fewer, longer and longer.
 
-use super::starts::{Start, kept_coupled, starts};
+use super::starts::{Start, kept_coupled};
 use crate::meet::hold::{Rest, rest, steps_of};
 use crate::meet::reach::{reach, spread};
 use crate::meet::solid::Solid;
-use giraffe_physics::{Disturbance, EpisodePlan, SceneModel, TimedDisturbance, WorldParameters};
-use giraffe_robots::{EpisodeStart, ObjectPose, RobotModel, SeedTree, Stream, Task};
+use crate::run::evaluate::episode_secs;
+use giraffe_physics::{Disturbance, EpisodePlan, SceneModel, TimedDisturbance};
+use giraffe_robots::{EpisodeStart, RobotModel, SeedTree, Stream, Task};
 use nalgebra::{Isometry3, UnitQuaternion, Vector3};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -38,8 +39,8 @@ pub struct Search<'s> {
     pub task: &'s dyn Task,
     /// Seed of the starts that each is tried from.
     pub seed: u64,
-    /// How many starts are let settle.
-    pub start_count: usize,
+    /// What is let settle, beside the hand's own start.
+    pub starts: Vec<Start>,
     /// Is told which round it is, and how much of it is done.
     pub progress: &'s (dyn Fn(&str, usize, usize) + Sync),
     /// Whether somebody said stop.
@@ -68,8 +69,8 @@ pub struct Merit {
     pub near: f32,
     /// How fast it moved in the end, m/s.
     pub late_speed_m_per_sec: f32,
-    /// How far it went, m.
-    pub way_m: f32,
+    /// How far it ended from where it began, m.
+    pub moved_m: f32,
 }
 
 impl Merit {
@@ -78,7 +79,7 @@ impl Merit {
     fn total(&self) -> f32 {
         3.0 * self.held + 0.5 * self.pushed + 0.2 * self.reached + 0.4 * self.near
             - 0.1 * (self.late_speed_m_per_sec / RESTLESS_M_PER_SEC).min(1.0)
-            - 0.1 * (self.way_m / FAR_M).min(1.0)
+            - 0.1 * (self.moved_m / FAR_M).min(1.0)
     }
 }
 
@@ -97,10 +98,10 @@ pub fn search(search: &Search<'_>) -> Option<Found> {
     let own =
         Start { home_rad: robot.home_rad.clone(), object_m: robot.palm_from_object_home.translation.vector.into() };
     let mut tried = vec![own.clone()];
-    tried.extend(starts(search.scene, search.start_count));
+    tried.extend_from_slice(&search.starts);
     let mut best = search.settled(&tried)?;
     best.insert(0, own);
-    let long_secs = f64::from(search.task.episode_step_count()) * f64::from(robot.control.period_secs);
+    let long_secs = episode_secs(search.task, robot);
     let rounds = [
         (Round { name: "random starts", number: 1, trials: 4, secs: 2.0 }, 20),
         (Round { name: "pushes", number: 2, trials: 8, secs: 3.0 }, 5),
@@ -127,15 +128,19 @@ impl Search<'_> {
         let plans = tried.iter().enumerate().map(|(index, start)| {
             let turn = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), TAU * GOLDEN * index as f32);
             let palm_from_object = Isometry3::from_parts(Vector3::from(start.object_m).into(), turn);
-            self.plan(EpisodeStart { joint_positions_rad: start.home_rad.clone(), palm_from_object }, 0)
+            EpisodePlan::nominal(
+                self.scene,
+                EpisodeStart { joint_positions_rad: start.home_rad.clone(), palm_from_object },
+                0,
+            )
         });
         let ends = self.live("settling", plans.collect(), step_limit)?;
-        let held = tried.iter().zip(ends).filter(|(_, (rest, _))| rest.is_held());
+        let held = tried.iter().zip(ends).filter(|(_, rest)| rest.is_held());
         let mut quiet: Vec<(f32, [Start; 2])> = held
-            .map(|(start, (rest, end))| {
-                let unrest = rest.late_speed_m_per_sec / RESTLESS_M_PER_SEC + 0.3 * rest.way_m() / FAR_M;
+            .map(|(start, rest)| {
+                let unrest = rest.late_speed_m_per_sec / RESTLESS_M_PER_SEC + 0.3 * rest.moved_m() / FAR_M;
                 let unrest = unrest - self.near(start);
-                let [x, y, z] = end.position_m.into();
+                let [x, y, z] = rest.end_m;
                 let rested = Start { object_m: rounded([x, y, z + 0.005]), ..start.clone() };
                 (unrest, [start.clone(), rested])
             })
@@ -151,9 +156,9 @@ impl Search<'_> {
         let step_limit = steps_of(round.secs, self.scene.robot());
         let plans = starts.iter().flat_map(|start| self.trial_plans(round, start, step_limit)).collect();
         let ends = self.live(round.name, plans, step_limit)?;
-        let merit = |(start, trials): (&Start, &[(Rest, ObjectPose)])| {
+        let merit = |(start, trials): (&Start, &[Rest])| {
             let mean = |of: &dyn Fn(&Rest) -> f32, parity: usize| {
-                let own = trials.iter().skip(parity).step_by(2).map(|(rest, _)| of(rest));
+                let own = trials.iter().skip(parity).step_by(2).map(of);
                 own.sum::<f32>() / (trials.len() / 2).max(1) as f32
             };
             let held = |rest: &Rest| if rest.is_held() { 1.0 } else { 0.0 };
@@ -163,7 +168,7 @@ impl Search<'_> {
                 reached: self.reached(start),
                 near: self.near(start),
                 late_speed_m_per_sec: mean(&|rest| rest.late_speed_m_per_sec.min(RESTLESS_M_PER_SEC), 0),
-                way_m: mean(&|rest| rest.way_m().min(FAR_M), 0),
+                moved_m: mean(&|rest| rest.moved_m().min(FAR_M), 0),
             }
         };
         Some(starts.iter().zip(ends.chunks(round.trials)).map(merit).collect())
@@ -175,7 +180,7 @@ impl Search<'_> {
         let seeds = SeedTree::new(self.seed).branch("adopt");
         let plan = |trial: usize| {
             let mut rng = seeds.stream(Stream::Start, trial as u64, round.number);
-            let mut plan = self.plan(self.task.start(&robot, &mut rng), trial as u64);
+            let mut plan = EpisodePlan::nominal(self.scene, self.task.start(&robot, &mut rng), trial as u64);
             if trial % 2 == 1 {
                 let (sin, cos) = (TAU * GOLDEN * trial as f32).sin_cos();
                 let momentum = PUSH_M_PER_SEC * self.scene.object().mass_kg;
@@ -187,12 +192,7 @@ impl Search<'_> {
         (0..round.trials).map(plan).collect()
     }
 
-    fn plan(&self, start: EpisodeStart, noise_seed: u64) -> EpisodePlan {
-        let parameters = WorldParameters::nominal(self.scene);
-        EpisodePlan { parameters, start, disturbances: Vec::new(), sampled: Vec::new(), noise_seed }
-    }
-
-    fn live(&self, name: &str, plans: Vec<EpisodePlan>, step_limit: u32) -> Option<Vec<(Rest, ObjectPose)>> {
+    fn live(&self, name: &str, plans: Vec<EpisodePlan>, step_limit: u32) -> Option<Vec<Rest>> {
         let (done, total) = (AtomicUsize::new(0), plans.len());
         (self.progress)(name, 0, total);
         plans

@@ -2,9 +2,7 @@
 
 use super::worker::Worker;
 use anyhow::{Context, Result};
-use giraffe_physics::{
-    Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, WorldParameters, tilted_gravity,
-};
+use giraffe_physics::{Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, tilted_gravity};
 use giraffe_robots::{GeomShape, Hand, ObjectModel, ObjectPose, Region, RobotModel, Signal, SignalFrame, SignalLayout};
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use serde::Deserialize;
@@ -110,16 +108,7 @@ impl Engine {
 impl Setup {
     /// Hand and object at rest: the hand at home, nothing random.
     pub fn plan(&self) -> EpisodePlan {
-        EpisodePlan {
-            parameters: WorldParameters::nominal(&self.scene(self.physics)),
-            start: giraffe_robots::EpisodeStart {
-                joint_positions_rad: self.robot.home_rad.clone(),
-                palm_from_object: self.robot.palm_from_object_home,
-            },
-            disturbances: Vec::new(),
-            sampled: Vec::new(),
-            noise_seed: 0,
-        }
+        EpisodePlan::at_home(&self.scene(self.physics))
     }
 
     /// rapier as training uses it.
