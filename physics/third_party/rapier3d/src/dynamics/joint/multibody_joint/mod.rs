@@ -16,6 +16,8 @@ pub use self::unit_multibody_joint::{
     unit_joint_friction_constraint, unit_joint_limit_constraint, unit_joint_motor_constraint,
 };
 
+#[cfg(all(feature = "alloc", feature = "dim3"))]
+mod hinge_tree;
 #[cfg(feature = "alloc")]
 mod multibody;
 mod multibody_joint_handle;

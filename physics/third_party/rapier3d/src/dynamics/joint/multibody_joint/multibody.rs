@@ -1,3 +1,5 @@
+#[cfg(feature = "dim3")]
+use super::hinge_tree::HingeTree;
 use super::multibody_link::{MultibodyLink, MultibodyLinkVec};
 use super::multibody_workspace::MultibodyWorkspace;
 use crate::alloc_prelude::*;
@@ -104,12 +106,15 @@ pub struct Multibody {
     pub(crate) frictions: DVector,
     pub(crate) accelerations: DVector,
 
-    body_jacobians: Vec<Jacobian<Real>>,
+    pub(super) body_jacobians: Vec<Jacobian<Real>>,
+    /// What is kept if this is a tree of hinges: such trees have a path of their own.
+    #[cfg(feature = "dim3")]
+    pub(super) hinges: HingeTree,
     // NOTE: the mass matrices are dimensioned based on the non-kinematic degrees of
     //       freedoms only. The `Self::augmented_mass_permutation` sequence can be used to
     //       move dofs from/to a format that matches the augmented mass.
     // TODO: use sparse matrices?
-    augmented_mass: DMatrix<Real>,
+    pub(super) augmented_mass: DMatrix<Real>,
     inv_augmented_mass: LU<Real, Dyn, Dyn>,
     // The indexing sequence for moving all kinematics degrees of
     // freedoms to the end of the generalized coordinates vector.
@@ -130,7 +135,7 @@ pub struct Multibody {
     /*
      * Workspaces.
      */
-    workspace: MultibodyWorkspace,
+    pub(super) workspace: MultibodyWorkspace,
     coriolis_v: Vec<OMatrix<Real, Dim, Dyn>>,
     coriolis_w: Vec<OMatrix<Real, AngDim, Dyn>>,
     i_coriolis_dt: Jacobian<Real>,
@@ -156,6 +161,8 @@ impl Multibody {
             frictions: DVector::zeros(0),
             accelerations: DVector::zeros(0),
             body_jacobians: Vec::new(),
+            #[cfg(feature = "dim3")]
+            hinges: HingeTree::default(),
             augmented_mass: DMatrix::zeros(0, 0),
             inv_augmented_mass: LU::new(DMatrix::zeros(0, 0)),
             acc_augmented_mass: DMatrix::zeros(0, 0),
@@ -362,9 +369,64 @@ impl Multibody {
         self.self_contacts_enabled = enabled;
     }
 
-    /// The inverse augmented mass matrix of this multibody.
-    pub fn inv_augmented_mass(&self) -> &LU<Real, Dyn, Dyn> {
-        &self.inv_augmented_mass
+    /// The inverse augmented mass matrix of this multibody, factorized.
+    ///
+    /// Trees of hinges keep no factorization: theirs is computed here. To solve, prefer
+    /// [`Self::solve_augmented_mass`].
+    pub fn inv_augmented_mass(&self) -> LU<Real, Dyn, Dyn> {
+        #[cfg(feature = "dim3")]
+        if self.hinges.is_active {
+            return LU::new(self.augmented_mass.clone());
+        }
+        self.inv_augmented_mass.clone()
+    }
+
+    /// Multiplies `rhs`, one value per degree of freedom, by the inverse augmented mass matrix.
+    pub fn solve_augmented_mass(&self, rhs: &mut DVectorViewMut<Real>) {
+        #[cfg(feature = "dim3")]
+        if self.hinges.is_active {
+            return self.hinges.solve(rhs.as_mut_slice());
+        }
+        self.inv_augmented_mass.solve_mut(rhs);
+    }
+
+    /// Writes the jacobian of one degree of freedom on its own, which is a unit vector, and its
+    /// product with the inverse augmented mass matrix; the entry of the latter on the diagonal.
+    pub(super) fn fill_unit_jacobian(
+        &self,
+        dof: usize,
+        j_id: usize,
+        jacobians: &mut DVector,
+    ) -> Real {
+        let ndofs = self.ndofs;
+        let (j, wj) =
+            jacobians.as_mut_slice()[j_id..j_id + 2 * ndofs].split_at_mut(ndofs);
+        j.fill(0.0);
+        j[dof] = 1.0;
+        #[cfg(feature = "dim3")]
+        if self.hinges.is_active {
+            wj.copy_from_slice(self.hinges.inverse_column(dof, ndofs));
+            return wj[dof];
+        }
+        wj.copy_from_slice(j);
+        self.inv_augmented_mass.solve_mut(&mut DVectorViewMut::from_slice(wj, ndofs));
+        wj[dof]
+    }
+
+    /// Velocities, mass matrices and accelerations from the poses.
+    pub(crate) fn update_dynamics(&mut self, dt: Real, bodies: &mut RigidBodySet) {
+        self.update_velocities(bodies);
+        #[cfg(feature = "dim3")]
+        if self.hinges.is_active {
+            if self.augmented_mass.ncols() != self.ndofs {
+                self.augmented_mass = DMatrix::zeros(self.ndofs, self.ndofs);
+            }
+            self.augmented_mass_indices.clear();
+            self.update_hinge_dynamics(dt, bodies);
+            return;
+        }
+        self.update_mass_matrix(dt, bodies);
+        self.update_acceleration(dt, bodies);
     }
 
     /// The first link of this multibody.
@@ -821,7 +883,9 @@ impl Multibody {
             return; // Nothing to do.
         }
 
-        if self.augmented_mass.ncols() != self.ndofs {
+        if self.augmented_mass.ncols() != self.ndofs
+            || self.acc_augmented_mass.ncols() != self.ndofs
+        {
             // TODO: do a resize instead of a full reallocation.
             self.augmented_mass = DMatrix::zeros(self.ndofs, self.ndofs);
             self.acc_augmented_mass = DMatrix::zeros(self.ndofs, self.ndofs);
@@ -1200,8 +1264,7 @@ impl Multibody {
             for k in 0..ndofs {
                 jacobians[j_id + ndofs + k] = jacobians[j_id + k];
             }
-            self.inv_augmented_mass
-                .solve_mut(&mut jacobians.rows_mut(j_id + ndofs, ndofs));
+            self.solve_augmented_mass(&mut jacobians.rows_mut(j_id + ndofs, ndofs));
 
             // lhs = Jᵀ M⁻¹ J = Σ J[k]·WJ[k]; only g1/g2 entries of J are nonzero.
             let lhs = jacobians[j_id + ndofs + g2] - c.coeff * jacobians[j_id + ndofs + g1];
@@ -1464,6 +1527,14 @@ impl Multibody {
         /*
          * Compute body jacobians.
          */
+        #[cfg(feature = "dim3")]
+        {
+            self.update_hinge_tree();
+            if self.hinges.is_active {
+                self.update_hinge_jacobians();
+                return;
+            }
+        }
         self.update_body_jacobians();
     }
 
@@ -1631,6 +1702,13 @@ impl Multibody {
         };
 
         let link = &self.links[link_id];
+        #[cfg(feature = "dim3")]
+        if self.hinges.is_active {
+            let jacobian = self.body_jacobians[link.internal_id].as_slice();
+            let out = &mut jacobians.as_mut_slice()[*j_id..*j_id + 2 * self.ndofs];
+            *j_id += 2 * self.ndofs;
+            return (self.hinges.fill(jacobian, force.as_vector().as_slice(), out), 0.0);
+        }
         let mut out_j = jacobians.rows_mut(*j_id, self.ndofs);
         self.body_jacobians[link.internal_id].tr_mul_to(force.as_vector(), &mut out_j);
 
@@ -1716,7 +1794,7 @@ impl Multibody {
             let mut out_invm_j = jacobians.rows_mut(wj_id, self.ndofs);
             self.augmented_mass_indices
                 .with_rearranged_rows_mut(&mut out_invm_j, |out_invm_j| {
-                    self.inv_augmented_mass.solve_mut(out_invm_j);
+                    self.solve_augmented_mass(out_invm_j);
                 });
         }
 

@@ -32,15 +32,8 @@ pub fn unit_joint_limit_constraint(
     let rhs_bias = ((curr_pos - limits[1]).max(0.0) - (limits[0] - curr_pos).max(0.0)) * erp_inv_dt;
     let rhs_wo_bias = 0.0;
 
-    let dof_j_id = *j_id + dof_id + link.assembly_id;
-    jacobians.rows_mut(*j_id, ndofs * 2).fill(0.0);
-    jacobians[dof_j_id] = 1.0;
-    jacobians[dof_j_id + ndofs] = 1.0;
-    multibody
-        .inv_augmented_mass()
-        .solve_mut(&mut jacobians.rows_mut(*j_id + ndofs, ndofs));
-
-    let lhs = jacobians[dof_j_id + ndofs]; // = J^t * M^-1 J
+    let dof = dof_id + link.assembly_id;
+    let lhs = multibody.fill_unit_jacobian(dof, *j_id, jacobians); // = J^t * M^-1 J
     let impulse_bounds = [
         min_enabled as u32 as Real * -Real::MAX,
         max_enabled as u32 as Real * Real::MAX,
@@ -95,15 +88,8 @@ pub fn unit_joint_friction_constraint(
     let ndofs = multibody.ndofs();
     let cfm_coeff = softness.cfm_coeff(params.dt);
 
-    let dof_j_id = *j_id + dof_id + link.assembly_id;
-    jacobians.rows_mut(*j_id, ndofs * 2).fill(0.0);
-    jacobians[dof_j_id] = 1.0;
-    jacobians[dof_j_id + ndofs] = 1.0;
-    multibody
-        .inv_augmented_mass()
-        .solve_mut(&mut jacobians.rows_mut(*j_id + ndofs, ndofs));
-
-    let lhs = jacobians[dof_j_id + ndofs]; // = J^t * M^-1 J
+    let dof = dof_id + link.assembly_id;
+    let lhs = multibody.fill_unit_jacobian(dof, *j_id, jacobians); // = J^t * M^-1 J
     let max_impulse = friction * params.dt;
     let cfm_gain = lhs * cfm_coeff;
 
@@ -152,15 +138,8 @@ pub fn unit_joint_motor_constraint(
     let ndofs = multibody.ndofs();
     let motor_params = motor.motor_params(params.dt);
 
-    let dof_j_id = *j_id + dof_id + link.assembly_id;
-    jacobians.rows_mut(*j_id, ndofs * 2).fill(0.0);
-    jacobians[dof_j_id] = 1.0;
-    jacobians[dof_j_id + ndofs] = 1.0;
-    multibody
-        .inv_augmented_mass()
-        .solve_mut(&mut jacobians.rows_mut(*j_id + ndofs, ndofs));
-
-    let lhs = jacobians[dof_j_id + ndofs]; // = J^t * M^-1 J
+    let dof = dof_id + link.assembly_id;
+    let lhs = multibody.fill_unit_jacobian(dof, *j_id, jacobians); // = J^t * M^-1 J
     let impulse_bounds = [-motor_params.max_impulse, motor_params.max_impulse];
     let cfm_gain = lhs * motor_params.cfm_coeff + motor_params.cfm_gain;
 

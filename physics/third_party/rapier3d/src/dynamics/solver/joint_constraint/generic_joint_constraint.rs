@@ -277,6 +277,13 @@ impl GenericJointConstraint {
         solver_vels: &mut SolverBodies,
         generic_solver_vels: &mut DVector,
     ) {
+        // Neither can act: an inactive limit, or dry friction of no strength.
+        if self.impulse_bounds == [0.0, 0.0] && self.impulse == 0.0 {
+            return;
+        }
+        if self.ndofs1 == 0 && !self.is_rigid_body2 && self.solver_vel2 != u32::MAX {
+            return self.solve_internal(jacobians.as_slice(), generic_solver_vels.as_mut_slice());
+        }
         let jacobians = jacobians.as_slice();
 
         let solver_vel1 = self.solver_vel1(solver_vels, generic_solver_vels);
@@ -303,6 +310,49 @@ impl GenericJointConstraint {
         let mut solver_vel2 = self.solver_vel2_mut(solver_vels, generic_solver_vels);
         let wj2 = DVectorView::from_slice(&jacobians[self.wj_id2()..], self.ndofs2);
         solver_vel2.axpy(-delta_impulse, &wj2, 1.0);
+    }
+
+    /// [`Self::solve`] for a constraint within a single multibody.
+    fn solve_internal(&mut self, jacobians: &[Real], generic_solver_vels: &mut [Real]) {
+        let j = &jacobians[self.j_id2..][..2 * self.ndofs2];
+        let vels = &mut generic_solver_vels[self.solver_vel2 as usize..][..self.ndofs2];
+        // Fingers, most of the time: a loop of known length.
+        match self.ndofs2 {
+            4 => self.solve_internal_of::<4>(
+                j.as_chunks().0.try_into().expect("two rows"),
+                vels.try_into().expect("one row"),
+            ),
+            _ => {
+                let (j, wj) = j.split_at(self.ndofs2);
+                let vel = j.iter().zip(&*vels).fold(0.0, |sum, (j, v)| sum + j * v);
+                let delta = self.next_impulse(vel);
+                vels.iter_mut().zip(wj).for_each(|(v, wj)| *v -= delta * wj);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn solve_internal_of<const N: usize>(&mut self, j: &[[Real; N]; 2], vels: &mut [Real; N]) {
+        let mut vel = 0.0;
+        for k in 0..N {
+            vel += j[0][k] * vels[k];
+        }
+        let delta = self.next_impulse(vel);
+        for k in 0..N {
+            vels[k] -= delta * j[1][k];
+        }
+    }
+
+    /// Adds to the impulse what a relative velocity asks for, and returns what was added.
+    #[inline(always)]
+    fn next_impulse(&mut self, vel: Real) -> Real {
+        let dvel = self.rhs + vel;
+        let total_impulse = na::clamp(
+            self.impulse + self.inv_lhs * (dvel - self.cfm_gain * self.impulse),
+            self.impulse_bounds[0],
+            self.impulse_bounds[1],
+        );
+        total_impulse - core::mem::replace(&mut self.impulse, total_impulse)
     }
 
     pub fn writeback_impulses(&self, joints_all: &mut [JointGraphEdge]) {

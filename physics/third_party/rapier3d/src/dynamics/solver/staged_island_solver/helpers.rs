@@ -105,9 +105,7 @@ impl VelocitySolver {
             let multibody = multibodies
                 .get_multibody_mut_internal(link.multibody)
                 .unwrap();
-            multibody.update_velocities(bodies);
-            multibody.update_mass_matrix(params.dt, bodies);
-            multibody.update_acceleration(params.dt, bodies);
+            multibody.update_dynamics(params.dt, bodies);
 
             let mut solver_vels_incr = self
                 .generic_solver_vels_increment
@@ -143,9 +141,7 @@ impl VelocitySolver {
             multibody.update_rigid_bodies_internal(bodies, !is_last_substep, true, false);
 
             if !is_last_substep {
-                multibody.update_velocities(bodies);
-                multibody.update_mass_matrix(params.dt, bodies);
-                multibody.update_acceleration(params.dt, bodies);
+                multibody.update_dynamics(params.dt, bodies);
 
                 let mut solver_vels_incr = self
                     .generic_solver_vels_increment
