@@ -602,6 +602,18 @@ impl ContactWithCoulombFriction<SimdReal> {
         solve_restitution: bool,
         solve_friction: bool,
     ) {
+        #[cfg(all(feature = "dim3", not(feature = "block-solver")))]
+        if solve_restitution && self.manifold_id[1..].iter().all(|id| id.is_padding()) {
+            match (self.solver_vel1[0], self.solver_vel2[0]) {
+                (u32::MAX, body) if body != u32::MAX => {
+                    return self.solve_lone::<2>(&mut bodies.vels[body as usize], solve_friction);
+                }
+                (body, u32::MAX) if body != u32::MAX => {
+                    return self.solve_lone::<1>(&mut bodies.vels[body as usize], solve_friction);
+                }
+                _ => (),
+            }
+        }
         let mut solver_vel1 = bodies.gather_vels(self.solver_vel1);
         let mut solver_vel2 = bodies.gather_vels(self.solver_vel2);
 
@@ -678,6 +690,87 @@ impl ContactWithCoulombFriction<SimdReal> {
 
         bodies.scatter_vels(self.solver_vel1, solver_vel1);
         bodies.scatter_vels(self.solver_vel2, solver_vel2);
+    }
+
+    /// [`Self::solve`] where only the first lane holds a manifold, and only one side of it, the
+    /// `SIDE`th, can move: the same formulas, without the other lanes and without the other side.
+    /// All manifolds of one body are in chunks of their own: what lies on the ground is solved so.
+    #[cfg(all(feature = "dim3", not(feature = "block-solver")))]
+    fn solve_lone<const SIDE: usize>(
+        &mut self,
+        vel: &mut crate::dynamics::solver::SolverVel<Real>,
+        solve_friction: bool,
+    ) {
+        use crate::math::Vector;
+        let lane = |v: &<SimdReal as ScalarType>::Vector| {
+            Vector::new(v.x.extract(0), v.y.extract(0), v.z.extract(0))
+        };
+        // Forces act on the second side the other way round.
+        let (sign, im) = match SIDE {
+            1 => (1.0, lane(&self.im1)),
+            _ => (-1.0, lane(&self.im2)),
+        };
+        let count = self.num_contacts as usize;
+        let dir1 = lane(&self.dir1);
+        let (dir, tangent1) = (dir1 * sign, lane(&self.tangent1));
+        let tangents = [tangent1 * sign, dir1.cross(tangent1) * sign];
+        let (dir_im, tangents_im) = (dir * im, tangents.map(|tangent| tangent * im));
+        let (mut linear, mut angular) = (vel.linear, vel.angular);
+        let mut normal_impulses = [0.0; MAX_MANIFOLD_POINTS];
+
+        for (part, normal_impulse) in
+            self.normal_part[..count].iter_mut().zip(&mut normal_impulses)
+        {
+            let (torque_dir, ii_torque_dir) = match SIDE {
+                1 => (&part.torque_dir1, &part.ii_torque_dir1),
+                _ => (&part.torque_dir2, &part.ii_torque_dir2),
+            };
+            let dvel = dir.dot(linear) + lane(torque_dir).dot(angular) + part.rhs.extract(0);
+            let impulse = part.impulse.extract(0);
+            let new_impulse =
+                part.cfm_factor.extract(0) * (impulse - part.r.extract(0) * dvel).max(0.0);
+            let delta = new_impulse - impulse;
+            part.impulse.replace(0, new_impulse);
+            *normal_impulse = new_impulse;
+            linear += dir_im * delta;
+            angular += lane(ii_torque_dir) * delta;
+        }
+
+        if solve_friction {
+            for (part, normal_impulse) in
+                self.tangent_part[..count].iter_mut().zip(normal_impulses)
+            {
+                let (torque_dirs, ii_torque_dirs) = match SIDE {
+                    1 => (&part.torque_dir1, &part.ii_torque_dir1),
+                    _ => (&part.torque_dir2, &part.ii_torque_dir2),
+                };
+                let dvel: [Real; 2] = core::array::from_fn(|j| {
+                    tangents[j].dot(linear)
+                        + lane(&torque_dirs[j]).dot(angular)
+                        + part.rhs[j].extract(0)
+                });
+                // See `ContactConstraintTangentPart::solve`.
+                let (k11, k22) = (part.r[0].extract(0), part.r[1].extract(0));
+                let k12 = part.r[2].extract(0) * 0.5;
+                let inv_det = crate::utils::inv(k11 * k22 - k12 * k12);
+                let impulse =
+                    na::vector![part.impulse[0].extract(0), part.impulse[1].extract(0)];
+                let limit = self.limit.extract(0) * normal_impulse;
+                let new_impulse = (impulse
+                    - na::vector![
+                        (k22 * dvel[0] - k12 * dvel[1]) * inv_det,
+                        (k11 * dvel[1] - k12 * dvel[0]) * inv_det
+                    ])
+                .cap_magnitude(limit);
+                let delta = new_impulse - impulse;
+                part.impulse[0].replace(0, new_impulse[0]);
+                part.impulse[1].replace(0, new_impulse[1]);
+                linear += tangents_im[0] * delta[0] + tangents_im[1] * delta[1];
+                angular +=
+                    lane(&ii_torque_dirs[0]) * delta[0] + lane(&ii_torque_dirs[1]) * delta[1];
+            }
+        }
+        (vel.linear, vel.angular) = (linear, angular);
     }
 
     pub fn writeback_impulses(&self, manifolds_all: &ManifoldStore) {

@@ -49,7 +49,7 @@ fn add_scaled(out: &mut [Real], factor: Real, x: &[Real]) {
 }
 
 impl GenericRhs {
-    #[inline]
+    #[inline(always)]
     fn dvel(
         &self,
         j_id: usize,
@@ -74,7 +74,7 @@ impl GenericRhs {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn apply_impulse(
         &mut self,
         j_id: usize,

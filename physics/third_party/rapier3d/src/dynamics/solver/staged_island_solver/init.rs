@@ -197,9 +197,8 @@ impl StagedIslandSolver {
             // NOTE: the twist constraint/builder buffers are NOT cleared: they are
             // the persistent constraint cache, preserved (and resized) further
             // below once the chunk layout is known.
-            set.generic_jacobians.fill(0.0);
-            set.generic_velocity_constraints.clear();
-            set.generic_velocity_constraints_builder.clear();
+            // NOTE: so are the generic (multibody) ones and their jacobians: what is in use of
+            // them is written anew whole.
             set.simd_velocity_coulomb_constraints.clear();
             set.simd_velocity_coulomb_constraints_builder.clear();
         }

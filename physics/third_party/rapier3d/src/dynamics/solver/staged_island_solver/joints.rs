@@ -537,7 +537,7 @@ impl StagedIslandSolver {
         impulse_joints: &[JointGraphEdge],
     ) {
         let joints = &mut self.joint_constraints;
-        joints.generic_jacobians.fill(0.0);
+        joints.generic_jacobians.as_mut_slice().fill(0.0);
         joints.generic_velocity_constraints.clear();
         joints.generic_velocity_constraints_builder.clear();
         let mut j_id = 0;
