@@ -4,6 +4,7 @@ use super::hand::HandJoint;
 use super::tree;
 use giraffe_robots::RobotModel;
 use nalgebra::Point3;
+use super::sets::Sets;
 use rapier3d::na::DVector;
 use rapier3d::prelude::*;
 
@@ -51,7 +52,7 @@ impl Band {
     /// themselves where stiffness * step^2 * w exceeds 4 (symplectic Euler); beyond 1 the band counts as less stiff.
     pub(super) fn pull(
         &self,
-        physics: &mut PhysicsWorld,
+        physics: &mut Sets,
         joints: &[HandJoint],
     ) -> impl Iterator<Item = RigidBodyHandle> {
         let places = [0, 1].map(|end| self.ends[end].place(physics, joints));
@@ -73,7 +74,7 @@ impl Band {
 }
 
 impl End {
-    fn place(&self, physics: &PhysicsWorld, joints: &[HandJoint]) -> Place {
+    fn place(&self, physics: &Sets, joints: &[HandJoint]) -> Place {
         let point = Vector::new(self.point_m.x, self.point_m.y, self.point_m.z);
         let Some(joint) = self.joint else { return Place { link: None, at: point } };
         let handle = joints[joint].link_body(&physics.multibody_joints);
@@ -82,7 +83,7 @@ impl End {
 
     /// How readily this end gives way along a direction: its inverse mass there, 1/kg, which is n^T J M^-1 J^T n with the
     /// mass matrix of the last step. Zero before the first.
-    fn ease(&self, physics: &PhysicsWorld, joints: &[HandJoint], place: &Place, along: Vector) -> f32 {
+    fn ease(&self, physics: &Sets, joints: &[HandJoint], place: &Place, along: Vector) -> f32 {
         let (Some(joint), Some(link)) = (self.joint, place.link) else { return 0.0 };
         let Some((multibody, id)) = joints[joint].link(&physics.multibody_joints) else { return 0.0 };
         let factors = multibody.inv_augmented_mass();
@@ -100,7 +101,7 @@ impl End {
 }
 
 impl Place {
-    fn push(&self, physics: &mut PhysicsWorld, force: Vector) {
+    fn push(&self, physics: &mut Sets, force: Vector) {
         if let Some(link) = self.link {
             let body = &mut physics.bodies[link];
             let arm = self.at - center_of_mass(body);

@@ -1,6 +1,7 @@
 //! What the object touches, in numbers.
 
 use giraffe_robots::Region;
+use super::sets::Sets;
 use rapier3d::geometry::NEW_CONTACT_BIT;
 use rapier3d::prelude::*;
 
@@ -70,7 +71,7 @@ pub(super) fn mark(region: Region) -> u128 {
     }
 }
 
-pub(super) fn summarize(physics: &PhysicsWorld, object: RigidBodyHandle) -> ContactSummary {
+pub(super) fn summarize(physics: &Sets, object: RigidBodyHandle) -> ContactSummary {
     let mut summary = ContactSummary::default();
     // An object of several shapes may touch one of the hand's with more than one of them.
     let mut counted: Vec<ColliderHandle> = Vec::new();
@@ -90,7 +91,7 @@ pub(super) fn summarize(physics: &PhysicsWorld, object: RigidBodyHandle) -> Cont
     summary
 }
 
-fn of_pair(physics: &PhysicsWorld, pair: &ContactPair) -> ContactTotals {
+fn of_pair(physics: &Sets, pair: &ContactPair) -> ContactTotals {
     let dt = physics.integration_parameters.dt;
     let (at1, at2) = (physics.colliders[pair.collider1].position(), physics.colliders[pair.collider2].position());
     let mut totals = ContactTotals::default();

@@ -49,6 +49,10 @@ impl PersistentQueryDispatcher<ContactManifoldData, ContactData> for Dispatcher 
         manifolds: &mut Vec<ContactManifold>,
         workspace: &mut Option<ContactManifoldsWorkspace>,
     ) -> Result<(), Unsupported> {
+        if manifolds.capacity() == 0 {
+            // Most pairs have one for as long as they live; a vector that grows by itself begins with room for four.
+            manifolds.reserve_exact(1);
+        }
         if is_rounds(g1, g2) {
             if manifolds.is_empty() {
                 manifolds.push(ContactManifold::new());

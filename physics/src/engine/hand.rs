@@ -10,6 +10,7 @@ use crate::parameters::{JointParameters, WorldParameters, scaled};
 use crate::scene::SceneModel;
 use giraffe_robots::{BodyModel, GeomModel, JointCoupling, Limits, Region, RobotModel};
 use nalgebra::{Isometry3, UnitQuaternion, Vector3};
+use super::sets::Sets;
 use rapier3d::prelude::*;
 
 /// A servo's place in the engine.
@@ -136,7 +137,7 @@ impl HandJoint {
 /// Inserts palm and fingers, at the given joint angles (rad, canonical order), with targets at those angles. Returns the
 /// joints and the shapes, each in the order of the description.
 pub(super) fn insert(
-    physics: &mut PhysicsWorld,
+    physics: &mut Sets,
     scene: &SceneModel,
     parameters: &WorldParameters,
     positions_rad: &[f32],
@@ -155,7 +156,7 @@ pub(super) fn insert(
 /// One rigid body for each body of the description with what is welded to it: for those that are welded to another, the
 /// handle of that one. And all shapes.
 fn insert_bodies(
-    physics: &mut PhysicsWorld,
+    physics: &mut Sets,
     scene: &SceneModel,
     parameters: &WorldParameters,
 ) -> (Vec<RigidBodyHandle>, Vec<ColliderHandle>) {
@@ -172,7 +173,7 @@ fn insert_bodies(
         let handle = if unit == index {
             let at = convert::pose(&palm_from_body[index]);
             let mass = || mass_properties(robot, &units, &palm_from_body, index, parameters);
-            physics.insert_body(match body.joint {
+            physics.bodies.insert(match body.joint {
                 Some(_) => settings::free_body(at, mass()),
                 None => settings::fixed_body(at),
             })
@@ -184,7 +185,7 @@ fn insert_bodies(
             let at = if unit == index { geom.body_from_geom } else { unit_from_body * geom.body_from_geom };
             let collider = geom_collider(geom, parameters, &at, filters[index]);
             let hooks = collider.active_hooks | hooks;
-            geoms.push(physics.insert_collider(collider.active_hooks(hooks), Some(handle)));
+            geoms.push(physics.insert_collider(collider.active_hooks(hooks), handle));
         }
         handles.push(handle);
     }
@@ -217,7 +218,7 @@ fn mass_properties(
 
 /// The hinges, in canonical order. What hangs on the base starts a multibody of its own.
 fn insert_joints(
-    physics: &mut PhysicsWorld,
+    physics: &mut Sets,
     scene: &SceneModel,
     parameters: &WorldParameters,
     bodies: &[RigidBodyHandle],
@@ -237,7 +238,7 @@ fn insert_joints(
             (bodies[carrier], palm_from_body[carrier].inv_mul(&palm_from_body[index]))
         } else {
             let root =
-                roots[chains[index]].get_or_insert_with(|| physics.insert_body(settings::fixed_body(Pose::IDENTITY)));
+                roots[chains[index]].get_or_insert_with(|| physics.bodies.insert(settings::fixed_body(Pose::IDENTITY)));
             (*root, palm_from_body[index])
         };
         let hinge = hinge(robot, joint, parameters, &carrier_from_body, (part_secs, care.brisk));
@@ -295,8 +296,8 @@ fn hinge(
 }
 
 /// Makes one joint follow another. Both are in one multibody: `tree::chains` saw to that.
-fn couple(physics: &mut PhysicsWorld, joints: &[HandJoint], coupling: &JointCoupling) {
-    let link_of = |physics: &PhysicsWorld, joint: usize| {
+fn couple(physics: &mut Sets, joints: &[HandJoint], coupling: &JointCoupling) {
+    let link_of = |physics: &Sets, joint: usize| {
         let (_, link) = physics.multibody_joints.get(joints[joint].handle).expect("joints live as long as their world");
         link
     };
@@ -317,7 +318,7 @@ fn couple(physics: &mut PhysicsWorld, joints: &[HandJoint], coupling: &JointCoup
 
 /// Damping, armature and dry friction belong to the degree of freedom, not to the motor: the torque limit of the
 /// servo must not cap them.
-fn set_joint_terms(physics: &mut PhysicsWorld, joints: &[HandJoint], parameters: &[JointParameters]) {
+fn set_joint_terms(physics: &mut Sets, joints: &[HandJoint], parameters: &[JointParameters]) {
     for (joint, parameters) in joints.iter().zip(parameters) {
         let (multibody, link) =
             physics.multibody_joints.get_mut(joint.handle).expect("joints live as long as their world");
@@ -330,7 +331,7 @@ fn set_joint_terms(physics: &mut PhysicsWorld, joints: &[HandJoint], parameters:
 
 /// Gives one joint, and its servo if it has one, what `to` says of it.
 pub(super) fn change_joint(
-    physics: &mut PhysicsWorld,
+    physics: &mut Sets,
     robot: &RobotModel,
     joints: &[HandJoint],
     to: &WorldParameters,
@@ -347,7 +348,7 @@ pub(super) fn change_joint(
 
 /// Gives the links the masses that `to` says.
 pub(super) fn change_masses(
-    physics: &mut PhysicsWorld,
+    physics: &mut Sets,
     robot: &RobotModel,
     joints: &[HandJoint],
     to: &WorldParameters,
@@ -363,7 +364,7 @@ pub(super) fn change_masses(
 }
 
 /// Moves every finger from angle zero to its start and lets the servos hold there.
-fn place(physics: &mut PhysicsWorld, joints: &[HandJoint], positions_rad: &[f32]) {
+fn place(physics: &mut Sets, joints: &[HandJoint], positions_rad: &[f32]) {
     for (joint, &position_rad) in joints.iter().zip(positions_rad) {
         let (multibody, link) =
             physics.multibody_joints.get_mut(joint.handle).expect("joints live as long as their world");

@@ -14,6 +14,7 @@ mod hand;
 mod levers;
 mod object;
 mod round;
+mod sets;
 mod settings;
 mod shape;
 mod swap;
@@ -27,6 +28,7 @@ pub use contact::{ContactSummary, ContactTotals};
 use giraffe_robots::{EpisodeStart, GeomShape, ObjectPose};
 use hand::HandJoint;
 use levers::Levers;
+use sets::{Scratch, Sets};
 use rapier3d::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,7 +59,7 @@ pub(crate) struct Motor {
 
 /// One simulated world. The palm frame is rapier's world frame.
 pub(crate) struct World {
-    physics: PhysicsWorld,
+    physics: Sets,
     joints: Vec<HandJoint>,
     /// Of a hand that asks for it.
     levers: Option<Levers>,
@@ -81,9 +83,11 @@ impl World {
     /// Builds the hand and the object of a scene with the given parameters, at the given start. Joints that follow
     /// another start where that one puts them.
     pub fn build(scene: &SceneModel, parameters: &WorldParameters, start: &EpisodeStart) -> Self {
-        let mut physics = PhysicsWorld::new();
-        physics.narrow_phase.set_query_dispatcher(dispatch::Dispatcher { revision: 0 });
-        physics.integration_parameters = settings::integration(scene, &parameters.contact);
+        let robot = scene.robot();
+        let body_count = tree::moving_count(robot) + tree::root_count(robot) + 1;
+        let collider_count = robot.bodies.iter().map(|body| body.geoms.len()).sum::<usize>() + 1;
+        let integration = settings::integration(scene, &parameters.contact);
+        let mut physics = Sets::new(integration, body_count, collider_count);
         let positions_rad = parameters.start_positions_rad(scene.robot(), start);
         let (joints, geoms) = hand::insert(&mut physics, scene, parameters, &positions_rad);
         let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);
@@ -197,7 +201,7 @@ impl World {
         IS_STEPPING.set(false);
         if stepped.is_err() {
             self.broken = true;
-            SCRATCH.set(PhysicsPipeline::new());
+            SCRATCH.set(Scratch::new());
         }
         stepped.map_err(|_| Broken)
     }
@@ -246,9 +250,8 @@ impl World {
 }
 
 thread_local! {
-    /// What rapier notes down while it steps, and has no more use for afterwards. All worlds of a thread share it, so
-    /// that it stays in the processor's nearest memory from world to world.
-    static SCRATCH: RefCell<PhysicsPipeline> = RefCell::new(PhysicsPipeline::new());
+    /// All worlds of a thread share it, so that it stays in the processor's nearest memory from world to world.
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
 thread_local! {
@@ -261,26 +264,9 @@ pub fn is_stepping() -> bool {
     IS_STEPPING.get()
 }
 
-/// [`PhysicsWorld::step`], with the thread's scratch instead of the world's own.
-fn step(physics: &mut PhysicsWorld, levers: Option<&Levers>) {
+fn step(physics: &mut Sets, levers: Option<&Levers>) {
     let hooks: &dyn PhysicsHooks = levers.map_or(&(), |levers| levers);
-    SCRATCH.with_borrow_mut(|scratch| {
-        scratch.step(
-            physics.gravity,
-            &physics.integration_parameters,
-            &mut physics.islands,
-            &mut physics.broad_phase,
-            &mut physics.narrow_phase,
-            &mut physics.bodies,
-            &mut physics.colliders,
-            &mut physics.impulse_joints,
-            &mut physics.multibody_joints,
-            &mut physics.soft_bodies,
-            &mut physics.ccd_solver,
-            hooks,
-            &(),
-        );
-    });
+    SCRATCH.with_borrow_mut(|scratch| scratch.step(physics, hooks));
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use crate::parameters::{ObjectParameters, WorldParameters, stretched};
 use crate::scene::SceneModel;
 use giraffe_robots::GeomShape;
 use nalgebra::Isometry3;
+use super::sets::Sets;
 use rapier3d::prelude::*;
 
 pub(super) fn insert(
-    physics: &mut PhysicsWorld,
+    physics: &mut Sets,
     scene: &SceneModel,
     parameters: &WorldParameters,
     palm_from_object: &Isometry3<f32>,
@@ -17,7 +18,8 @@ pub(super) fn insert(
     let shape = &scene.object().shape;
     let body = settings::free_body(convert::pose(palm_from_object), mass(shape, &parameters.object));
     let collider = collider(shape, &parameters.object, parameters.contact.restitution);
-    let handle = physics.insert(body, collider).0;
+    let handle = physics.bodies.insert(body);
+    physics.insert_collider(collider, handle);
     // Otherwise the mass is unknown until the first step, and a push before it would do nothing.
     physics.bodies[handle].recompute_mass_properties_from_colliders(&physics.colliders);
     handle
@@ -34,7 +36,7 @@ pub(super) fn mass(shape: &GeomShape, object: &ObjectParameters) -> MassProperti
 }
 
 /// Gives a body a mass, at once.
-pub(super) fn weigh(physics: &mut PhysicsWorld, body: RigidBodyHandle, mass: MassProperties) {
+pub(super) fn weigh(physics: &mut Sets, body: RigidBodyHandle, mass: MassProperties) {
     let own = &mut physics.bodies[body];
     own.set_additional_mass_properties(mass, true);
     own.recompute_mass_properties_from_colliders(&physics.colliders);

@@ -3,6 +3,7 @@
 use super::{object, shape};
 use crate::parameters::ObjectParameters;
 use giraffe_robots::GeomShape;
+use super::sets::Sets;
 use rapier3d::parry::query::{DefaultQueryDispatcher, QueryDispatcher};
 use rapier3d::prelude::*;
 
@@ -15,7 +16,7 @@ const LOOKS: usize = 60;
 
 /// Gives the object another shape and mass, and lifts it along `up` (unit vector) out of the hand.
 pub(super) fn replace(
-    physics: &mut PhysicsWorld,
+    physics: &mut Sets,
     body: RigidBodyHandle,
     shape: &GeomShape,
     parameters: &ObjectParameters,
@@ -27,7 +28,7 @@ pub(super) fn replace(
     for collider in old {
         physics.remove_collider(collider);
     }
-    physics.insert_collider(object::collider(shape, parameters, restitution), Some(body));
+    physics.insert_collider(object::collider(shape, parameters, restitution), body);
     object::weigh(physics, body, object::mass(shape, parameters));
     let lift_m = enough_lift_m(physics, body, up, allowed_m);
     lift(physics, body, up * lift_m);
@@ -35,7 +36,7 @@ pub(super) fn replace(
 
 /// Gives an object of this shape other parameters, and lifts it along `up` (unit vector, if any) where it grew into the hand.
 pub(super) fn reshape(
-    physics: &mut PhysicsWorld,
+    physics: &mut Sets,
     body: RigidBodyHandle,
     shape: &GeomShape,
     parameters: &ObjectParameters,
@@ -54,7 +55,7 @@ pub(super) fn reshape(
     }
 }
 
-fn lift(physics: &mut PhysicsWorld, body: RigidBodyHandle, shift: Vector) {
+fn lift(physics: &mut Sets, body: RigidBodyHandle, shift: Vector) {
     let own = &mut physics.bodies[body];
     let mut at = *own.position();
     at.translation += shift;
@@ -63,7 +64,7 @@ fn lift(physics: &mut PhysicsWorld, body: RigidBodyHandle, shift: Vector) {
 
 /// The least lift after which the object overlaps the hand by no more than `allowed_m`; or else the one with the least
 /// overlap.
-fn enough_lift_m(physics: &PhysicsWorld, body: RigidBodyHandle, up: Vector, allowed_m: f32) -> f32 {
+fn enough_lift_m(physics: &Sets, body: RigidBodyHandle, up: Vector, allowed_m: f32) -> f32 {
     let (mut lift_m, mut best_m, mut least_m) = (0.0, 0.0, f32::INFINITY);
     for _ in 0..LOOKS {
         let overlap_m = overlap_m(physics, body, up * lift_m);
@@ -80,7 +81,7 @@ fn enough_lift_m(physics: &PhysicsWorld, body: RigidBodyHandle, up: Vector, allo
 }
 
 /// How deep the object overlaps the hand at the deepest place, if it were shifted, m. Zero where it touches nothing.
-fn overlap_m(physics: &PhysicsWorld, body: RigidBodyHandle, shift: Vector) -> f32 {
+fn overlap_m(physics: &Sets, body: RigidBodyHandle, shift: Vector) -> f32 {
     let own = &physics.bodies[body];
     let mut deepest_m = 0.0_f32;
     for &handle in own.colliders() {

@@ -1,6 +1,7 @@
 //! What moves as one, and what hangs together.
 
 use giraffe_robots::RobotModel;
+use std::collections::BTreeSet;
 
 /// For every body, the body whose motion it shares: itself if a joint moves it, or else what it is welded to.
 pub(super) fn units(robot: &RobotModel) -> Vec<usize> {
@@ -29,4 +30,15 @@ pub(super) fn chains(robot: &RobotModel) -> Vec<usize> {
         chains.iter_mut().filter(|chain| **chain == merged).for_each(|chain| *chain = kept);
     }
     chains
+}
+
+/// How many bodies the engine has for a hand: what is welded together is one.
+pub(super) fn moving_count(robot: &RobotModel) -> usize {
+    units(robot).iter().enumerate().filter(|(index, unit)| index == *unit).count()
+}
+
+/// How many fixed roots the engine adds for it, one for each chain.
+pub(super) fn root_count(robot: &RobotModel) -> usize {
+    let jointed = robot.bodies.iter().zip(chains(robot)).filter(|(body, _)| body.joint.is_some());
+    jointed.map(|(_, chain)| chain).collect::<BTreeSet<usize>>().len()
 }

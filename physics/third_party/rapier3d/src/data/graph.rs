@@ -251,6 +251,10 @@ impl<N, E> Graph<N, E> {
                 self.edges[nxt.index()].prev[k] = edge_idx;
             }
         }
+        // Edges may be large (contact pairs): grow by a quarter, not by as much again.
+        if self.edges.len() == self.edges.capacity() {
+            self.edges.reserve_exact(4 + self.edges.len() / 4);
+        }
         self.edges.push(edge);
         edge_idx
     }

@@ -17,7 +17,7 @@ use crate::alloc_prelude::*;
 use crate::dynamics::RigidBodySet;
 use crate::math::{ANG_DIM, DIM, Real, SPATIAL_DIM, Vector};
 use crate::prelude::RigidBodyVelocity;
-use crate::utils::{AngularInertiaOps, RotationOps};
+use crate::utils::AngularInertiaOps;
 
 /// The largest number of degrees of freedom that take this path.
 pub(super) const MAX_HINGES: usize = 32;
@@ -165,23 +165,45 @@ impl Multibody {
         }
     }
 
-    /// Body Jacobians of a tree of hinges, from the poses of its links.
-    pub(super) fn update_hinge_jacobians(&mut self) {
+    /// Poses and body Jacobians of a tree of hinges, except for its root's.
+    pub(super) fn update_hinge_kinematics(&mut self, bodies: &RigidBodySet) {
         let ndofs = self.ndofs();
         for i in 0..self.links.len() {
             if self.body_jacobians[i].ncols() != ndofs {
                 self.body_jacobians[i] = crate::math::Jacobian::zeros(ndofs);
             }
-            if i == 0 {
-                continue;
-            }
-            let link = &self.links[i];
-            let parent_id = link.parent_internal_id;
+        }
+        for i in 1..self.links.len() {
+            let (link, parent) = self.links.get_mut_with_parent(i);
+            let parent_id = parent.internal_id;
+            let data = &link.joint.data;
+            // The rotation of `MultibodyJoint::body_to_parent`; both frames have their origin on
+            // the hinge.
+            let (frame1, frame2) = (&data.local_frame1, &data.local_frame2);
+            let turned = link.joint.joint_rot * frame2.rotation.inverse();
+            let parent_from_hinge = frame1.rotation * turned;
+            link.local_to_parent.rotation = parent_from_hinge;
+            link.local_to_parent.translation =
+                frame1.translation - parent_from_hinge * frame2.translation;
+            let rotation = parent.local_to_world.rotation * parent_from_hinge;
+            let anchor = parent.local_to_world * frame1.translation;
+            link.local_to_world.rotation = rotation;
+            link.local_to_world.translation = anchor - rotation * frame2.translation;
+            let (parent_rb, rb) = (&bodies[parent.rigid_body], &bodies[link.rigid_body]);
+            assert!(
+                rb.is_dynamic(),
+                "A rigid-body that is not at the root of a multibody must be dynamic."
+            );
+            let parent_com = parent.local_to_world * parent_rb.mprops.local_mprops.local_com;
+            link.shift02 = anchor - parent_com;
+            link.shift23 =
+                link.local_to_world * rb.mprops.local_mprops.local_com - anchor;
+
             let shift = link.shift02 + link.shift23;
-            let hinge_from_world = self.links[parent_id].local_to_world.rotation
-                * link.joint.data.local_frame1.rotation;
-            let axis = (link.joint.data.locked_axes.bits() >> DIM).trailing_ones() as usize;
-            let axis = hinge_from_world.to_mat().col(axis);
+            let axis = (data.locked_axes.bits() >> DIM).trailing_ones() as usize;
+            // The axis of a hinge is the same in both frames.
+            let axis = rotation * (frame2.rotation * Vector::AXES[axis]);
+            let own_shift: Vector = link.shift23;
             let mut carriers = self.hinges.carriers[i - 1];
             let (parents, children) = self.body_jacobians.split_at_mut(i);
             let (from, to) = (parents[parent_id].as_slice(), children[0].as_mut_slice());
@@ -195,7 +217,7 @@ impl Multibody {
                 to[k..k + SPATIAL_DIM].copy_from_slice(&[v.x, v.y, v.z, w.x, w.y, w.z]);
             }
             let own = SPATIAL_DIM * (i - 1);
-            let v = axis.cross(link.shift23);
+            let v = axis.cross(own_shift);
             to[own..own + SPATIAL_DIM].copy_from_slice(&[v.x, v.y, v.z, axis.x, axis.y, axis.z]);
         }
     }
@@ -444,13 +466,15 @@ fn add_hinge_inertia<const N: usize>(
     while moved_by != 0 {
         let row = moved_by.trailing_zeros() as usize;
         moved_by &= moved_by - 1;
+        let (mut mass, mut acc_mass) = (m.mass[row], m.acc_mass[row]);
         for r in 0..DIM + ANG_DIM {
             let f = j[r][row];
             for k in 0..N {
-                m.mass[row][k] += f * p[r][k];
-                m.acc_mass[row][k] += f * q[r][k];
+                mass[k] += f * p[r][k];
+                acc_mass[k] += f * q[r][k];
             }
         }
+        (m.mass[row], m.acc_mass[row]) = (mass, acc_mass);
     }
 }
 

@@ -334,6 +334,8 @@ impl Multibody {
             .joint
             .default_damping(&mut self.damping.rows_mut(ndofs_before_append, joint_ndofs));
 
+        // Links are large: room for those that are there, not for twice as many.
+        self.links.reserve_exact(rhs.links.len());
         self.links.append(&mut rhs.links);
         self.ndofs = self.velocities.len();
         self.workspace.resize(self.links.len(), self.ndofs);
@@ -1289,6 +1291,7 @@ impl Multibody {
                 cfm_coeff: 0.0,
                 cfm_gain: 0.0,
                 writeback_id: WritebackId::Dof(0),
+                unit_dof2: usize::MAX,
             };
 
             j_id += 2 * ndofs;
@@ -1499,6 +1502,14 @@ impl Multibody {
             link.local_to_world = link.local_to_parent;
         }
 
+        #[cfg(feature = "dim3")]
+        {
+            self.update_hinge_tree();
+            if self.hinges.is_active {
+                return self.update_hinge_kinematics(bodies);
+            }
+        }
+
         // Handle the children. They all have a parent within this multibody.
         for i in 1..self.links.len() {
             let (link, parent_link) = self.links.get_mut_with_parent(i);
@@ -1527,14 +1538,6 @@ impl Multibody {
         /*
          * Compute body jacobians.
          */
-        #[cfg(feature = "dim3")]
-        {
-            self.update_hinge_tree();
-            if self.hinges.is_active {
-                self.update_hinge_jacobians();
-                return;
-            }
-        }
         self.update_body_jacobians();
     }
 

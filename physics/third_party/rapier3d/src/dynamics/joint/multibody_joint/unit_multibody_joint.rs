@@ -59,6 +59,7 @@ pub fn unit_joint_limit_constraint(
         cfm_coeff,
         cfm_gain,
         writeback_id: WritebackId::Limit(dof_id),
+        unit_dof2: dof,
     };
 
     constraints[*insert_at] = constraint;
@@ -111,6 +112,7 @@ pub fn unit_joint_friction_constraint(
         cfm_coeff,
         cfm_gain,
         writeback_id: WritebackId::Friction(dof_id),
+        unit_dof2: dof,
     };
 
     constraints[*insert_at] = constraint;
@@ -177,6 +179,7 @@ pub fn unit_joint_motor_constraint(
         rhs: rhs_wo_bias,
         rhs_wo_bias,
         writeback_id: WritebackId::Limit(dof_id),
+        unit_dof2: dof,
     };
 
     constraints[*insert_at] = constraint;

@@ -30,6 +30,9 @@ pub struct GenericJointConstraint {
     pub cfm_gain: Real,
 
     pub writeback_id: WritebackId,
+    /// The only entry of the second jacobian that is not zero, which is one, if there is only one:
+    /// motors, limits and dry friction of single degrees of freedom. Otherwise `usize::MAX`.
+    pub unit_dof2: usize,
 }
 
 impl Default for GenericJointConstraint {
@@ -58,6 +61,7 @@ impl GenericJointConstraint {
             cfm_coeff: Real::MAX,
             cfm_gain: Real::MAX,
             writeback_id: WritebackId::Dof(0),
+            unit_dof2: usize::MAX,
         }
     }
 
@@ -324,7 +328,10 @@ impl GenericJointConstraint {
             ),
             _ => {
                 let (j, wj) = j.split_at(self.ndofs2);
-                let vel = j.iter().zip(&*vels).fold(0.0, |sum, (j, v)| sum + j * v);
+                let vel = match vels.get(self.unit_dof2) {
+                    Some(vel) => *vel,
+                    None => j.iter().zip(&*vels).fold(0.0, |sum, (j, v)| sum + j * v),
+                };
                 let delta = self.next_impulse(vel);
                 vels.iter_mut().zip(wj).for_each(|(v, wj)| *v -= delta * wj);
             }
@@ -334,8 +341,12 @@ impl GenericJointConstraint {
     #[inline(always)]
     fn solve_internal_of<const N: usize>(&mut self, j: &[[Real; N]; 2], vels: &mut [Real; N]) {
         let mut vel = 0.0;
-        for k in 0..N {
-            vel += j[0][k] * vels[k];
+        if self.unit_dof2 < N {
+            vel = vels[self.unit_dof2];
+        } else {
+            for k in 0..N {
+                vel += j[0][k] * vels[k];
+            }
         }
         let delta = self.next_impulse(vel);
         for k in 0..N {

@@ -430,6 +430,7 @@ impl JointConstraintHelper<Real> {
                 cfm_coeff: 0.0,
                 cfm_gain: 0.0,
                 writeback_id,
+                unit_dof2: usize::MAX,
             };
         }
 
@@ -479,6 +480,7 @@ impl JointConstraintHelper<Real> {
             cfm_coeff: 0.0,
             cfm_gain: 0.0,
             writeback_id,
+            unit_dof2: usize::MAX,
         }
     }
 
