@@ -653,6 +653,36 @@ impl GenericContactConstraint {
         solve_restitution: bool,
         solve_friction: bool,
     ) {
+        #[cfg(feature = "dim3")]
+        if solve_restitution && self.solver_vel1 != u32::MAX && self.solver_vel2 != u32::MAX {
+            // A finger, most of the time, on a body without joints.
+            let vels = generic_solver_vels.as_mut_slice();
+            match (self.ndofs1, self.ndofs2, self.generic_constraint_mask) {
+                (4, 0, 0b01) => {
+                    let chain = vels[self.solver_vel1 as usize..][..4].as_mut_array::<4>();
+                    let body = &mut bodies.vels[self.solver_vel2 as usize];
+                    let chain = chain.expect("four degrees of freedom");
+                    return self.solve_chain_on_body::<4, 1>(
+                        jacobians.as_slice(),
+                        chain,
+                        body,
+                        solve_friction,
+                    );
+                }
+                (0, 4, 0b10) => {
+                    let chain = vels[self.solver_vel2 as usize..][..4].as_mut_array::<4>();
+                    let body = &mut bodies.vels[self.solver_vel1 as usize];
+                    let chain = chain.expect("four degrees of freedom");
+                    return self.solve_chain_on_body::<4, 2>(
+                        jacobians.as_slice(),
+                        chain,
+                        body,
+                        solve_friction,
+                    );
+                }
+                _ => (),
+            }
+        }
         let mut solver_vel1 = if self.solver_vel1 == u32::MAX {
             GenericRhs::Fixed
         } else if self.generic_constraint_mask & 0b01 == 0 {
@@ -699,6 +729,77 @@ impl GenericContactConstraint {
         if let GenericRhs::SolverVel(solver_vel2) = solver_vel2 {
             bodies.vels[self.solver_vel2 as usize] = solver_vel2;
         }
+    }
+
+    /// [`Self::solve`] where the `CHAIN`th side is a multibody of `N` degrees of freedom and the
+    /// other a body without joints: the same formulas in loops of known length.
+    #[cfg(feature = "dim3")]
+    fn solve_chain_on_body<const N: usize, const CHAIN: usize>(
+        &mut self,
+        jacobians: &[Real],
+        chain: &mut [Real; N],
+        body: &mut crate::dynamics::solver::SolverVel<Real>,
+        solve_friction: bool,
+    ) {
+        let count = self.num_contacts as usize;
+        // For each point a row for the normal and one for each tangent; for each row the jacobian,
+        // and its product with the inverse mass matrix.
+        let rows = jacobians[self.j_id..][..count * DIM * 2 * N].as_chunks::<N>().0;
+        let rows = rows.as_chunks::<2>().0.as_chunks::<DIM>().0;
+        // Forces act on the second side the other way round.
+        let (sign, im) = if CHAIN == 1 { (-1.0, self.im2) } else { (1.0, self.im1) };
+        let dir = self.dir1 * sign;
+        let tangents = [self.tangent1 * sign, self.dir1.cross(self.tangent1) * sign];
+        let (dir_im, tangents_im) = (dir * im, tangents.map(|tangent| tangent * im));
+        let (mut linear, mut angular, mut vels) = (body.linear, body.angular, *chain);
+        let dot = |j: &[Real; N], vels: &[Real; N]| {
+            j.iter().zip(vels).fold(0.0, |sum, (j, v)| sum + j * v)
+        };
+
+        for (part, [[j, wj], ..]) in self.normal_part[..count].iter_mut().zip(rows) {
+            let (torque_dir, ii_torque_dir) = match CHAIN {
+                1 => (part.torque_dir2, part.ii_torque_dir2),
+                _ => (part.torque_dir1, part.ii_torque_dir1),
+            };
+            let dvel =
+                dot(j, &vels) + (dir.dot(linear) + torque_dir.dot(angular)) + part.rhs;
+            let new_impulse = self.cfm_factor * (part.impulse - part.r * dvel).max(0.0);
+            let delta = new_impulse - part.impulse;
+            part.impulse = new_impulse;
+            linear += dir_im * delta;
+            angular += ii_torque_dir * delta;
+            for k in 0..N {
+                vels[k] += wj[k] * delta;
+            }
+        }
+
+        if solve_friction {
+            let parts = self.tangent_part[..count].iter_mut().zip(&self.normal_part[..count]);
+            for ((part, normal_part), [_, row0, row1]) in parts.zip(rows) {
+                let (torque_dirs, ii_torque_dirs) = match CHAIN {
+                    1 => (part.torque_dir2, part.ii_torque_dir2),
+                    _ => (part.torque_dir1, part.ii_torque_dir1),
+                };
+                let dvel: [Real; 2] = core::array::from_fn(|i| {
+                    let of_chain = dot(&[row0, row1][i][0], &vels);
+                    let of_body = tangents[i].dot(linear) + torque_dirs[i].dot(angular);
+                    of_chain + of_body + part.rhs[i]
+                });
+                let new_impulse = na::Vector2::new(
+                    part.impulse[0] - part.r[0] * dvel[0],
+                    part.impulse[1] - part.r[1] * dvel[1],
+                )
+                .cap_magnitude(self.limit * normal_part.impulse);
+                let delta = new_impulse - part.impulse;
+                part.impulse = new_impulse;
+                linear += tangents_im[0] * delta[0] + tangents_im[1] * delta[1];
+                angular += ii_torque_dirs[0] * delta[0] + ii_torque_dirs[1] * delta[1];
+                for k in 0..N {
+                    vels[k] += row0[1][k] * delta[0] + row1[1][k] * delta[1];
+                }
+            }
+        }
+        (body.linear, body.angular, *chain) = (linear, angular, vels);
     }
 
     pub fn writeback_impulses(&self, manifolds_all: &ManifoldStore) {
