@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -264,10 +265,16 @@ impl RunFolder {
 /// # Errors
 /// When the disk refuses.
 pub fn whole_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let partial = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
-    let written = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path));
-    written.inspect_err(|_| drop(fs::remove_file(&partial))).with_context(|| format!("writing {}", path.display()))
+    let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = || -> std::io::Result<()> {
+        // Like any file: who may read it is for the user's umask to say.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(beside)?;
+        file.write_all(bytes)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    written().with_context(|| format!("writing {}", path.display()))
 }
 
 /// Checks every file of a checkpoint against its hash.

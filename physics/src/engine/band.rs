@@ -1,10 +1,10 @@
 //! Rubber bands between links, as forces from outside.
 
 use super::hand::HandJoint;
+use super::sets::Sets;
 use super::tree;
 use giraffe_robots::RobotModel;
 use nalgebra::Point3;
-use super::sets::Sets;
 use rapier3d::na::DVector;
 use rapier3d::prelude::*;
 
@@ -50,11 +50,7 @@ impl Band {
     ///
     /// The force holds for a whole step. Two ends of inverse mass w (their common one, along the band) would swing up by
     /// themselves where stiffness * step^2 * w exceeds 4 (symplectic Euler); beyond 1 the band counts as less stiff.
-    pub(super) fn pull(
-        &self,
-        physics: &mut Sets,
-        joints: &[HandJoint],
-    ) -> impl Iterator<Item = RigidBodyHandle> {
+    pub(super) fn pull(&self, physics: &mut Sets, joints: &[HandJoint]) -> impl Iterator<Item = RigidBodyHandle> {
         let places = [0, 1].map(|end| self.ends[end].place(physics, joints));
         let apart = places[1].at - places[0].at;
         let length = apart.length();

@@ -1,7 +1,7 @@
 //! What the object touches, in numbers.
 
-use giraffe_robots::Region;
 use super::sets::Sets;
+use giraffe_robots::Region;
 use rapier3d::geometry::NEW_CONTACT_BIT;
 use rapier3d::prelude::*;
 

@@ -4,13 +4,13 @@
 //! mass matrix and cost five times as much; so each chain gets a fixed root at the palm's pose. Fingers on a wrist that
 //! moves hang on the wrist's chain; fingers with joints coupled to each other share one.
 
+use super::sets::Sets;
 use super::settings::{self, Surface};
 use super::{Motor, care, contact, convert, groups, object, shape, tree};
 use crate::parameters::{JointParameters, WorldParameters, scaled};
 use crate::scene::SceneModel;
 use giraffe_robots::{BodyModel, GeomModel, JointCoupling, Limits, Region, RobotModel};
 use nalgebra::{Isometry3, UnitQuaternion, Vector3};
-use super::sets::Sets;
 use rapier3d::prelude::*;
 
 /// A servo's place in the engine.
@@ -347,12 +347,7 @@ pub(super) fn change_joint(
 }
 
 /// Gives the links the masses that `to` says.
-pub(super) fn change_masses(
-    physics: &mut Sets,
-    robot: &RobotModel,
-    joints: &[HandJoint],
-    to: &WorldParameters,
-) {
+pub(super) fn change_masses(physics: &mut Sets, robot: &RobotModel, joints: &[HandJoint], to: &WorldParameters) {
     let palm_from_body = robot.forward_kinematics(&vec![0.0; robot.joint_count()]);
     let units = tree::units(robot);
     for (index, body) in robot.bodies.iter().enumerate() {

@@ -28,8 +28,8 @@ pub use contact::{ContactSummary, ContactTotals};
 use giraffe_robots::{EpisodeStart, GeomShape, ObjectPose};
 use hand::HandJoint;
 use levers::Levers;
-use sets::{Scratch, Sets};
 use rapier3d::prelude::*;
+use sets::{Scratch, Sets};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

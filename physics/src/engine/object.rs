@@ -1,12 +1,12 @@
 //! The object: one free body of even density.
 
+use super::sets::Sets;
 use super::settings::{self, Surface};
 use super::{contact, convert, groups, shape};
 use crate::parameters::{ObjectParameters, WorldParameters, stretched};
 use crate::scene::SceneModel;
 use giraffe_robots::GeomShape;
 use nalgebra::Isometry3;
-use super::sets::Sets;
 use rapier3d::prelude::*;
 
 pub(super) fn insert(

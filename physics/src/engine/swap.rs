@@ -1,9 +1,9 @@
 //! One object in the place of another, or another form for the same.
 
+use super::sets::Sets;
 use super::{object, shape};
 use crate::parameters::ObjectParameters;
 use giraffe_robots::GeomShape;
-use super::sets::Sets;
 use rapier3d::parry::query::{DefaultQueryDispatcher, QueryDispatcher};
 use rapier3d::prelude::*;
 
