@@ -13,6 +13,8 @@ mod groups;
 mod hand;
 mod levers;
 mod object;
+#[cfg(test)]
+mod patched;
 mod round;
 mod sets;
 mod settings;

@@ -656,31 +656,21 @@ impl GenericContactConstraint {
         #[cfg(feature = "dim3")]
         if solve_restitution && self.solver_vel1 != u32::MAX && self.solver_vel2 != u32::MAX {
             // A finger, most of the time, on a body without joints.
-            let vels = generic_solver_vels.as_mut_slice();
-            match (self.ndofs1, self.ndofs2, self.generic_constraint_mask) {
-                (4, 0, 0b01) => {
-                    let chain = vels[self.solver_vel1 as usize..][..4].as_mut_array::<4>();
-                    let body = &mut bodies.vels[self.solver_vel2 as usize];
-                    let chain = chain.expect("four degrees of freedom");
-                    return self.solve_chain_on_body::<4, 1>(
-                        jacobians.as_slice(),
-                        chain,
-                        body,
-                        solve_friction,
-                    );
-                }
-                (0, 4, 0b10) => {
-                    let chain = vels[self.solver_vel2 as usize..][..4].as_mut_array::<4>();
-                    let body = &mut bodies.vels[self.solver_vel1 as usize];
-                    let chain = chain.expect("four degrees of freedom");
-                    return self.solve_chain_on_body::<4, 2>(
-                        jacobians.as_slice(),
-                        chain,
-                        body,
-                        solve_friction,
-                    );
-                }
-                _ => (),
+            let chain_on_body = match (self.ndofs1, self.ndofs2, self.generic_constraint_mask) {
+                (ndofs, 0, 0b01) => Some((1, ndofs, self.solver_vel1, self.solver_vel2)),
+                (0, ndofs, 0b10) => Some((2, ndofs, self.solver_vel2, self.solver_vel1)),
+                _ => None,
+            };
+            if let Some((side, ndofs @ 3..=6, chain, body)) = chain_on_body {
+                let jacobians = jacobians.as_slice();
+                let chain = &mut generic_solver_vels.as_mut_slice()[chain as usize..][..ndofs];
+                let body = &mut bodies.vels[body as usize];
+                return match ndofs {
+                    3 => self.solve_chain::<3>(side, jacobians, chain, body, solve_friction),
+                    4 => self.solve_chain::<4>(side, jacobians, chain, body, solve_friction),
+                    5 => self.solve_chain::<5>(side, jacobians, chain, body, solve_friction),
+                    _ => self.solve_chain::<6>(side, jacobians, chain, body, solve_friction),
+                };
             }
         }
         let mut solver_vel1 = if self.solver_vel1 == u32::MAX {
@@ -728,6 +718,22 @@ impl GenericContactConstraint {
 
         if let GenericRhs::SolverVel(solver_vel2) = solver_vel2 {
             bodies.vels[self.solver_vel2 as usize] = solver_vel2;
+        }
+    }
+
+    #[cfg(feature = "dim3")]
+    fn solve_chain<const N: usize>(
+        &mut self,
+        side: usize,
+        jacobians: &[Real],
+        chain: &mut [Real],
+        body: &mut crate::dynamics::solver::SolverVel<Real>,
+        solve_friction: bool,
+    ) {
+        let chain = chain.as_mut_array::<N>().expect("one value per degree of freedom");
+        match side {
+            1 => self.solve_chain_on_body::<N, 1>(jacobians, chain, body, solve_friction),
+            _ => self.solve_chain_on_body::<N, 2>(jacobians, chain, body, solve_friction),
         }
     }
 

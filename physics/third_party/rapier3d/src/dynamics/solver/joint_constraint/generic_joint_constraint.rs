@@ -322,10 +322,8 @@ impl GenericJointConstraint {
         let vels = &mut generic_solver_vels[self.solver_vel2 as usize..][..self.ndofs2];
         // Fingers, most of the time: a loop of known length.
         match self.ndofs2 {
-            4 => self.solve_internal_of::<4>(
-                j.as_chunks().0.try_into().expect("two rows"),
-                vels.try_into().expect("one row"),
-            ),
+            4 => self.solve_internal_of::<4>(j, vels),
+            5 => self.solve_internal_of::<5>(j, vels),
             _ => {
                 let (j, wj) = j.split_at(self.ndofs2);
                 let vel = match vels.get(self.unit_dof2) {
@@ -339,7 +337,9 @@ impl GenericJointConstraint {
     }
 
     #[inline(always)]
-    fn solve_internal_of<const N: usize>(&mut self, j: &[[Real; N]; 2], vels: &mut [Real; N]) {
+    fn solve_internal_of<const N: usize>(&mut self, j: &[Real], vels: &mut [Real]) {
+        let j: &[[Real; N]; 2] = j.as_chunks().0.try_into().expect("two rows");
+        let vels: &mut [Real; N] = vels.try_into().expect("one row");
         let mut vel = 0.0;
         if self.unit_dof2 < N {
             vel = vels[self.unit_dof2];
