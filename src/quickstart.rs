@@ -27,9 +27,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// How the quickstart is run.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct QuickstartOptions {
-    /// Wall-clock minutes of training.
-    #[arg(long, default_value_t = 15.0, value_parser = typed::real)]
-    pub minutes: f64,
+    /// Control steps of training, however long they take unless `--minutes` is given too [default: 5000000, in 8 minutes at
+    /// most].
+    #[arg(long, value_parser = typed::number)]
+    pub steps: Option<u64>,
+    /// Wall-clock minutes of training. With `--steps` too, whichever comes first; if that is the time, it is said.
+    #[arg(long, value_parser = typed::real)]
+    pub minutes: Option<f64>,
     /// Episodes of each evaluation.
     #[arg(long, default_value_t = 200, value_parser = typed::count)]
     pub episodes: usize,
@@ -42,6 +46,40 @@ pub struct QuickstartOptions {
     /// No progress on standard error.
     #[arg(skip)]
     pub quiet: bool,
+}
+
+/// What is learned where nobody says how much: what two idle cores do within [`USUAL_MINUTES`].
+const USUAL_STEPS: u64 = 5_000_000;
+/// When a machine that is slower than that stops learning.
+const USUAL_MINUTES: f64 = 8.0;
+
+impl QuickstartOptions {
+    fn budget(&self) -> Budget {
+        match (self.steps, self.minutes) {
+            (None, None) => Budget::StepsWithin { steps: USUAL_STEPS, minutes: USUAL_MINUTES },
+            (Some(steps), None) => Budget::Steps(steps),
+            (None, Some(minutes)) => Budget::Minutes(minutes),
+            (Some(steps), Some(minutes)) => Budget::StepsWithin { steps, minutes },
+        }
+    }
+
+    fn budget_words(&self) -> String {
+        match self.budget() {
+            Budget::Minutes(minutes) => format!(" for {minutes} min"),
+            Budget::Steps(steps) => format!(" for {:.1} M steps", 1e-6 * steps as f64),
+            Budget::StepsWithin { steps, minutes } => {
+                format!(" for {:.1} M steps, {minutes} min at most", 1e-6 * steps as f64)
+            }
+        }
+    }
+
+    /// How `train --resume` is asked for the same.
+    fn budget_flag(&self) -> String {
+        match self.budget() {
+            Budget::Minutes(minutes) => format!(" --minutes {minutes}"),
+            Budget::Steps(steps) | Budget::StepsWithin { steps, .. } => format!(" --steps {steps}"),
+        }
+    }
 }
 
 /// What `quickstart --json` ends with.
@@ -61,6 +99,8 @@ pub struct QuickstartReport {
     pub run_dir: PathBuf,
     /// Control steps of training.
     pub control_steps: u64,
+    /// Control steps it should have been, where that was said: more than `control_steps` where time was over first.
+    pub wanted_steps: Option<u64>,
     /// Wall-clock seconds of training.
     pub train_seconds: f64,
 }
@@ -96,26 +136,29 @@ pub fn quickstart(
 ) -> Result<Option<QuickstartReport>> {
     let mut display = Display::new(options.quiet);
     display.say(&format!(
-        "training {} on {} with {} for {} min; results go to {}",
+        "training {} on {} with {}{}; results go to {}",
         config.robot,
         config.task,
         config.object,
-        options.minutes,
+        options.budget_words(),
         out.display()
     ));
     let mut training = Training::begin(config, out, options.device, Processes::alone())?;
-    let trained = training.run(Budget::Minutes(options.minutes), &mut display, stop)?;
+    let trained = training.run(options.budget(), &mut display, stop)?;
     // Nobody else writes into it until the report is there.
     let folder = training.folder().clone();
     drop(training);
     display.finish();
     if trained.stopped {
         display.say(&format!(
-            "stopped; go on with\n  giraffe train --resume {} --minutes {}",
+            "stopped; go on with\n  giraffe train --resume {}{}",
             out.display(),
-            options.minutes
+            options.budget_flag()
         ));
         return Ok(None);
+    }
+    if let Some(words) = cut_short(&trained, out, options) {
+        display.say(&words);
     }
     let Some(report) = assess(&trained, out, options, &display, stop)? else {
         let out = out.display();
@@ -124,6 +167,20 @@ pub fn quickstart(
     };
     folder.write("quickstart.json", &serde_json::to_vec_pretty(&report).context("writing down the report")?)?;
     Ok(Some(report))
+}
+
+/// What is to be known of a policy that learned from fewer steps than it should have, because time was over.
+fn cut_short(trained: &TrainReport, out: &Path, options: &QuickstartOptions) -> Option<String> {
+    let Budget::StepsWithin { steps, minutes } = options.budget() else { return None };
+    (trained.control_steps < steps).then(|| {
+        format!(
+            "{minutes} min were over after {:.1} of {:.1} M steps: this machine is slow, or busy, and the policy no better than its \
+             steps; go on with\n  giraffe train --resume {} --steps {steps}",
+            1e-6 * trained.control_steps as f64,
+            1e-6 * steps as f64,
+            out.display(),
+        )
+    })
 }
 
 /// Nothing when somebody said stop; what was measured by then was said.
@@ -188,6 +245,10 @@ fn assess(
         deployed,
         run_dir: out.to_owned(),
         control_steps: trained.control_steps,
+        wanted_steps: match options.budget() {
+            Budget::Steps(steps) | Budget::StepsWithin { steps, .. } => Some(steps),
+            Budget::Minutes(_) => None,
+        },
         train_seconds: trained.train_seconds,
     }))
 }

@@ -16,6 +16,7 @@ mod metrics;
 mod new_hands;
 mod own_hand;
 mod own_ranges;
+mod quick_start;
 mod rehearsal;
 mod replay;
 mod resume;

@@ -34,7 +34,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug, Subcommand)]
 pub enum LearningCommand {
     /// Train, evaluate and deploy over ZeroMQ; prints one table.
-    #[command(after_help = "Example:\n  giraffe quickstart --minutes 15 --seed 1")]
+    #[command(
+        after_help = "Examples:\n  giraffe quickstart --seed 1\n  giraffe quickstart --minutes 30 --out runs/longer"
+    )]
     Quickstart(QuickstartArguments),
     /// Train a policy, or go on training.
     #[command(
@@ -187,7 +189,7 @@ fn check_minutes(minutes: f64) -> Result<Budget> {
 }
 
 fn run_quickstart(arguments: &QuickstartArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
-    check_minutes(arguments.options.minutes)?;
+    arguments.options.minutes.map(check_minutes).transpose()?;
     ensure!(arguments.options.episodes > 0, "--episodes 0: expected at least one");
     let mut config = arguments.config.read()?;
     config.seed = arguments.seed;

@@ -9,6 +9,13 @@ pub enum Budget {
     Minutes(f64),
     /// After this many control steps, in all worlds together. Exactly repeatable.
     Steps(u64),
+    /// After so many steps, and no later than after so many minutes: repeatable where the machine is fast enough.
+    StepsWithin {
+        /// As in [`Budget::Steps`].
+        steps: u64,
+        /// As in [`Budget::Minutes`].
+        minutes: f64,
+    },
 }
 
 impl Budget {
@@ -17,6 +24,9 @@ impl Budget {
         match self {
             Budget::Minutes(minutes) => progress.train_seconds >= minutes * 60.0,
             Budget::Steps(steps) => progress.control_steps >= steps,
+            Budget::StepsWithin { steps, minutes } => {
+                Budget::Steps(steps).is_spent(progress) || Budget::Minutes(minutes).is_spent(progress)
+            }
         }
     }
 
@@ -30,6 +40,12 @@ impl Budget {
                 progress.control_steps as f64 / steps.max(1) as f64,
                 steps.saturating_sub(progress.control_steps) as f64 / steps_per_sec,
             ),
+            Budget::StepsWithin { steps, minutes } => {
+                let (by_steps, steps_secs) = Budget::Steps(steps).spent_share(progress, steps_per_sec);
+                let (by_minutes, minutes_secs) = Budget::Minutes(minutes).spent_share(progress, steps_per_sec);
+                let left_secs = minutes_secs.into_iter().chain(steps_secs).fold(f64::NAN, f64::min);
+                (by_steps.max(by_minutes), left_secs)
+            }
         };
         if self.is_spent(progress) {
             return (1.0, Some(0.0));
@@ -53,6 +69,12 @@ mod tests {
         assert_eq!(steps.spent_share(&at(50), 5.0), (0.5, Some(10.0)));
         assert_eq!(Budget::Steps(0).spent_share(&at(0), 0.0), (1.0, Some(0.0)));
         assert_eq!(Budget::Minutes(1.0).spent_share(&at(7), 0.0), (0.5, Some(30.0)));
+        let both = Budget::StepsWithin { steps: 100, minutes: 1.0 };
+        assert_eq!(both.spent_share(&at(80), 10.0), (0.8, Some(2.0)), "steps come first");
+        assert_eq!(both.spent_share(&at(10), 0.1), (0.5, Some(30.0)), "minutes come first");
+        assert_eq!(both.spent_share(&at(10), f64::NAN), (0.5, Some(30.0)));
+        assert!(both.is_spent(&at(100)) && !both.is_spent(&at(99)));
+        assert!(Budget::StepsWithin { steps: 100, minutes: 0.5 }.is_spent(&at(1)));
         assert_eq!(Budget::Minutes(0.25).spent_share(&at(7), 0.0), (1.0, Some(0.0)));
     }
 }

@@ -22,22 +22,27 @@ pub fn unit_joint_limit_constraint(
     softness: SpringCoefficients<Real>,
 ) {
     let ndofs = multibody.ndofs();
-    let min_enabled = curr_pos < limits[0];
-    let max_enabled = limits[1] < curr_pos;
+    // The nearer limit, and how far away it is; negative beyond it.
+    let (to_min, to_max) = (curr_pos - limits[0], limits[1] - curr_pos);
+    let is_min = to_min < to_max;
+    let distance = if is_min { to_min } else { to_max };
 
     // Compute per-joint ERP and CFM
     let erp_inv_dt = softness.erp_inv_dt(params.dt);
     let cfm_coeff = softness.cfm_coeff(params.dt);
 
-    let rhs_bias = ((curr_pos - limits[1]).max(0.0) - (limits[0] - curr_pos).max(0.0)) * erp_inv_dt;
-    let rhs_wo_bias = 0.0;
+    // Before the limit is reached, the velocity may be as large as to arrive at it within the step
+    // and no larger: what is flung at a limit does not pass it unseen.
+    let (rhs, rhs_wo_bias) = if distance < 0.0 {
+        (-distance * erp_inv_dt, 0.0)
+    } else {
+        (-distance * params.inv_dt(), -distance * params.inv_dt())
+    };
+    let sign = if is_min { -1.0 } else { 1.0 };
 
     let dof = dof_id + link.assembly_id;
     let lhs = multibody.fill_unit_jacobian(dof, *j_id, jacobians); // = J^t * M^-1 J
-    let impulse_bounds = [
-        min_enabled as u32 as Real * -Real::MAX,
-        max_enabled as u32 as Real * Real::MAX,
-    ];
+    let impulse_bounds = if is_min { [-Real::MAX, 0.0] } else { [0.0, Real::MAX] };
     let cfm_gain = lhs * cfm_coeff;
 
     let constraint = GenericJointConstraint {
@@ -54,8 +59,8 @@ pub fn unit_joint_limit_constraint(
         impulse: 0.0,
         impulse_bounds,
         inv_lhs: crate::utils::inv(lhs + cfm_gain),
-        rhs: rhs_wo_bias + rhs_bias,
-        rhs_wo_bias,
+        rhs: sign * rhs,
+        rhs_wo_bias: sign * rhs_wo_bias,
         cfm_coeff,
         cfm_gain,
         writeback_id: WritebackId::Limit(dof_id),
