@@ -10,6 +10,7 @@ use crate::rollout::{Cut, Labels, RecurrentState, Rollout};
 use crate::scales::{Learned, Scales};
 use crate::teacher::Teacher;
 use giraffe_robots::{EpisodeEnd, ObservationSchema, SeedTree, StepBatch, Stream, WorldBatch};
+use rayon::prelude::*;
 use std::ops::Range;
 
 const BAD_WORLDS: &str =
@@ -163,11 +164,16 @@ impl Collector {
     fn noise(&self, acting: Acting<'_>) -> Vec<f32> {
         let (world_count, width) = (self.world_count(), self.side.action_width);
         let mut noise = vec![0.0; acting.config.horizon_steps * world_count * width];
-        let mut own = vec![0.0; acting.config.horizon_steps * width];
         let head = acting.config.action_head();
-        for (world, number) in self.worlds.clone().enumerate() {
+        let of_world = |number: usize| {
+            let mut own = vec![0.0; acting.config.horizon_steps * width];
             let mut rng = self.seeds.stream(Stream::Exploration, number as u64, acting.iteration);
             head.fill_noise(&mut rng, &mut own);
+            own
+        };
+        let all: Vec<Vec<f32>> =
+            acting.compute.threads.all.install(|| self.worlds.clone().into_par_iter().map(of_world).collect());
+        for (world, own) in all.iter().enumerate() {
             for (step, own) in own.chunks_exact(width).enumerate() {
                 noise[(step * world_count + world) * width..][..width].copy_from_slice(own);
             }

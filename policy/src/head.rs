@@ -85,12 +85,15 @@ impl ActionHead {
         }
     }
 
-    /// KL(old || new), nats.
-    pub(crate) fn kl(self, old: Distribution<'_>, new: Distribution<'_>) -> f32 {
-        match self {
-            Self::Gaussian => gaussian::kl(old, new),
-            Self::Categorical { bin_count } => categorical::kl(old.0, new.0, bin_count),
-        }
+    /// KL(old || new) for every `width` outputs, nats.
+    pub(crate) fn kl_of_rows(self, old: Distribution<'_>, new: Distribution<'_>, width: usize) -> Vec<f32> {
+        let spreads = gaussian::Spreads::new(old.1, new.1);
+        let rows = old.0.chunks_exact(width).zip(new.0.chunks_exact(width));
+        let kl = |(old, new)| match self {
+            Self::Gaussian => spreads.kl(old, new),
+            Self::Categorical { bin_count } => categorical::kl(old, new, bin_count),
+        };
+        rows.map(kl).collect()
     }
 
     /// Entropy, nats.

@@ -40,6 +40,7 @@
 //! To learn for something else: an [`Objective`] beside `objective/clipped.rs`, with a test of its gradient.
 
 mod activation;
+mod adam;
 mod advantage;
 pub mod categorical;
 mod checkpoint;

@@ -1,10 +1,11 @@
 //! A network with its optimizer: one gradient step, and what is kept of both between runs.
 
 use crate::PolicyError;
+use crate::adam::adam;
 use crate::group::{Group, Lane};
 use crate::network::{Network, host};
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::{Bytes, Tensor, TensorData};
 
@@ -17,7 +18,7 @@ pub(crate) struct Trainee {
 
 impl Trainee {
     pub fn new(network: Network) -> Self {
-        Self { network, optimizer: AdamConfig::new().init() }
+        Self { network, optimizer: adam() }
     }
 
     /// One step down the gradient of `loss`, averaged over all members of the group, unless that is not finite.
@@ -66,8 +67,7 @@ impl Trainee {
         let failed = |error| tensors("loading a network", error);
         let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(network)).map_err(failed)?;
         let network = self.network.try_load_record(record).map_err(failed)?;
-        let optimizer = AdamConfig::new()
-            .init()
+        let optimizer = adam()
             .from_bytes(Bytes::from_bytes_vec(optimizer))
             .map_err(|error| tensors("loading an optimizer", error))?;
         Ok(Self { network, optimizer })

@@ -131,9 +131,8 @@ impl<O: Objective> Update<'_, O> {
         let (rollout, head) = (self.rollout, self.config.action_head());
         let width = rollout.outputs.len() / rollout.rewards.len();
         let old = minibatch.rows(&rollout.outputs);
-        for (old, new) in old.chunks_exact(width).zip(outputs.chunks_exact(width)) {
-            mean.add(head.kl((old, &rollout.log_std), (new, log_std)));
-        }
+        let divergences = head.kl_of_rows((&old, &rollout.log_std), (outputs, log_std), width);
+        divergences.into_iter().for_each(|divergence| mean.add(divergence));
     }
 }
 

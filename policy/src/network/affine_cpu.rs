@@ -1,37 +1,49 @@
-//! `y = x W + b` on the processor: the product is added to rows that hold the bias already.
+//! `y = x W + b` on the processor.
+//!
+//! Rows go through in pieces of the size of a cache. Where a layer puts out less than half a panel, products with it are
+//! left to the general library.
 
 use super::affine::AffineBackend;
-use super::cpu::{Product, tensor, view};
+use super::cpu::{GROUP_ROWS, Product, Room, tensor, view};
+use super::panels::{Gathered, Panels, Start};
+use super::tile::{Left, PANEL};
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata};
+use rayon::prelude::*;
 
 impl AffineBackend for Flex {
     fn affine_forward(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
-        let [row_count, input] = [0, 1].map(|axis| x.shape()[axis]);
-        let output = weight.shape()[1];
-        let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.to_contiguous());
-        let mut y = Vec::with_capacity(row_count * output);
-        (0..row_count).for_each(|_| y.extend_from_slice(view(&bias)));
-        Product { m: row_count, n: output, k: input }.added_to_on_all_threads(view(&x), view(&weight), &mut y);
-        tensor(y, [row_count, output])
+        forward([x, weight, bias], |_| ())
+    }
+
+    fn rectified_affine_forward(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+        // What is no number stays none.
+        forward([x, weight, bias], |y| y.iter_mut().for_each(|y| *y = if *y <= 0.0 { 0.0 } else { *y }))
     }
 
     fn affine_input_gradient(gradient: FlexTensor, weight: FlexTensor) -> FlexTensor {
         let [row_count, output] = [0, 1].map(|axis| gradient.shape()[axis]);
         let input = weight.shape()[0];
         let [gradient, weight] = [gradient, weight].map(|tensor| tensor.to_contiguous());
-        let mut x = vec![0.0; row_count * input];
-        let product = Product { m: row_count, n: input, k: output };
-        product.of_transposed_right(view(&gradient), view(&weight), &mut x);
-        tensor(x, [row_count, input])
+        let (weight, start) = (Panels::of_transposed(view(&weight), output), Start::zero(input));
+        let mut x = Room::new(row_count * input);
+        x.slots().par_chunks_mut(GROUP_ROWS * input).zip(view(&gradient).par_chunks(GROUP_ROWS * output)).for_each(
+            |(x, gradient)| {
+                weight.write(&[Left::rows(gradient, output)], &start, x);
+            },
+        );
+        // SAFETY: every piece was written.
+        tensor(unsafe { x.written() }, [row_count, input])
     }
 
     fn affine_parameter_gradients(gradient: FlexTensor, x: FlexTensor) -> (FlexTensor, FlexTensor) {
-        let [row_count, output] = [0, 1].map(|axis| gradient.shape()[axis]);
-        let input = x.shape()[1];
         let [gradient, x] = [gradient, x].map(|tensor| tensor.to_contiguous());
+        let (output, input) = (gradient.shape()[1], x.shape()[1]);
+        if 2 * output > PANEL {
+            return parameter_gradients(&gradient, &x, |_, _| ());
+        }
         let mut weight = vec![0.0; input * output];
-        let product = Product { m: input, n: output, k: row_count };
+        let product = Product { m: input, n: output, k: x.shape()[0] };
         product.of_transposed_left(view(&x), view(&gradient), &mut weight);
         let mut bias = vec![0.0; output];
         for row in view(&gradient).chunks_exact(output) {
@@ -39,4 +51,74 @@ impl AffineBackend for Flex {
         }
         (tensor(weight, [input, output]), tensor(bias, [output]))
     }
+
+    fn rectified_affine_parameter_gradients(
+        gradient: FlexTensor,
+        y: FlexTensor,
+        x: FlexTensor,
+    ) -> (FlexTensor, FlexTensor) {
+        let [gradient, y, x] = [gradient, y, x].map(|tensor| tensor.to_contiguous());
+        let output = y.shape()[1];
+        parameter_gradients(&gradient, &x, |row, gradient| {
+            let y = &view(&y)[row * output..][..output];
+            gradient.iter_mut().zip(y).for_each(|(gradient, y)| *gradient = if *y <= 0.0 { 0.0 } else { *gradient });
+        })
+    }
+}
+
+/// x, weight and bias to y, which `then` is done to.
+fn forward(tensors: [FlexTensor; 3], then: impl Fn(&mut [f32]) + Sync) -> FlexTensor {
+    let [x, weight, bias] = tensors.map(|tensor| tensor.to_contiguous());
+    let [row_count, input, output] = [x.shape()[0], x.shape()[1], weight.shape()[1]];
+    let panels = (2 * output > PANEL).then(|| Panels::of([view(&weight)], output));
+    let (start, mut y) = (Start::of(view(&bias)), Room::new(row_count * output));
+    y.slots().par_chunks_mut(GROUP_ROWS * output).zip(view(&x).par_chunks(GROUP_ROWS * input)).for_each(|(y, x)| {
+        if let Some(panels) = &panels {
+            then(panels.write(&[Left::rows(x, input)], &start, y));
+        } else {
+            let mut sums = view(&bias).repeat(x.len() / input);
+            Product { m: x.len() / input, n: output, k: input }.added_to(x, view(&weight), &mut sums);
+            then(&mut sums);
+            y.write_copy_of_slice(&sums);
+        }
+    });
+    // SAFETY: every piece was written.
+    tensor(unsafe { y.written() }, [row_count, output])
+}
+
+/// In how many shares gradients are summed. Part of the result's last bits: do not derive from threads.
+const SHARES: usize = 16;
+
+/// Gradients of weight and bias from those of y, of whose rows, by number, `change` is told before they count.
+fn parameter_gradients(
+    gradient: &FlexTensor,
+    x: &FlexTensor,
+    change: impl Fn(usize, &mut [f32]) + Sync,
+) -> (FlexTensor, FlexTensor) {
+    let (row_count, output, input) = (x.shape()[0], gradient.shape()[1], x.shape()[1]);
+    let share_rows = row_count.div_ceil(GROUP_ROWS).div_ceil(SHARES).max(1) * GROUP_ROWS;
+    let share = |first_row: usize| {
+        let (mut weight, mut bias) = (Gathered::new(input, output), vec![0.0; output]);
+        let mut changed = vec![0.0; output];
+        for first in (first_row..row_count.min(first_row + share_rows)).step_by(GROUP_ROWS) {
+            let rows = first..row_count.min(first + GROUP_ROWS);
+            let mut panels = Panels::zero(rows.len(), output);
+            for row in rows.clone() {
+                changed.copy_from_slice(&view(gradient)[row * output..][..output]);
+                change(row, &mut changed);
+                panels.set_row(row - first, &changed);
+            }
+            weight.add(&view(x)[rows.start * input..rows.end * input], &panels);
+            panels.add_rows_to(&mut bias);
+        }
+        (weight, bias)
+    };
+    let firsts: Vec<usize> = (0..row_count).step_by(share_rows).collect();
+    let shares: Vec<_> = firsts.into_par_iter().map(share).collect();
+    let (mut weight, mut bias) = (Gathered::new(input, output), vec![0.0; output]);
+    for (some_weight, some_bias) in shares {
+        weight.add_sum(&some_weight);
+        bias.iter_mut().zip(some_bias).for_each(|(sum, some)| *sum += some);
+    }
+    (tensor(weight.rows(), [input, output]), tensor(bias, [output]))
 }

@@ -3,13 +3,14 @@
 use burn::backend::flex::FlexTensor;
 use burn::tensor::TensorData;
 use gemm::Parallelism;
+use std::mem::MaybeUninit;
 
 /// Worlds of a sequence that are computed together. Part of the result's last bits: do not derive from threads.
 pub(super) const GROUP_ROWS: usize = 128;
 
 /// For every group of rows, its part of each step of `[T, B, width]`.
-pub(super) fn split(sequence: &mut [f32], step_count: usize, row_count: usize, width: usize) -> Vec<Vec<&mut [f32]>> {
-    let mut groups: Vec<Vec<&mut [f32]>> =
+pub(super) fn split<T>(sequence: &mut [T], step_count: usize, row_count: usize, width: usize) -> Vec<Vec<&mut [T]>> {
+    let mut groups: Vec<Vec<&mut [T]>> =
         (0..row_count.div_ceil(GROUP_ROWS)).map(|_| Vec::with_capacity(step_count)).collect();
     for step in sequence.chunks_exact_mut(row_count * width) {
         for (group, part) in groups.iter_mut().zip(step.chunks_mut(GROUP_ROWS * width)) {
@@ -17,6 +18,29 @@ pub(super) fn split(sequence: &mut [f32], step_count: usize, row_count: usize, w
         }
     }
     groups
+}
+
+/// Room for numbers that are all going to be written: zeroing it first would cost as much as a pass over it.
+pub(super) struct Room(Box<[MaybeUninit<f32>]>);
+
+impl Room {
+    pub fn new(count: usize) -> Self {
+        Self(Box::new_uninit_slice(count))
+    }
+
+    /// Where to write.
+    pub fn slots(&mut self) -> &mut [MaybeUninit<f32>] {
+        &mut self.0
+    }
+
+    /// The numbers.
+    ///
+    /// # Safety
+    /// All of them were written.
+    pub unsafe fn written(self) -> Vec<f32> {
+        // SAFETY: as the caller promises.
+        unsafe { self.0.assume_init() }.into_vec()
+    }
 }
 
 pub(super) fn into_vec(tensor: FlexTensor) -> Vec<f32> {
@@ -52,16 +76,6 @@ impl Product {
     /// `out += left * right`, on this thread.
     pub fn added_to(self, left: &[f32], right: &[f32], out: &mut [f32]) {
         self.run(left, [1, self.k], right, [1, self.n], out, true, Parallelism::None);
-    }
-
-    /// `out += left * right`, on all threads.
-    pub fn added_to_on_all_threads(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [1, self.n], out, true, all_threads());
-    }
-
-    /// `out = left * right'`, with `right` `[n, k]`, on all threads.
-    pub fn of_transposed_right(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [self.k, 1], out, false, all_threads());
     }
 
     /// `out = left * right`, on this thread.

@@ -55,6 +55,22 @@ pub trait LstmBackend: Backend {
         composed_layer_forward::<Self>([features, input_weight, bias, weight, h0, c0, keep])
     }
 
+    /// Hidden and cell states alone.
+    #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
+    fn lstm_layer_states(
+        features: FloatTensor<Self>,
+        input_weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        h0: FloatTensor<Self>,
+        c0: FloatTensor<Self>,
+        keep: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (hidden, _gates, cells, _taken_of) =
+            Self::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
+        (hidden, cells)
+    }
+
     /// Gradients of `features`, `input_weight`, `bias` and `weight`. `taken_of` is the last of what
     /// [`LstmBackend::lstm_layer_forward`] gave.
     #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
@@ -192,7 +208,7 @@ pub(crate) fn lstm_states(
     [h0, c0]: [Tensor<2>; 2],
     keep: Tensor<2>,
 ) -> [Tensor<3>; 2] {
-    let (hidden, _gates, cells, _taken_of) = Dispatch::lstm_layer_forward(
+    let (hidden, cells) = Dispatch::lstm_layer_states(
         features.into_dispatch(),
         input_weight.into_dispatch(),
         bias.into_dispatch(),

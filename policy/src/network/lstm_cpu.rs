@@ -1,20 +1,19 @@
 //! A layer of LSTM on the processor, input weights included.
 //!
 //! Worlds are split into groups of fixed size, each of which runs the whole sequence on one thread: no barrier per step,
-//! and the same bits for any number of threads.
-//!
-//! Where the weights are small, what a step reads is put side by side, `[features, keep h]`: one product serves input
-//! and memory, in a piece of the size of a cache, and so do one product backwards and one for all weights' gradients.
-//! Large weights are packed anew for every product, so there the input's product is taken of all steps at once.
+//! and the same bits for any number of threads. Weights are laid out for products once per sequence, and what a step
+//! backwards leaves is used up while the cache has it: gradients of gates are never written out, but added to those of
+//! the weights at once.
 
-use super::affine::AffineBackend;
-use super::cpu::{GROUP_ROWS, Product, into_vec, split, tensor, transposed, view};
+use super::cpu::{GROUP_ROWS, Room, split, tensor, view};
 use super::lstm::LstmBackend;
+use super::panels::{Gathered, Panels, Start};
+use super::tile::Left;
 use crate::activation::{sigmoid, tanh, vectorized};
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::Shape;
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 impl LstmBackend for Flex {
     fn lstm_layer_forward(
@@ -26,12 +25,42 @@ impl LstmBackend for Flex {
         c0: FlexTensor,
         keep: FlexTensor,
     ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
-        layer_forward([features, input_weight, bias, weight, h0, c0, keep])
+        let given = [features, input_weight, bias, weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
+        let [step_count, row_count, width] = [given[0].shape()[0], given[0].shape()[1], given[3].shape()[0]];
+        let sized = |width: usize| Room::new(step_count * row_count * width);
+        let (mut gates, mut before) = (sized(4 * width), sized(width));
+        let past = split(gates.slots(), step_count, row_count, 4 * width).into_iter().zip(split(
+            before.slots(),
+            step_count,
+            row_count,
+            width,
+        ));
+        let (hidden, cells) = states(&given, past.map(|(gates, before)| Some(Kept { gates, before })).collect());
+        // SAFETY: every group wrote each of its rows in every step.
+        let [gates, before] = unsafe { [gates.written(), before.written()] };
+        let shaped = |values: Vec<f32>, width: usize| tensor(values, [step_count, row_count, width]);
+        (shaped(hidden, width), shaped(gates, 4 * width), shaped(cells, width), shaped(before, width))
+    }
+
+    fn lstm_layer_states(
+        features: FlexTensor,
+        input_weight: FlexTensor,
+        bias: FlexTensor,
+        weight: FlexTensor,
+        h0: FlexTensor,
+        c0: FlexTensor,
+        keep: FlexTensor,
+    ) -> (FlexTensor, FlexTensor) {
+        let given = [features, input_weight, bias, weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
+        let [step_count, row_count, width] = [given[0].shape()[0], given[0].shape()[1], given[3].shape()[0]];
+        let (hidden, cells) = states(&given, (0..row_count.div_ceil(GROUP_ROWS)).map(|_| None).collect());
+        let shaped = |values: Vec<f32>| tensor(values, [step_count, row_count, width]);
+        (shaped(hidden), shaped(cells))
     }
 
     fn lstm_layer_backward(
         hidden_gradient: FlexTensor,
-        hidden: FlexTensor,
+        _hidden: FlexTensor,
         gates: FlexTensor,
         cells: FlexTensor,
         taken_of: FlexTensor,
@@ -42,8 +71,7 @@ impl LstmBackend for Flex {
         c0: FlexTensor,
         keep: FlexTensor,
     ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
-        let width = hidden.shape()[2];
-        layer_backward(width, gates, features, [hidden_gradient, cells, taken_of, input_weight, weight, c0, keep])
+        layer_backward([hidden_gradient, gates, cells, taken_of, features, input_weight, weight, c0, keep])
     }
 }
 
@@ -53,219 +81,242 @@ struct Dims {
     row_count: usize,
     /// E
     input: usize,
-    /// E where input and memory are one product, else 0.
-    inner: usize,
     /// H
     width: usize,
 }
 
-/// Bytes of weights up to which input and memory are one product: half of a second-level cache of today.
-const SMALL_WEIGHTS: usize = 1 << 20;
-
 impl Dims {
-    fn new(row_count: usize, input: usize, width: usize) -> Self {
-        let bytes = (input + width) * 4 * width * size_of::<f32>();
-        Self { row_count, input, inner: if bytes <= SMALL_WEIGHTS { input } else { 0 }, width }
+    fn new(features: &FlexTensor, weight: &FlexTensor) -> Self {
+        Self { row_count: features.shape()[1], input: features.shape()[2], width: weight.shape()[0] }
     }
 
-    /// Width of what a step's product is taken of: `[features, keep h]`, or `keep h` alone.
-    fn joined(self) -> usize {
-        self.inner + self.width
-    }
-
-    /// Where the rows of a group begin at one step, in rows of `[T, B, .]`.
+    /// Where the rows of a group lie at one step, in rows of `[T, B, .]`.
     fn first(self, step: usize, first_row: usize) -> usize {
         step * self.row_count + first_row
     }
 }
 
-/// Input weights, where they belong to the product of a step, above the memory's, `[joined, 4H]`.
-fn joined_weight(dims: Dims, input_weight: &FlexTensor, weight: &FlexTensor) -> Vec<f32> {
-    [&view(input_weight)[..dims.inner * 4 * dims.width], view(weight)].concat()
+/// What a backward pass needs of a group of worlds, step by step: gates after their functions, and `keep h` that a
+/// step's product was taken of.
+struct Kept<'a> {
+    gates: Vec<&'a mut [MaybeUninit<f32>]>,
+    before: Vec<&'a mut [MaybeUninit<f32>]>,
 }
 
-/// Features, input weight, bias, weight, h0, c0, keep to hidden states, gates, cell states, `[features, keep h]`.
-fn layer_forward(tensors: [FlexTensor; 7]) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
-    let [features, input_weight, bias, weight, h0, c0, keep] = tensors.map(|tensor| tensor.to_contiguous());
-    let [step_count, row_count, input] = [0, 1, 2].map(|axis| features.shape()[axis]);
-    let dims = Dims::new(row_count, input, weight.shape()[0]);
-    let sized = |width: usize| vec![0.0; step_count * row_count * width];
-    let (mut hidden, mut cells) = (sized(dims.width), sized(dims.width));
-    let mut joined = sized(dims.joined());
-    let weight = joined_weight(dims, &input_weight, &weight);
-    let mut gates = if dims.inner > 0 {
-        sized(4 * dims.width)
-    } else {
-        let rows = FlexTensor::reshape(&features, Shape::new([step_count * row_count, input]));
-        into_vec(Flex::affine_forward(rows, input_weight, bias.clone()))
-    };
+/// Hidden and cell states, `[T, B, H]`, of features, input weight, bias, weight, h0, c0, keep.
+fn states(given: &[FlexTensor; 7], kept: Vec<Option<Kept<'_>>>) -> (Vec<f32>, Vec<f32>) {
+    let [features, input_weight, bias, weight, h0, c0, keep] = given;
+    let dims = Dims::new(features, weight);
+    let step_count = features.shape()[0];
+    let weights = Panels::of([view(input_weight), view(weight)], 4 * dims.width);
     let given = Given {
         dims,
-        features: view(&features),
-        weight: &weight,
-        bias: view(&bias),
-        h0: view(&h0),
-        c0: view(&c0),
-        keep: view(&keep),
+        features: view(features),
+        weights: &weights,
+        bias: &Start::of(view(bias)),
+        h0: view(h0),
+        c0: view(c0),
+        keep: view(keep),
     };
-    let groups: Vec<_> = split(&mut gates, step_count, row_count, 4 * dims.width)
+    let sized = || Room::new(step_count * dims.row_count * dims.width);
+    let (mut hidden, mut cells) = (sized(), sized());
+    let groups: Vec<_> = split(hidden.slots(), step_count, dims.row_count, dims.width)
         .into_iter()
-        .zip(split(&mut joined, step_count, row_count, dims.joined()))
-        .zip(split(&mut hidden, step_count, row_count, dims.width))
-        .zip(split(&mut cells, step_count, row_count, dims.width))
+        .zip(split(cells.slots(), step_count, dims.row_count, dims.width))
+        .zip(kept)
         .enumerate()
         .collect();
-    groups.into_par_iter().for_each(|(index, (((gates, joined), hidden), cells))| {
-        given.run(index * GROUP_ROWS, Results { gates, joined, hidden, cells });
+    groups.into_par_iter().for_each(|(index, ((hidden, cells), kept))| {
+        given.run(index * GROUP_ROWS, hidden, cells, kept);
     });
-    let shaped = |values: Vec<f32>, width: usize| tensor(values, [step_count, row_count, width]);
-    (
-        shaped(hidden, dims.width),
-        shaped(gates, 4 * dims.width),
-        shaped(cells, dims.width),
-        shaped(joined, dims.joined()),
-    )
+    // SAFETY: every group wrote each of its rows in every step.
+    unsafe { (hidden.written(), cells.written()) }
 }
 
 /// What a layer reads.
 struct Given<'a> {
     dims: Dims,
     features: &'a [f32],
-    weight: &'a [f32],
-    bias: &'a [f32],
+    /// Those of the input above those of the memory, `[E + H, 4H]`.
+    weights: &'a Panels,
+    bias: &'a Start,
     h0: &'a [f32],
     c0: &'a [f32],
     keep: &'a [f32],
 }
 
-/// What a group of worlds writes, step by step.
-struct Results<'a> {
-    gates: Vec<&'a mut [f32]>,
-    joined: Vec<&'a mut [f32]>,
-    hidden: Vec<&'a mut [f32]>,
-    cells: Vec<&'a mut [f32]>,
-}
-
 impl Given<'_> {
-    fn run(&self, first_row: usize, results: Results<'_>) {
-        let Dims { inner, width, .. } = self.dims;
-        let joined_width = self.dims.joined();
-        let rows = results.hidden[0].len() / width;
+    fn run(
+        &self,
+        first_row: usize,
+        hidden: Vec<&mut [MaybeUninit<f32>]>,
+        cells: Vec<&mut [MaybeUninit<f32>]>,
+        mut kept: Option<Kept<'_>>,
+    ) {
+        let Dims { input, width, .. } = self.dims;
+        let rows = hidden[0].len() / width;
         let mut h = self.h0[first_row * width..][..rows * width].to_vec();
         let mut c = self.c0[first_row * width..][..rows * width].to_vec();
-        let product = Product { m: rows, n: 4 * width, k: joined_width };
-        let steps = results.gates.into_iter().zip(results.joined).zip(results.hidden).zip(results.cells);
-        for (step, (((gates, joined), hidden), cells)) in steps.enumerate() {
+        let mut scratch = Room::new(rows * 4 * width);
+        for (step, (hidden, cells)) in hidden.into_iter().zip(cells).enumerate() {
             let first = self.dims.first(step, first_row);
-            for (row, joined) in joined.chunks_exact_mut(joined_width).enumerate() {
-                let keep = self.keep[first + row];
-                joined[..inner].copy_from_slice(&self.features[(first + row) * inner..][..inner]);
-                let h = &h[row * width..][..width];
-                joined[inner..].iter_mut().zip(h).for_each(|(joined, h)| *joined = h * keep);
+            let keep = &self.keep[first..][..rows];
+            for (row, &keep) in keep.iter().enumerate() {
+                h[row * width..][..width].iter_mut().for_each(|h| *h *= keep);
                 c[row * width..][..width].iter_mut().for_each(|c| *c *= keep);
             }
-            if inner > 0 {
-                gates.chunks_exact_mut(4 * width).for_each(|gates| gates.copy_from_slice(self.bias));
+            if let Some(kept) = &mut kept {
+                kept.before[step].write_copy_of_slice(&h);
             }
-            product.added_to(joined, self.weight, gates);
+            let lefts = [Left::rows(&self.features[first * input..][..rows * input], input), Left::rows(&h, width)];
+            let gates = self.weights.write(&lefts, self.bias, scratch.slots());
             gate_pass(gates, &mut c, &mut h, width);
-            hidden.copy_from_slice(&h);
-            cells.copy_from_slice(&c);
+            if let Some(kept) = &mut kept {
+                kept.gates[step].write_copy_of_slice(gates);
+            }
+            hidden.write_copy_of_slice(&h);
+            cells.write_copy_of_slice(&c);
         }
     }
 }
 
-/// Gradients of features, input weight, bias and weight. Of the other tensors: hidden gradient, cell states, what steps'
-/// products were taken of, input weight, weight, c0, keep.
-fn layer_backward(
-    width: usize,
-    gates: FlexTensor,
-    features: FlexTensor,
-    tensors: [FlexTensor; 7],
-) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
-    let [hidden_gradient, cells, joined, input_weight, weight, c0, keep] = tensors.map(|tensor| tensor.to_contiguous());
-    let [step_count, row_count, _] = [0, 1, 2].map(|axis| cells.shape()[axis]);
-    let dims = Dims::new(row_count, input_weight.shape()[0], width);
-    let weight_transposed = transposed(&joined_weight(dims, &input_weight, &weight), dims.joined(), 4 * width);
+/// Groups whose shares of the weights' gradients are kept until they are added up: what this costs in memory does not
+/// grow with the number of worlds.
+const GROUPS_AT_ONCE: usize = 32;
+
+/// Gradients of features, input weight, bias and weight. Of hidden gradient, gates, cell states, what steps' products were
+/// taken of, features, input weight, weight, c0, keep.
+fn layer_backward(tensors: [FlexTensor; 9]) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+    let tensors = tensors.map(|tensor| tensor.to_contiguous());
+    let [hidden_gradient, gates, cells, before, features, input_weight, weight, c0, keep] = &tensors;
+    let dims = Dims::new(features, weight);
+    let step_count = features.shape()[0];
+    let transposed = |weight: &FlexTensor| Panels::of_transposed(view(weight), 4 * dims.width);
+    let (input_weight, weight) = (transposed(input_weight), transposed(weight));
     let past = Past {
         dims,
-        gradient: view(&hidden_gradient),
-        cells: view(&cells),
-        c0: view(&c0),
-        keep: view(&keep),
-        weight_transposed: &weight_transposed,
+        gradient: view(hidden_gradient),
+        gates: view(gates),
+        cells: view(cells),
+        before: view(before),
+        features: view(features),
+        c0: view(c0),
+        keep: view(keep),
+        input_weight: &input_weight,
+        weight: &weight,
     };
-    // The gates turn into their gradients in place.
-    let mut gate_gradient = into_vec(gates);
-    let mut inner_gradient = vec![0.0; step_count * row_count * dims.inner];
-    let inner_groups = if dims.inner > 0 {
-        split(&mut inner_gradient, step_count, row_count, dims.inner)
-    } else {
-        (0..row_count.div_ceil(GROUP_ROWS)).map(|_| Vec::new()).collect()
-    };
-    let groups: Vec<_> =
-        split(&mut gate_gradient, step_count, row_count, 4 * width).into_iter().zip(inner_groups).enumerate().collect();
-    groups.into_par_iter().for_each(|(index, (gates, features))| past.run(index * GROUP_ROWS, gates, features));
-    let mut weights = vec![0.0; dims.joined() * 4 * width];
-    let product = Product { m: dims.joined(), n: 4 * width, k: step_count * row_count };
-    product.of_transposed_left(view(&joined), &gate_gradient, &mut weights);
-    let memory = tensor(weights.split_off(dims.inner * 4 * width), [width, 4 * width]);
-    let features_shape = [step_count, row_count, dims.input];
-    if dims.inner > 0 {
-        let mut bias = vec![0.0; 4 * width];
-        for row in gate_gradient.chunks_exact(4 * width) {
-            bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+    let mut features_gradient = Room::new(step_count * dims.row_count * dims.input);
+    let mut groups: Vec<_> =
+        split(features_gradient.slots(), step_count, dims.row_count, dims.input).into_iter().enumerate().collect();
+    let mut sum: Option<Shares> = None;
+    while !groups.is_empty() {
+        let later = groups.split_off(groups.len().min(GROUPS_AT_ONCE));
+        let shares: Vec<Shares> =
+            groups.into_par_iter().map(|(index, features)| past.run(index * GROUP_ROWS, features)).collect();
+        for share in shares {
+            match &mut sum {
+                None => sum = Some(share),
+                Some(sum) => sum.add(&share),
+            }
         }
-        let input_weight = tensor(weights, [dims.input, 4 * width]);
-        return (tensor(inner_gradient, features_shape), input_weight, tensor(bias, [4 * width]), memory);
+        groups = later;
     }
-    let rows = step_count * row_count;
-    let gate_gradient = tensor(gate_gradient, [rows, 4 * width]);
-    let features_gradient = Flex::affine_input_gradient(gate_gradient.clone(), input_weight);
-    let features = FlexTensor::reshape(&features, Shape::new([rows, dims.input]));
-    let (input_weight, bias) = Flex::affine_parameter_gradients(gate_gradient, features);
-    (FlexTensor::reshape(&features_gradient, Shape::new(features_shape)), input_weight, bias, memory)
+    let Shares { input_weight, bias, weight } = sum.unwrap_or_else(|| Shares::new(dims));
+    // SAFETY: every group wrote each of its rows in every step.
+    let features_gradient = unsafe { features_gradient.written() };
+    (
+        tensor(features_gradient, [step_count, dims.row_count, dims.input]),
+        tensor(input_weight.rows(), [dims.input, 4 * dims.width]),
+        tensor(bias, [4 * dims.width]),
+        tensor(weight.rows(), [dims.width, 4 * dims.width]),
+    )
+}
+
+/// What groups of worlds add to gradients.
+struct Shares {
+    input_weight: Gathered,
+    bias: Vec<f32>,
+    weight: Gathered,
+}
+
+impl Shares {
+    fn new(dims: Dims) -> Self {
+        let gates = 4 * dims.width;
+        Self {
+            input_weight: Gathered::new(dims.input, gates),
+            bias: vec![0.0; gates],
+            weight: Gathered::new(dims.width, gates),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.input_weight.add_sum(&other.input_weight);
+        self.bias.iter_mut().zip(&other.bias).for_each(|(sum, other)| *sum += other);
+        self.weight.add_sum(&other.weight);
+    }
 }
 
 /// What a forward pass left behind, and the gradient of the hidden states.
 struct Past<'a> {
     dims: Dims,
     gradient: &'a [f32],
+    gates: &'a [f32],
     cells: &'a [f32],
+    before: &'a [f32],
+    features: &'a [f32],
     c0: &'a [f32],
     keep: &'a [f32],
-    /// `[4H, joined]`
-    weight_transposed: &'a [f32],
+    /// Transposed: `[4H, E]`.
+    input_weight: &'a Panels,
+    /// Transposed: `[4H, H]`.
+    weight: &'a Panels,
 }
 
 impl Past<'_> {
-    fn run(&self, first_row: usize, mut gates: Vec<&mut [f32]>, mut features: Vec<&mut [f32]>) {
-        let Dims { inner, width, .. } = self.dims;
-        let joined_width = self.dims.joined();
-        let rows = gates[0].len() / (4 * width);
+    /// Writes the gradients of a group's features.
+    fn run(&self, first_row: usize, features_gradient: Vec<&mut [MaybeUninit<f32>]>) -> Shares {
+        let Dims { input, width, row_count } = self.dims;
+        let rows = GROUP_ROWS.min(row_count - first_row);
         let (mut dh, mut dc) = (vec![0.0; rows * width], vec![0.0; rows * width]);
-        let (mut scratch, mut joined) = (vec![0.0; width], vec![0.0; rows * joined_width]);
-        let product = Product { m: rows, n: joined_width, k: 4 * width };
-        for step in (0..gates.len()).rev() {
+        let (mut slopes, mut through) = (Panels::zero(rows, 4 * width), Room::new(rows * width.max(input)));
+        let [no_features, no_memory] = [input, width].map(Start::zero);
+        let mut shares = Shares::new(self.dims);
+        for (step, features_gradient) in features_gradient.into_iter().enumerate().rev() {
             let first = self.dims.first(step, first_row);
-            let of_rows = |first: usize| first * width..(first + rows) * width;
-            let here = of_rows(first);
+            self.slopes(step, first_row, (&mut dh, &mut dc), &mut slopes);
+            shares.input_weight.add(&self.features[first * input..][..rows * input], &slopes);
+            shares.weight.add(&self.before[first * width..][..rows * width], &slopes);
+            slopes.add_rows_to(&mut shares.bias);
+            // By way of memory that the cache has: a product that writes into memory it has not waits for it.
+            let features = &mut through.slots()[..rows * input];
+            features_gradient.write_copy_of_slice(self.input_weight.write(&[slopes.left()], &no_features, features));
+            let through = &mut through.slots()[..rows * width];
+            let through = self.weight.write(&[slopes.left()], &no_memory, through);
+            let rows = dh.chunks_exact_mut(width).zip(through.chunks_exact(width)).zip(&self.keep[first..]);
+            for ((dh, through), keep) in rows {
+                dh.iter_mut().zip(through).for_each(|(dh, through)| *dh = through * keep);
+            }
+        }
+        shares
+    }
+
+    /// Gradients of what a step's gates are functions of. `dh` is the part of the hidden states' gradient that comes from
+    /// later steps, `dc` that of the cells; it becomes that of the cells before.
+    fn slopes(&self, step: usize, first_row: usize, (dh, dc): (&mut [f32], &mut [f32]), slopes: &mut Panels) {
+        let Dims { width, row_count, .. } = self.dims;
+        let first = self.dims.first(step, first_row);
+        let mut scratch = vec![0.0; 5 * width];
+        let (gates, tanh_c) = scratch.split_at_mut(4 * width);
+        for (row, (dh, dc)) in dh.chunks_exact_mut(width).zip(dc.chunks_exact_mut(width)).enumerate() {
+            let here = (first + row) * width..(first + row + 1) * width;
             let c_before = match step {
-                0 => &self.c0[of_rows(first_row)],
-                _ => &self.cells[of_rows(first - self.dims.row_count)],
+                0 => &self.c0[(first_row + row) * width..][..width],
+                _ => &self.cells[(first + row - row_count) * width..][..width],
             };
             dh.iter_mut().zip(&self.gradient[here.clone()]).for_each(|(dh, gradient)| *dh += gradient);
-            let keep = &self.keep[first..first + rows];
-            let slopes = Slopes { cells: &self.cells[here], c_before, keep, dh: &dh };
-            slopes.pass(&mut dc, gates[step], &mut scratch);
-            product.written_to(gates[step], self.weight_transposed, &mut joined);
-            for (row, joined) in joined.chunks_exact(joined_width).enumerate() {
-                if inner > 0 {
-                    features[step][row * inner..][..inner].copy_from_slice(&joined[..inner]);
-                }
-                let dh = &mut dh[row * width..][..width];
-                dh.iter_mut().zip(&joined[inner..]).for_each(|(dh, gradient)| *dh = gradient * keep[row]);
-            }
+            gates.copy_from_slice(&self.gates[4 * here.start..4 * here.end]);
+            slope_row(&self.cells[here], c_before, dh, self.keep[first + row], dc, gates, tanh_c);
+            slopes.set_row(row, gates);
         }
     }
 }
@@ -293,29 +344,9 @@ vectorized! {
     }
 }
 
-/// Turns gates i, f, g, o into the gradients of what they are functions of, from the gradients of h and c; `dc`
-/// becomes that of the cell before. `scratch` has room for one row.
-struct Slopes<'a> {
-    cells: &'a [f32],
-    c_before: &'a [f32],
-    keep: &'a [f32],
-    dh: &'a [f32],
-}
-
-impl Slopes<'_> {
-    fn pass(&self, dc: &mut [f32], gates: &mut [f32], scratch: &mut [f32]) {
-        let width = self.cells.len() / self.keep.len();
-        for (row, &keep) in self.keep.iter().enumerate() {
-            let columns = row * width..(row + 1) * width;
-            let (cells, c_before) = (&self.cells[columns.clone()], &self.c_before[columns.clone()]);
-            let (dh, dc) = (&self.dh[columns.clone()], &mut dc[columns]);
-            slope_row(cells, c_before, dh, keep, dc, &mut gates[4 * row * width..][..4 * width], scratch);
-        }
-    }
-}
-
 vectorized! {
-    /// [`Slopes::pass`] of one row.
+    /// Turns gates i, f, g, o of one row into the gradients of what they are functions of, from the gradients of h and c;
+    /// `dc` becomes that of the cell before.
     fn slope_row(
         cells: &[f32],
         c_before: &[f32],

@@ -9,14 +9,15 @@ mod gru_cpu;
 mod initial;
 mod lstm;
 mod lstm_cpu;
+mod panels;
 mod shape;
+mod tile;
 
 use crate::config::CoreKind;
 use crate::rollout::RecurrentState;
-use affine::affine;
+use affine::{affine, rectified_affine};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use giraffe_robots::StreamRng;
 use gru::gru_sequence;
@@ -219,7 +220,7 @@ impl Network {
         let part = |index: usize| upload(state.part(index, core), row_count, core, device);
         let starts =
             (0..self.layers.len()).map(|layer| (0..per_layer).map(|n| part(layer * per_layer + n)).collect()).collect();
-        let encoded = relu(affine(&self.encoder, observations));
+        let encoded = rectified_affine(&self.encoder, observations);
         let width = encoded.dims()[1];
         Prepared {
             features: encoded.reshape([step_count, row_count, width]),

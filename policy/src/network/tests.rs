@@ -142,12 +142,11 @@ fn the_portable_gradients_agree_with_those_on_the_processor() {
 }
 
 #[test]
-fn large_weights_whose_input_has_a_product_of_its_own_give_the_same_gradients() {
+fn a_wide_layer_of_few_rows_gives_the_portable_gradients_too() {
     const STEPS: usize = 3;
     const ROWS: usize = 5;
     const INPUT: usize = 40;
     const CORE: usize = 260;
-    const { assert!((INPUT + CORE) * 4 * CORE * 4 > 1 << 20) };
     let draw = |name: u64, shape: &[usize], scale: f32| {
         let mut values = vec![0.0; shape.iter().product()];
         crate::gaussian::fill_standard_normal(&mut SeedTree::new(name).stream(Stream::Toy, 0, 0), &mut values);
@@ -187,6 +186,56 @@ fn large_weights_whose_input_has_a_product_of_its_own_give_the_same_gradients() 
         assert!(difference < 5e-5, "{index}: {difference}");
         assert!(portable.iter().any(|value| value.abs() > 0.1), "{index} is all but zero");
     }
+}
+
+/// A linear layer's outputs, and the gradients of x, weight and bias.
+fn run_layer(shape: [usize; 3], layer: impl Fn(Tensor<2>, &Linear) -> Tensor<2>) -> [Vec<f32>; 4] {
+    let [rows, input, output] = shape;
+    let device = Device::flex().autodiff();
+    let mut rng = SeedTree::new(8).stream(Stream::Toy, 0, 0);
+    let mut draw = |count: usize| {
+        let mut values = vec![0.0; count];
+        crate::gaussian::fill_standard_normal(&mut rng, &mut values);
+        values
+    };
+    let x = upload(draw(rows * input), rows, input, &device).require_grad();
+    let layer_of = linear(draw(input * output), draw(output), input, output, &device);
+    let y = layer(x.clone(), &layer_of);
+    let gradients = (y.clone() * upload(draw(rows * output), rows, output, &device)).sum().backward();
+    let bias = layer_of.bias.as_ref().expect("a bias").val();
+    let of_parameters = [layer_of.weight.val().grad(&gradients).map(host), bias.grad(&gradients).map(host)];
+    let [weight, bias] = of_parameters.map(|gradient| gradient.expect("a gradient"));
+    [host(y.inner()), x.grad(&gradients).map(host).expect("a gradient"), weight, bias]
+}
+
+#[test]
+fn linear_layers_rectified_or_not_agree_with_those_of_the_library() {
+    let library = |x: Tensor<2>, layer: &Linear| layer.forward(x);
+    for shape in [[300, 9, 40], [130, 40, 33], [70, 6, 16], [5, 3, 1], [2100, 4, 32]] {
+        let pairs = [
+            (run_layer(shape, |x, layer| affine(layer, x)), run_layer(shape, library)),
+            (
+                run_layer(shape, |x, layer| rectified_affine(layer, x)),
+                run_layer(shape, |x, layer| burn::tensor::activation::relu(library(x, layer))),
+            ),
+        ];
+        for (ours, theirs) in pairs {
+            for (what, (a, b)) in ["y", "x", "weight", "bias"].iter().zip(ours.iter().zip(&theirs)) {
+                let difference = greatest_difference(a, b);
+                assert!(difference < 5e-5, "{shape:?}, {what}: {difference}");
+                assert!(b.iter().any(|value| value.abs() > 0.1), "{shape:?}, {what} is all but zero");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rectified_layer_hides_no_number_that_is_none() {
+    let device = Device::flex();
+    let layer = linear(vec![1.0; 40], vec![0.0; 40], 1, 40, &device);
+    let found = host(rectified_affine(&layer, upload(vec![f32::NAN, -1.0, 2.0], 3, 1, &device)));
+    assert!(found[..40].iter().all(|y| y.is_nan()));
+    assert!(found[40..80].iter().all(|y| y.to_bits() == 0) && found[80..].iter().all(|y| (y - 2.0).abs() < 1e-6));
 }
 
 fn network(kind: CoreKind, layers: usize, rng: &mut StreamRng, device: &Device) -> Network {
