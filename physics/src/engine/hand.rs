@@ -18,7 +18,7 @@ pub(super) struct HandJoint {
     handle: MultibodyJointHandle,
     /// Seconds of one part of a physics step.
     part_secs: f32,
-    /// Whether the hand asks for care: its stops never sleep, and its springs act at the end of a part of a step.
+    /// Whether the hand asks for care: its springs act at the end of a part of a step.
     brisk: bool,
 }
 
@@ -39,29 +39,7 @@ fn spring_damping(stiffness_newton_m_per_rad: f32, part_secs: f32, spring_at: f3
     (spring_at - 1.0) * part_secs * stiffness_newton_m_per_rad
 }
 
-/// A limit takes part in a step only if the joint is within this of it when the step begins, rad: few joints are so fast
-/// that they meet one from farther away within 25 ms.
-const LIMIT_REACH_RAD: f32 = 0.4;
-/// Those that are, or what a chain flings about, meet it within this time, s.
-const LIMIT_REACH_SECS: f32 = 0.1;
-
 impl HandJoint {
-    /// Switches off the limits of a joint that cannot reach them during the next step. They would do nothing, at the
-    /// price of a row in every sweep.
-    pub fn wake_limits(&self, joints: &mut MultibodyJointSet) {
-        if self.brisk {
-            return;
-        }
-        let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
-        let rad_per_sec = multibody.joint_velocity(multibody.link(link).expect("a link of this joint"))[0];
-        let link = multibody.link_mut(link).expect("a link of this joint");
-        let at = link.joint.coords()[JointAxis::AngX as usize];
-        let limits = link.joint.data.limits[JointAxis::AngX as usize];
-        let reach_rad = LIMIT_REACH_RAD.max(LIMIT_REACH_SECS * rad_per_sec.abs());
-        let free = at - reach_rad > limits.min && at + reach_rad < limits.max;
-        link.joint.data.limit_axes.set(JointAxesMask::ANG_X, !free);
-    }
-
     pub fn set_target(&self, joints: &mut MultibodyJointSet, target_rad: f32) {
         let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
         let link = multibody.link_mut(link).expect("a link of this joint");

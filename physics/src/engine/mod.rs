@@ -192,9 +192,6 @@ impl World {
             return Err(Broken);
         }
         self.pull_bands();
-        for joint in &self.joints {
-            joint.wake_limits(&mut self.physics.multibody_joints);
-        }
         let (physics, levers) = (&mut self.physics, self.levers.as_ref());
         // rapier panics where it meets what is not a number in the middle of a step. What is left of this world is never
         // looked at again.

@@ -349,8 +349,10 @@ impl GenericJointConstraint {
             }
         }
         let delta = self.next_impulse(vel);
-        for k in 0..N {
-            vels[k] -= delta * j[1][k];
+        if delta != 0.0 {
+            for k in 0..N {
+                vels[k] -= delta * j[1][k];
+            }
         }
     }
 
