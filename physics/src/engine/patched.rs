@@ -158,6 +158,25 @@ fn a_finger_pushes_a_box_as_rapier_lets_any_tree_push_it() {
     }
 }
 
+/// rapier lets it pass, and pulls it back from where it is after the step: at 80 rad/s half a turn away.
+#[test]
+fn a_hinge_that_is_flung_at_its_stop_does_not_pass_it() {
+    for (hinges, rad_per_sec) in [(&FINGER[..1], 80.0), (&FINGER[..1], -80.0), (&FINGER[..], 80.0), (&WRIST[..], -80.0)] {
+        let mut world = world();
+        let joints = hand(&mut world, hinges);
+        let last = *joints.last().expect("a hinge");
+        let (multibody, _) = world.multibody_joints.get_mut(last).expect("it is there");
+        let dof = multibody.ndofs() - 1;
+        multibody.generalized_velocity_mut()[dof] = rad_per_sec;
+        for step in 0..20 {
+            world.step();
+            for angle in angles(&world, &joints) {
+                assert!((-0.51..=0.91).contains(&angle), "{} hinges, step {step}: {angle} rad", hinges.len());
+            }
+        }
+    }
+}
+
 /// Two boxes on two floors share a chunk of the solver, one alone has it for itself.
 #[test]
 fn a_box_that_is_alone_slides_as_one_among_others() {
