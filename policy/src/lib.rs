@@ -22,8 +22,7 @@
 //! # fn train(worlds: &mut dyn WorldBatch) -> Result<(), PolicyError> {
 //! let schema = worlds.schema().clone();
 //! let mut batch = StepBatch::new(worlds.world_count(), schema.critic_width());
-//! let (actions, count) = (worlds.action_width(), worlds.world_count());
-//! let config = PpoConfig::default();
+//! let (actions, count, config) = (worlds.action_width(), worlds.world_count(), PpoConfig::default());
 //! let mut learner = PpoLearner::new(&config, &schema, actions, count, SeedTree::new(7), DeviceChoice::Cpu)?;
 //! for _ in 0..100 {
 //!     let report = learner.iterate(worlds, &mut batch)?;
