@@ -6,8 +6,9 @@
 //! good as adversaries that are trained.
 //!
 //! It costs about 49,000 multiplications per control step for a hand of 16 joints (fewer, since what a layer switched off is
-//! skipped), and 0.2 MB per world. OpenAI's 265 units a layer would cost six times as much, for a function that is no
-//! more random.
+//! skipped), and 50 KB per world: weights are kept in steps of a 127th, since 128 worlds whose networks have to come from
+//! main memory in every step wait for them longer than they compute. OpenAI's 265 units a layer would cost six times as much,
+//! for a function that is no more random.
 
 use crate::noise;
 use crate::parameters::WorldParameters;
@@ -45,8 +46,9 @@ pub(crate) struct Adversary {
 #[derive(Debug, Clone)]
 struct Layer {
     output_width: usize,
-    /// One row per input.
-    weights: Vec<f32>,
+    /// One row per input, in steps of `weight_step`.
+    weights: Vec<i8>,
+    weight_step: f32,
     bias: Vec<f32>,
 }
 
@@ -138,8 +140,10 @@ impl Layer {
     /// from layer to layer, and biases of a tenth of that.
     fn random(input_width: usize, output_width: usize, rng: &mut giraffe_robots::StreamRng) -> Self {
         let reach = (6.0 / input_width as f32).sqrt();
-        let mut draw = |count: usize, reach: f32| (0..count).map(|_| reach * noise::symmetric(rng)).collect();
-        Self { output_width, weights: draw(input_width * output_width, reach), bias: draw(output_width, 0.1 * reach) }
+        let steps = f32::from(i8::MAX);
+        let weights = (0..input_width * output_width).map(|_| (steps * noise::symmetric(rng)).round() as i8).collect();
+        let bias = (0..output_width).map(|_| 0.1 * reach * noise::symmetric(rng)).collect();
+        Self { output_width, weights, weight_step: reach / steps, bias }
     }
 
     fn run(&self, input: &[f32], output: &mut Vec<f32>) {
@@ -148,7 +152,8 @@ impl Layer {
         for (value, row) in input.iter().zip(self.weights.chunks_exact(self.output_width)) {
             // Half of what a layer puts out is zero.
             if value.abs() > 0.0 {
-                output.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
+                let scaled = value * self.weight_step;
+                output.iter_mut().zip(row).for_each(|(sum, weight)| *sum += scaled * f32::from(*weight));
             }
         }
     }

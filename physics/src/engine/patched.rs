@@ -161,7 +161,8 @@ fn a_finger_pushes_a_box_as_rapier_lets_any_tree_push_it() {
 /// rapier lets it pass, and pulls it back from where it is after the step: at 80 rad/s half a turn away.
 #[test]
 fn a_hinge_that_is_flung_at_its_stop_does_not_pass_it() {
-    for (hinges, rad_per_sec) in [(&FINGER[..1], 80.0), (&FINGER[..1], -80.0), (&FINGER[..], 80.0), (&WRIST[..], -80.0)] {
+    for (hinges, rad_per_sec) in [(&FINGER[..1], 80.0), (&FINGER[..1], -80.0), (&FINGER[..], 80.0), (&WRIST[..], -80.0)]
+    {
         let mut world = world();
         let joints = hand(&mut world, hinges);
         let last = *joints.last().expect("a hinge");
