@@ -134,14 +134,13 @@ pub fn unit_joint_motor_constraint(
     link: &MultibodyLink,
     motor: &JointMotor,
     curr_pos: Real,
-    limits: Option<[Real; 2]>,
+    _limits: Option<[Real; 2]>,
     dof_id: usize,
     j_id: &mut usize,
     jacobians: &mut DVector,
     constraints: &mut [GenericJointConstraint],
     insert_at: &mut usize,
 ) {
-    let inv_dt = params.inv_dt();
     let ndofs = multibody.ndofs();
     let motor_params = motor.motor_params(params.dt);
 
@@ -155,15 +154,9 @@ pub fn unit_joint_motor_constraint(
         rhs_wo_bias += (curr_pos - motor_params.target_pos) * motor_params.erp_inv_dt;
     }
 
-    let mut target_vel = motor_params.target_vel;
-    if let Some(limits) = limits {
-        target_vel = target_vel.clamp(
-            (limits[0] - curr_pos) * inv_dt,
-            (limits[1] - curr_pos) * inv_dt,
-        );
-    };
-
-    rhs_wo_bias += -target_vel;
+    // NOTE: not clamped to what the limits leave: the rows of the limits see to that, also before
+    //       they are reached, and a motor's target velocity may stand for a torque.
+    rhs_wo_bias += -motor_params.target_vel;
 
     let constraint = GenericJointConstraint {
         is_rigid_body1: false,
