@@ -64,7 +64,7 @@ fn everything(scene: &SceneModel) -> EpisodePlan {
 
 /// Of the sixteen joints these two speak for all: one leans on its lower stop, the other on its upper.
 const LOW: usize = 5;
-const HIGH: usize = 6;
+const HIGH: usize = 1;
 
 /// All that is true and all that is sensed during some control steps, as bits.
 fn bits(scene: &Arc<SceneModel>, plan: EpisodePlan, step_count: usize) -> Vec<u32> {
