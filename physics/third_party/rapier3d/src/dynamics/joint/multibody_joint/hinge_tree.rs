@@ -222,6 +222,22 @@ impl Multibody {
         }
     }
 
+    /// Cuts velocities of a tree of hinges to what lets no joint pass a limit within `dt`. The rows of
+    /// the limits ask for the same, but what is solved after them may leave some.
+    pub(crate) fn stop_at_limits(&self, dt: Real, velocities: &mut [Real]) {
+        if !self.hinges.is_active {
+            return;
+        }
+        for (link, velocity) in self.links[1..].iter().zip(velocities) {
+            let data = &link.joint.data;
+            let axis = DIM + (data.locked_axes.bits() >> DIM).trailing_ones() as usize;
+            let (limits, at) = (&data.limits[axis], link.joint.coords[axis]);
+            if data.limit_axes.bits() & (1 << axis) != 0 && at >= limits.min && at <= limits.max {
+                *velocity = velocity.max((limits.min - at) / dt).min((limits.max - at) / dt);
+            }
+        }
+    }
+
     /// Mass matrices, their inverse, and accelerations of a tree of hinges.
     pub(super) fn update_hinge_dynamics(&mut self, dt: Real, bodies: &RigidBodySet) {
         match self.ndofs() {

@@ -132,9 +132,11 @@ impl VelocitySolver {
             let multibody = multibodies
                 .get_multibody_mut_internal(link.multibody)
                 .unwrap();
-            let solver_vels = self
+            let mut solver_vels = self
                 .generic_solver_vels
-                .rows(multibody.solver_id as usize, multibody.ndofs());
+                .rows_mut(multibody.solver_id as usize, multibody.ndofs());
+            #[cfg(feature = "dim3")]
+            multibody.stop_at_limits(params.dt, solver_vels.as_mut_slice());
             multibody.velocities.copy_from(&solver_vels);
             multibody.integrate(params.dt);
             multibody.forward_kinematics(bodies, false);
