@@ -300,6 +300,32 @@ fn the_memory_of_training_grows_with_what_is_learned_from() {
 }
 
 #[test]
+fn without_mujoco_a_measurement_of_physics_is_of_ours_alone() {
+    let tiny = ["--repeats", "2", "--secs", "0.01", "--skip-memory", "--skip-robots", "--skip-scaling", "--python"];
+    let bench = |more: &[&str]| run_in(Path::new("."), &[&["bench", "physics"], &tiny[..], &["true"], more].concat());
+    let finished = bench(&["--json"]);
+    let report = finished.json();
+    assert!(finished.stderr.contains("pip install mujoco"), "{finished:#?}");
+    assert!(report["control_steps_per_sec_per_core"].as_f64().unwrap() > 10.0, "{report}");
+    for missing in ["ratio_equal_error", "ratio_equal_motion", "ratio_equal_joint_error", "exactness", "mujoco_options"]
+    {
+        assert!(report[missing].is_null(), "{missing}: {report}");
+    }
+    for empty in ["opponents", "by_world_count"] {
+        assert_eq!(report[empty].as_array().map(Vec::len), Some(0), "{empty}: {report}");
+    }
+    // A ratio says nothing without both of what it is of.
+    if !report["cores2"].is_null() {
+        for part in ["one_thread", "two_threads", "speedup"] {
+            let number = |name: &str| report["cores2"][part][name].as_f64().unwrap();
+            assert!(number("min") > 0.0 && number("min") <= number("median") && number("median") <= number("max"));
+        }
+        let table = bench(&[]).stdout;
+        assert!(["two threads over one", "one of them alone", "both together"].iter().all(|row| table.contains(row)));
+    }
+}
+
+#[test]
 fn a_measurement_of_learning_that_cannot_be_is_refused() {
     let bench = |more: &[&str], parts: &[&str]| refused(&[&["bench", "learner"], more].concat(), parts);
     bench(&["--widths", "0"], &["--widths 0", "at least one"]);
