@@ -267,7 +267,7 @@ fn without_pytorch_a_measurement_of_learning_is_of_ours_alone() {
         assert_eq!(report["shapes"].as_array().unwrap().len(), 2, "{report}");
         for row in report["shapes"].as_array().unwrap() {
             assert!(row["samples_per_sec"].as_f64().unwrap() > 100.0, "{row}");
-            let share = row["gemm_peak_share"].as_f64().unwrap();
+            let share = row["peak_share"].as_f64().unwrap();
             assert!(share > 0.0 && share < 1.0, "{row}");
             let theirs = ["pytorch", "pytorch_lstm", "pytorch_cell"].map(|name| format!("{name}_samples_per_sec"));
             for key in theirs.iter().map(String::as_str).chain(["ratio", "ratio_masked"]) {
@@ -281,6 +281,8 @@ fn without_pytorch_a_measurement_of_learning_is_of_ours_alone() {
         );
         assert!(report["collecting"][0]["steps_per_sec"].as_f64().unwrap() > 100.0, "{report}");
         assert!(report["gemm_peak_gflops"].as_f64().unwrap() > 0.1, "{report}");
+        assert_eq!((&report["peak_gflops"], &report["peak_of"]), (&report["gemm_peak_gflops"], &"gemm".into()));
+        assert!(report["pytorch_peak_gflops"].is_null(), "{report}");
         assert_eq!(report["device"], "cpu");
         assert!(report["peak_memory_mib"].is_null() && report["versions"]["pytorch"].is_null(), "{report}");
     }
