@@ -267,7 +267,7 @@ fn without_pytorch_a_measurement_of_learning_is_of_ours_alone() {
         assert_eq!(report["shapes"].as_array().unwrap().len(), 2, "{report}");
         for row in report["shapes"].as_array().unwrap() {
             assert!(row["samples_per_sec"].as_f64().unwrap() > 100.0, "{row}");
-            let share = row["gemm_peak_share"].as_f64().unwrap();
+            let share = row["peak_share"].as_f64().unwrap();
             assert!(share > 0.0 && share < 1.0, "{row}");
             let theirs = ["pytorch", "pytorch_lstm", "pytorch_cell"].map(|name| format!("{name}_samples_per_sec"));
             for key in theirs.iter().map(String::as_str).chain(["ratio", "ratio_masked"]) {
@@ -281,6 +281,8 @@ fn without_pytorch_a_measurement_of_learning_is_of_ours_alone() {
         );
         assert!(report["collecting"][0]["steps_per_sec"].as_f64().unwrap() > 100.0, "{report}");
         assert!(report["gemm_peak_gflops"].as_f64().unwrap() > 0.1, "{report}");
+        assert_eq!((&report["peak_gflops"], &report["peak_of"]), (&report["gemm_peak_gflops"], &"gemm".into()));
+        assert!(report["pytorch_peak_gflops"].is_null(), "{report}");
         assert_eq!(report["device"], "cpu");
         assert!(report["peak_memory_mib"].is_null() && report["versions"]["pytorch"].is_null(), "{report}");
     }
@@ -297,6 +299,32 @@ fn the_memory_of_training_grows_with_what_is_learned_from() {
         return;
     };
     assert!(few > 1.0 && many > few + 5.0 && many < 1000.0, "{few} MiB, {many} MiB");
+}
+
+#[test]
+fn without_mujoco_a_measurement_of_physics_is_of_ours_alone() {
+    let tiny = ["--repeats", "2", "--secs", "0.01", "--skip-memory", "--skip-robots", "--skip-scaling", "--python"];
+    let bench = |more: &[&str]| run_in(Path::new("."), &[&["bench", "physics"], &tiny[..], &["true"], more].concat());
+    let finished = bench(&["--json"]);
+    let report = finished.json();
+    assert!(finished.stderr.contains("pip install mujoco"), "{finished:#?}");
+    assert!(report["control_steps_per_sec_per_core"].as_f64().unwrap() > 10.0, "{report}");
+    for missing in ["ratio_equal_error", "ratio_equal_motion", "ratio_equal_joint_error", "exactness", "mujoco_options"]
+    {
+        assert!(report[missing].is_null(), "{missing}: {report}");
+    }
+    for empty in ["opponents", "by_world_count"] {
+        assert_eq!(report[empty].as_array().map(Vec::len), Some(0), "{empty}: {report}");
+    }
+    // A ratio says nothing without both of what it is of.
+    if !report["cores2"].is_null() {
+        for part in ["one_thread", "two_threads", "speedup"] {
+            let number = |name: &str| report["cores2"][part][name].as_f64().unwrap();
+            assert!(number("min") > 0.0 && number("min") <= number("median") && number("median") <= number("max"));
+        }
+        let table = bench(&[]).stdout;
+        assert!(["two threads over one", "one of them alone", "both together"].iter().all(|row| table.contains(row)));
+    }
 }
 
 #[test]

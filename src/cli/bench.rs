@@ -23,7 +23,7 @@ pub struct BenchArguments {
 /// What can be measured.
 #[derive(Debug, Subcommand)]
 pub enum BenchWhat {
-    /// Control steps per second of the whole environment, against bare MuJoCo at equal joint error, alternating.
+    /// Control steps per second of the whole environment, against bare MuJoCo that is no less exact, alternating.
     #[command(
         after_help = "Examples:\n  giraffe bench physics --json\n  giraffe bench physics --repeats 9 --skip-memory --python venv/bin/python"
     )]

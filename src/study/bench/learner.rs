@@ -7,25 +7,28 @@
 //!
 //! One in a hundred steps ends an episode. Of PyTorch's two opponents, `nn.LSTM` runs over the whole sequence and cannot
 //! forget there; a loop of `nn.LSTMCell` can, and is the like for like. Each is measured with the number of threads, and
-//! with actor and critic one after the other or in a process each, that is fastest for it. All in f32.
+//! with actor and critic one after the other or in a process each, that is fastest for it: short trials find the two
+//! fastest settings, and the rounds decide between them. All in f32.
 
 mod idle;
 mod opponent;
 mod options;
 mod ours;
+mod rounds;
+mod table;
 
-use super::spread::{Spread, go_on};
+use super::spread::Spread;
 use crate::run::COMMIT;
 use crate::say;
 use crate::study::python;
 use anyhow::Result;
+use opponent::Opponents;
 pub use opponent::TorchVersions;
-use opponent::{Opponents, Setting, Work};
 pub use options::LearnerBenchOptions;
 pub use ours::peak_memory_mib;
-use ours::{Ours, Rates, gemm_flops_per_sec, peak_memory_of_child};
+use ours::{Ours, gemm_flops_per_sec, peak_memory_of_child};
+use rounds::rounds;
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::sync::atomic::AtomicBool;
 
 /// Columns that the actor reads: about those of a hand of 16 joints.
@@ -59,8 +62,15 @@ pub struct LearnerBench {
     pub collecting: Vec<CollectingSpeed>,
     /// Acting for one hand.
     pub acting: Vec<ActingSpeed>,
-    /// Of a product of large square matrices in f32 on all threads, 1e9 operations per second; the best that was seen.
+    /// Of products of large square matrices in f32 on all threads, 1e9 operations per second; the most that was seen of
+    /// anybody.
+    pub peak_gflops: f64,
+    /// Whose that was: `gemm` or `PyTorch`.
+    pub peak_of: &'static str,
+    /// The most that was seen of the crate gemm, which our own products are of, 1e9 operations per second.
     pub gemm_peak_gflops: f64,
+    /// The most that was seen of PyTorch, in one process or in two, 1e9 operations per second.
+    pub pytorch_peak_gflops: Option<f64>,
     /// Peak resident memory of training 512 worlds x 32 steps x 120 columns with LSTM-256 in a process of its own, MiB;
     /// `null` where it was not measured.
     pub peak_memory_mib: Option<f64>,
@@ -103,18 +113,35 @@ pub struct EpochSpeed {
     pub pytorch_cell_samples_per_sec: Option<f64>,
     /// Ours over that of the opponent that forgets, round by round.
     pub ratio_masked: Option<f64>,
-    /// Share of the machine's `gemm_peak_gflops` that the matrix products of our epochs amount to.
-    pub gemm_peak_share: f64,
+    /// Share of the machine's `peak_gflops` that the matrix products of our epochs amount to.
+    pub peak_share: f64,
     /// Spread of our rate.
     pub samples_per_sec_spread: Spread,
     /// Spread of the ratio to the faster opponent.
     pub ratio_spread: Option<Spread>,
     /// Spread of the ratio to the one that forgets.
     pub ratio_masked_spread: Option<Spread>,
+    /// Spread of the first opponent's rate.
+    pub pytorch_lstm_spread: Option<Spread>,
+    /// Spread of the second's.
+    pub pytorch_cell_spread: Option<Spread>,
     /// How the first opponent was fastest.
     pub pytorch_lstm_setting: Option<String>,
     /// How the second was.
     pub pytorch_cell_setting: Option<String>,
+    /// Every way in which the first took part in the rounds.
+    pub pytorch_lstm_tried: Vec<PytorchSpeed>,
+    /// Every way in which the second did.
+    pub pytorch_cell_tried: Vec<PytorchSpeed>,
+}
+
+/// PyTorch in one of its ways.
+#[derive(Debug, Clone, Serialize)]
+pub struct PytorchSpeed {
+    /// How the network is written and the cores are used.
+    pub setting: String,
+    /// Samples, or steps of worlds, per second.
+    pub per_sec: Spread,
 }
 
 /// Collecting: the actor alone, without gradients, in worlds that cost nothing. Ours counts normalising, drawing and
@@ -135,8 +162,12 @@ pub struct CollectingSpeed {
     pub steps_per_sec_spread: Spread,
     /// Spread of the ratio.
     pub ratio_spread: Option<Spread>,
+    /// Spread of PyTorch's rate.
+    pub pytorch_spread: Option<Spread>,
     /// How PyTorch was fastest.
     pub pytorch_setting: Option<String>,
+    /// Every way in which it took part in the rounds.
+    pub pytorch_tried: Vec<PytorchSpeed>,
 }
 
 /// Acting for one hand, as deployment does.
@@ -165,6 +196,31 @@ impl Shape {
     }
 }
 
+/// The most operations per second that were seen of large matrix products.
+#[derive(Debug, Clone, Copy, Default)]
+struct Peak {
+    gemm: f64,
+    pytorch: Option<f64>,
+}
+
+impl Peak {
+    fn measure(&mut self, threads: usize, opponents: Option<&mut Opponents>) -> Result<()> {
+        self.gemm = self.gemm.max(gemm_flops_per_sec(threads));
+        if let Some(opponents) = opponents {
+            self.pytorch = Some(self.pytorch.unwrap_or(0.0).max(opponents.flops_per_sec()?));
+        }
+        Ok(())
+    }
+
+    /// The most, and whose.
+    fn most(self) -> (f64, &'static str) {
+        match self.pytorch {
+            Some(pytorch) if pytorch > self.gemm => (pytorch, "PyTorch"),
+            _ => (self.gemm, "gemm"),
+        }
+    }
+}
+
 /// Measures the learner.
 ///
 /// # Errors
@@ -181,12 +237,12 @@ pub fn bench_learner(options: &LearnerBenchOptions, stop: &AtomicBool) -> Result
     let opponents = Opponents::start(&python::program(options.python.as_deref()), options.device, threads);
     let mut opponents =
         opponents.map_err(|error| say::note(format_args!("without PyTorch there is no comparison: {error:#}"))).ok();
-    let (mut shapes, mut collecting, mut acting, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0.0f64);
+    let (mut shapes, mut collecting, mut acting, mut peak) = (Vec::new(), Vec::new(), Vec::new(), Peak::default());
     for &core_width in options.widths() {
         for &horizon_steps in options.horizons() {
             for &sequences in options.sequences() {
                 let shape = Shape { core_width, horizon_steps, sequences };
-                peak = peak.max(gemm_flops_per_sec(threads));
+                peak.measure(threads, opponents.as_mut())?;
                 // Collecting does not depend on the length of sequences: once is enough.
                 let is_last = options.horizons().last() == Some(&horizon_steps);
                 let rounds = rounds(shape, options, opponents.as_mut(), is_last, stop)?;
@@ -197,14 +253,18 @@ pub fn bench_learner(options: &LearnerBenchOptions, stop: &AtomicBool) -> Result
         let alone = Shape { core_width, horizon_steps: 1, sequences: 1 };
         acting.push(ActingSpeed { core_width, secs_per_action: Ours::new(alone, options)?.secs_per_action()? });
     }
+    let (most, peak_of) = peak.most();
     for speed in &mut shapes {
-        speed.gemm_peak_share = speed.samples_per_sec * speed.shape.operations_per_sample() / peak;
+        speed.peak_share = speed.samples_per_sec * speed.shape.operations_per_sample() / most;
     }
     Ok(LearnerBench {
         shapes,
         collecting,
         acting,
-        gemm_peak_gflops: 1e-9 * peak,
+        peak_gflops: 1e-9 * most,
+        peak_of,
+        gemm_peak_gflops: 1e-9 * peak.gemm,
+        pytorch_peak_gflops: peak.pytorch.map(|peak| 1e-9 * peak),
         peak_memory_mib,
         versions: LearnerVersions {
             giraffe: COMMIT.to_owned(),
@@ -215,172 +275,6 @@ pub fn bench_learner(options: &LearnerBenchOptions, stop: &AtomicBool) -> Result
         device: options.device.to_string(),
         epochs_per_update: EPOCHS,
     })
-}
-
-/// What was measured of one shape.
-struct Rounds {
-    ours: Vec<Rates>,
-    lstm: Option<Rival>,
-    cell: Option<Rival>,
-    acting: Option<Rival>,
-}
-
-/// An opponent at its best, and its rates.
-struct Rival {
-    setting: Setting,
-    rates: Vec<f64>,
-    /// Samples or steps of one epoch or step.
-    size: usize,
-}
-
-impl Rival {
-    fn new(opponents: &mut Opponents, ways: &[&'static str], work: Work, size: usize, secs: f64) -> Result<Self> {
-        Ok(Self { setting: opponents.fastest(ways, work, secs)?, rates: Vec::new(), size })
-    }
-
-    fn measure(&mut self, opponents: &mut Opponents, secs: f64) -> Result<()> {
-        self.rates.push(self.size as f64 * opponents.rate(&self.setting, secs)?);
-        Ok(())
-    }
-
-    fn median(&self) -> f64 {
-        Spread::of(&self.rates).median
-    }
-}
-
-/// Rounds in which we and the opponents take turns.
-fn rounds(
-    shape: Shape,
-    options: &LearnerBenchOptions,
-    mut opponents: Option<&mut Opponents>,
-    is_acting: bool,
-    stop: &AtomicBool,
-) -> Result<Rounds> {
-    let Shape { core_width, horizon_steps, sequences } = shape;
-    say::note(format_args!("LSTM-{core_width}, {sequences} sequences of {horizon_steps} steps"));
-    go_on(stop)?;
-    let mut ours = Ours::new(shape, options)?;
-    let mut rounds = Rounds { ours: Vec::new(), lstm: None, cell: None, acting: None };
-    if let Some(opponents) = &mut opponents {
-        opponents.prepare(shape)?;
-        let mut rival = |ways: &[&'static str], work, size| {
-            go_on(stop)?;
-            Rival::new(opponents, ways, work, size, options.secs())
-        };
-        rounds.lstm = Some(rival(&["lstm"], Work::Epochs, shape.samples())?);
-        rounds.cell = Some(rival(&["cell", "split"], Work::Epochs, shape.samples())?);
-        if is_acting {
-            rounds.acting = Some(rival(&["lstm", "cell", "split"], Work::Steps, sequences)?);
-        }
-    }
-    for _ in 0..options.repeats() {
-        go_on(stop)?;
-        rounds.ours.push(ours.rates(options.secs())?);
-        if let Some(opponents) = &mut opponents {
-            for rival in [&mut rounds.lstm, &mut rounds.cell, &mut rounds.acting].into_iter().flatten() {
-                go_on(stop)?;
-                rival.measure(opponents, options.secs())?;
-            }
-        }
-    }
-    Ok(rounds)
-}
-
-impl Rounds {
-    fn epochs(&self, shape: Shape) -> EpochSpeed {
-        let ours: Vec<f64> = self.ours.iter().map(|rates| rates.samples_per_sec).collect();
-        let ratio = |rival: Option<&Rival>| rival.map(|rival| Spread::of_ratios(&ours, &rival.rates));
-        let (lstm, cell) = (self.lstm.as_ref(), self.cell.as_ref());
-        let faster = [lstm, cell].into_iter().flatten().max_by(|a, b| a.median().total_cmp(&b.median()));
-        let (rate, over_faster, over_cell) = (Spread::of(&ours), ratio(faster), ratio(cell));
-        EpochSpeed {
-            shape,
-            samples_per_sec: rate.median,
-            pytorch_samples_per_sec: faster.map(Rival::median),
-            ratio: over_faster.map(|ratio| ratio.median),
-            pytorch_lstm_samples_per_sec: lstm.map(Rival::median),
-            pytorch_cell_samples_per_sec: cell.map(Rival::median),
-            ratio_masked: over_cell.map(|ratio| ratio.median),
-            // Known when the peak is.
-            gemm_peak_share: f64::NAN,
-            samples_per_sec_spread: rate,
-            ratio_spread: over_faster,
-            ratio_masked_spread: over_cell,
-            pytorch_lstm_setting: lstm.map(|rival| rival.setting.text()),
-            pytorch_cell_setting: cell.map(|rival| rival.setting.text()),
-        }
-    }
-
-    fn collecting(&self, shape: Shape) -> CollectingSpeed {
-        let ours: Vec<f64> = self.ours.iter().map(|rates| rates.steps_per_sec).collect();
-        let (rate, rival) = (Spread::of(&ours), self.acting.as_ref());
-        let ratio = rival.map(|rival| Spread::of_ratios(&ours, &rival.rates));
-        CollectingSpeed {
-            core_width: shape.core_width,
-            worlds: shape.sequences,
-            steps_per_sec: rate.median,
-            pytorch_steps_per_sec: rival.map(Rival::median),
-            ratio: ratio.map(|ratio| ratio.median),
-            steps_per_sec_spread: rate,
-            ratio_spread: ratio,
-            pytorch_setting: rival.map(|rival| rival.setting.text()),
-        }
-    }
-}
-
-impl LearnerBench {
-    /// The result for people.
-    pub fn table(&self) -> String {
-        let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.0}"));
-        let ratio = |spread: Option<Spread>| match spread {
-            Some(Spread { median, min, max }) => format!("{median:.2} [{min:.2}, {max:.2}]"),
-            None => "-".to_owned(),
-        };
-        let mut text = format!(
-            "{} on {} threads; samples per second of a PPO epoch, medians; [smallest, largest]\n\n{:>6}{:>7}{:>11}{:>10}{:>10}{:>10}{:>20}{:>20}{:>10}\n",
-            self.device,
-            self.threads,
-            "LSTM",
-            "steps",
-            "sequences",
-            "giraffe",
-            "nn.LSTM",
-            "LSTMCell",
-            "ratio",
-            "like for like",
-            "of peak"
-        );
-        for row in &self.shapes {
-            let Shape { core_width, horizon_steps, sequences } = row.shape;
-            let _ = writeln!(
-                text,
-                "{core_width:>6}{horizon_steps:>7}{sequences:>11}{:>10.0}{:>10}{:>10}{:>20}{:>20}{:>8.0} %",
-                row.samples_per_sec,
-                number(row.pytorch_lstm_samples_per_sec),
-                number(row.pytorch_cell_samples_per_sec),
-                ratio(row.ratio_spread),
-                ratio(row.ratio_masked_spread),
-                100.0 * row.gemm_peak_share
-            );
-        }
-        let _ = writeln!(
-            text,
-            "\nsteps per second of collecting, worlds not counted\n\n{:>6}{:>8}{:>10}{:>10}{:>20}",
-            "LSTM", "worlds", "giraffe", "PyTorch", "ratio"
-        );
-        for row in &self.collecting {
-            let (width, worlds, theirs) = (row.core_width, row.worlds, number(row.pytorch_steps_per_sec));
-            let ratio = ratio(row.ratio_spread);
-            let _ = writeln!(text, "{width:>6}{worlds:>8}{:>10.0}{theirs:>10}{ratio:>20}", row.steps_per_sec);
-        }
-        text.push('\n');
-        for ActingSpeed { core_width, secs_per_action } in &self.acting {
-            let _ = writeln!(text, "one action of one hand, LSTM-{core_width:<4} {:>7.1} us", 1e6 * secs_per_action);
-        }
-        let _ = writeln!(text, "\nproduct of large matrices, GFLOP/s   {:.0}", self.gemm_peak_gflops);
-        let _ = writeln!(text, "peak memory of training, MiB         {}", number(self.peak_memory_mib));
-        text
-    }
 }
 
 #[cfg(test)]
@@ -397,5 +291,13 @@ mod tests {
         };
         let expected = network(96, 16) + network(190, 1);
         assert!((shape.operations_per_sample() - expected as f64).abs() < 0.5);
+    }
+
+    #[test]
+    fn the_peak_is_whosever_is_higher() {
+        let most = |gemm, pytorch| Peak { gemm, pytorch }.most();
+        assert_eq!(most(4.0, None), (4.0, "gemm"));
+        assert_eq!(most(4.0, Some(3.0)), (4.0, "gemm"));
+        assert_eq!(most(4.0, Some(5.0)), (5.0, "PyTorch"));
     }
 }

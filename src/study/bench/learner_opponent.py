@@ -6,6 +6,7 @@ Reads one JSON object per line from standard input, answers with one per line: {
     {"do": "prepare", "name", "way", ...}     networks, optimizers and data of a shape, kept under a name
     {"do": "epochs", "name", "networks", "threads", "count"}    seconds of so many epochs
     {"do": "steps", "name", "threads", "count"}                 seconds of so many steps of acting
+    {"do": "peak", "threads", "width", "device"}                seconds of the product of two square matrices, at best
     {"do": "forget"}                          lets go of everything prepared
 
 An epoch is what giraffe's is: forward, losses, backward, clipping of the gradient's length, Adam; actor and critic
@@ -193,6 +194,13 @@ class Worker:
         problem = self.problems[asked["name"]]
         with torch.inference_mode():
             return timed(problem.device, lambda: problem.act(asked["count"]))
+
+    def peak(self, asked):
+        torch.set_num_threads(asked["threads"])
+        width, device = asked["width"], asked["device"]
+        left, right, out = (torch.rand(width, width, device=device) for _ in range(3))
+        with torch.inference_mode():
+            return min((timed(device, lambda: torch.mm(left, right, out=out)) for _ in range(4)), key=lambda of: of["secs"])
 
 
 def main():

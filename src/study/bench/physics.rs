@@ -1,33 +1,44 @@
-//! `giraffe bench physics`: how fast the whole environment is, against bare MuJoCo at equal joint error.
+//! `giraffe bench physics`: how fast the whole environment is, against bare MuJoCo that is no less exact.
+//!
+//! MuJoCo takes part at its best: with the integrator, the number of physics steps, the friction cone, the solver and the
+//! limits of the solver that are fastest among those no less exact than ours ([`exactness`] says in what). Every number of
+//! steps is tried, and [`candidate`] lists the settings of the solver.
 
+mod candidate;
+mod cores;
 mod environment;
+mod exactness;
 mod opponent;
+mod search;
+mod table;
 
 use super::spread::{Spread, go_on};
 use crate::run::config::RunConfig;
 use crate::say;
-use crate::study::engines::joints::joint_response;
 use crate::study::engines::lab::Lab;
-use crate::study::engines::rollout::{Engine, Setup};
+use crate::study::engines::rollout::{MujocoOptions, Setup};
 use crate::study::engines::setup;
 use crate::study::engines::worker::Versions;
 use crate::study::python;
 use crate::typed;
 use anyhow::Result;
+use candidate::INTEGRATORS;
 use clap::Args;
-use environment::Environment;
+pub use cores::{RobotSpeed, TwoCores, WorldsSpeed};
+use environment::{Environment, WORLDS};
+use exactness::Yardstick;
+pub use exactness::{Demand, Exactness};
 use giraffe_physics::PhysicsSettings;
-use giraffe_robots::ROBOTS;
-use opponent::Opponent;
+pub use opponent::OpponentResult;
+use opponent::{Opponent, Track, Trials};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::atomic::AtomicBool;
 
 /// How many worlds a memory measurement builds.
 const MEMORY_WORLDS: usize = 4096;
-/// The hand that others are compared with.
-const REFERENCE_ROBOT: &str = "leap-right";
+/// Seconds of a trial of MuJoCo's speed, before it is known who takes part in the rounds.
+const TRIAL_SECS: f64 = 0.15;
 
 /// What is measured, and for how long.
 #[derive(Debug, Clone, Args)]
@@ -44,6 +55,9 @@ pub struct PhysicsBenchOptions {
     /// Do not measure the other hands.
     #[arg(long)]
     pub skip_robots: bool,
+    /// Do not measure how speed depends on the number of worlds.
+    #[arg(long)]
+    pub skip_scaling: bool,
     /// The Python that has MuJoCo [default: $GIRAFFE_PYTHON, or python3].
     #[arg(long, value_name = "PATH")]
     pub python: Option<String>,
@@ -54,13 +68,19 @@ pub struct PhysicsBenchOptions {
 pub struct PhysicsBench {
     /// The whole environment step (randomized physics, sensing, observation, reward, resets), median.
     pub control_steps_per_sec_per_core: f64,
-    /// Bare `mj_step` with the fastest integrator at its largest step of no greater joint error, median.
+    /// Bare `mj_step` with the fastest settings that are no less exact than ours in everything, median.
     pub mujoco_control_steps_per_sec_per_core: Option<f64>,
-    /// Median over the rounds of ours over MuJoCo's.
+    /// Ours over MuJoCo's at those settings, median over the rounds.
     pub ratio_equal_error: Option<f64>,
+    /// The same if the force between hand and object may be anything.
+    pub ratio_equal_motion: Option<f64>,
+    /// The same if contact may be anything: joints of the hand alone are no less exact.
+    pub ratio_equal_joint_error: Option<f64>,
     /// Joint error of the training step against MuJoCo at 0.5 ms, rms, rad.
     pub joint_error_rms_rad: Option<f64>,
-    /// Rate of two threads over one; `null` on one core.
+    /// All errors of the training step.
+    pub exactness: Option<Exactness>,
+    /// Rate of two threads over one, median; `null` on one core.
     pub cores2_speedup: Option<f64>,
     /// MuJoCo's physics step, s.
     pub mujoco_step_secs: Option<f64>,
@@ -68,6 +88,10 @@ pub struct PhysicsBench {
     pub mujoco_joint_error: Option<f64>,
     /// MuJoCo's integrator.
     pub mujoco_integrator: Option<&'static str>,
+    /// MuJoCo's other settings.
+    pub mujoco_options: Option<MujocoOptions>,
+    /// All errors of MuJoCo.
+    pub mujoco_exactness: Option<Exactness>,
     /// Our physics step, s.
     pub step_secs: f64,
     /// Everything else about our physics.
@@ -82,40 +106,24 @@ pub struct PhysicsBench {
     pub control_steps_per_sec: Spread,
     /// Spread of the ratio over the rounds.
     pub ratio: Option<Spread>,
-    /// Spread of the speedup over the rounds.
-    pub cores2: Option<Spread>,
-    /// MuJoCo with each of its integrators, each at its largest step of no greater joint error.
+    /// Two threads and one, with their spreads.
+    pub cores2: Option<TwoCores>,
+    /// MuJoCo as it took part in the rounds, the fastest first.
     pub opponents: Vec<OpponentResult>,
+    /// One thread with few worlds and with many; empty where it was not measured.
+    pub by_world_count: Vec<WorldsSpeed>,
     /// Every hand with the same object, alternating with the first.
     pub robots: BTreeMap<String, RobotSpeed>,
     /// Resident memory of one of 4,096 worlds; `null` where it was not measured.
     pub bytes_per_world: Option<f64>,
 }
 
-/// MuJoCo with one integrator.
-#[derive(Debug, Clone, Serialize)]
-pub struct OpponentResult {
-    /// Its name.
-    pub integrator: &'static str,
-    /// Physics step, s.
-    pub step_secs: f64,
-    /// Joint error, rms, rad.
-    pub joint_error_rms_rad: f64,
-    /// Its rate.
-    pub control_steps_per_sec: Spread,
-    /// Our rate over its, round by round.
-    pub ratio: Spread,
-    /// How often it dropped the object, per 1000 control steps.
-    pub drops_per_1000_steps: f64,
-}
-
-/// How fast one hand is.
-#[derive(Debug, Clone, Serialize)]
-pub struct RobotSpeed {
-    /// Control steps per second of one thread.
-    pub control_steps_per_sec: f64,
-    /// Over that of `leap-right`, median of the rounds.
-    pub relative_to_leap_right: f64,
+/// MuJoCo's side, and how exact ours is.
+struct Rivals<'l> {
+    lab: Lab<'l>,
+    track: Track,
+    ours: Exactness,
+    opponents: Vec<Opponent>,
 }
 
 /// Measures the physics of `config`, with its hand and its object.
@@ -125,170 +133,102 @@ pub struct RobotSpeed {
 pub fn bench_physics(config: &RunConfig, options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result<PhysicsBench> {
     let (setup, _) = setup(config)?;
     let lab = Lab::open(&python::program(options.python.as_deref()), 1, stop);
-    let mut lab = match lab {
-        Ok(lab) => Some(lab),
-        Err(error) => {
-            say::note(format_args!("without MuJoCo there is no comparison: {error:#}"));
-            None
-        }
-    };
+    let without = |error| say::note(format_args!("without MuJoCo there is no comparison: {error:#}"));
+    let lab = lab.map_err(without).ok();
     // First, while nothing else has asked for memory.
     let bytes_per_world = if options.skip_memory { None } else { environment::bytes_per_world(&setup, MEMORY_WORLDS)? };
-    let mut error_rad = None;
-    let mut opponents = Vec::new();
-    if let Some(lab) = &mut lab {
-        say::note("joint errors against MuJoCo at 0.5 ms");
-        let ours = joint_response(lab, &setup, &[setup.training_step()])?.errors[0].rms_rad;
-        opponents = opponent::at_equal_error(lab, &setup, ours)?;
-        error_rad = Some(ours);
-    }
-    let (ours, theirs) = rounds(&setup, lab.as_mut(), &mut opponents, options, stop)?;
-    let results: Vec<OpponentResult> =
-        opponents.iter().zip(&theirs).map(|(opponent, rates)| opponent.result(&ours, rates)).collect();
-    let best = results.iter().max_by(|a, b| a.control_steps_per_sec.median.total_cmp(&b.control_steps_per_sec.median));
-    let cores2 = cores2(&setup, options, stop)?;
-    let rate = Spread::of(&ours);
+    let mut rivals = lab.map(|lab| Rivals::new(lab, &setup, options, stop)).transpose()?;
+    let rates = rounds(&setup, rivals.as_mut(), options, stop)?;
+    let opponents = rivals.as_ref().map_or_else(Vec::new, |rivals| rivals.results(&setup, &rates));
+    let fastest = |demand| opponents.iter().find(|opponent| opponent.no_less_exact_in.contains(&demand));
+    let ratio = |demand| fastest(demand).map(|opponent| opponent.ratio.median);
+    let best = fastest(Demand::Everything);
+    let cores2 = cores::two_cores(&setup, options, stop)?;
+    let rate = Spread::of(&rates);
+    let ours = rivals.as_ref().map(|rivals| rivals.ours);
     Ok(PhysicsBench {
         control_steps_per_sec_per_core: rate.median,
         mujoco_control_steps_per_sec_per_core: best.map(|best| best.control_steps_per_sec.median),
-        ratio_equal_error: best.map(|best| best.ratio.median),
-        joint_error_rms_rad: error_rad,
-        cores2_speedup: cores2.map(|cores2| cores2.median),
+        ratio_equal_error: ratio(Demand::Everything),
+        ratio_equal_motion: ratio(Demand::Motion),
+        ratio_equal_joint_error: ratio(Demand::Joints),
+        joint_error_rms_rad: ours.map(|ours| ours.joint_rms_rad),
+        exactness: ours,
+        cores2_speedup: cores2.map(|cores2| cores2.speedup.median),
         mujoco_step_secs: best.map(|best| best.step_secs),
-        mujoco_joint_error: best.map(|best| best.joint_error_rms_rad),
+        mujoco_joint_error: best.map(|best| best.exactness.joint_rms_rad),
         mujoco_integrator: best.map(|best| best.integrator),
+        mujoco_options: best.map(|best| best.options),
+        mujoco_exactness: best.map(|best| best.exactness),
         step_secs: setup.training_step().step_secs(setup.robot.control.period_secs),
         physics: setup.physics,
         robot: setup.robot.name.clone(),
         object: setup.object.name.to_owned(),
-        versions: lab.as_ref().map(|lab| lab.versions().clone()),
+        versions: rivals.as_ref().map(|rivals| rivals.lab.versions().clone()),
         control_steps_per_sec: rate,
         ratio: best.map(|best| best.ratio),
         cores2,
-        robots: if options.skip_robots { BTreeMap::new() } else { robots(config, options, stop)? },
+        by_world_count: if options.skip_scaling {
+            Vec::new()
+        } else {
+            cores::by_worlds(&setup, &cores::WORLD_COUNTS, bytes_per_world, options, stop)?
+        },
+        robots: if options.skip_robots { BTreeMap::new() } else { cores::by_robots(config, options, stop)? },
         bytes_per_world,
-        opponents: results,
+        opponents,
     })
 }
 
-/// Rounds in which we and every opponent take turns: our rates, and the opponents' rates.
+impl<'l> Rivals<'l> {
+    /// Looks for MuJoCo at its best.
+    fn new(mut lab: Lab<'l>, setup: &Setup, options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result<Self> {
+        say::note("how exact this is against MuJoCo at 0.5 ms");
+        let yardstick = Yardstick::new(&mut lab, setup)?;
+        let ours = yardstick.exactness(&mut lab, &setup.training_step(), None)?;
+        let mut track = Track::new(&mut lab, setup)?;
+        say::note("MuJoCo's fastest settings that are no less exact: a minute or two");
+        let known = lab.versions().integrators.clone();
+        let integrators = INTEGRATORS.into_iter().filter(|name| known.iter().any(|known| known == name));
+        let secs = TRIAL_SECS.min(options.secs);
+        let mut trials = Trials { lab: &mut lab, setup, track: &mut track, yardstick: &yardstick, secs, stop };
+        let chosen = search::best(&mut trials, &integrators.collect::<Vec<_>>(), &ours)?;
+        let opponents = chosen.into_iter().map(|candidate| Opponent::new(&mut lab, &yardstick, candidate));
+        let opponents = opponents.collect::<Result<_>>()?;
+        Ok(Self { lab, track, ours, opponents })
+    }
+
+    /// One round.
+    fn measure(&mut self, setup: &Setup, secs: f64) -> Result<()> {
+        let Self { lab, track, opponents, .. } = self;
+        opponents.iter_mut().try_for_each(|opponent| opponent.measure(track, lab.worker(), setup, secs))
+    }
+
+    /// The fastest first.
+    fn results(&self, setup: &Setup, rates: &[f64]) -> Vec<OpponentResult> {
+        let mut results: Vec<_> =
+            self.opponents.iter().map(|opponent| opponent.result(setup, &self.ours, rates)).collect();
+        results.sort_by(|a, b| b.control_steps_per_sec.median.total_cmp(&a.control_steps_per_sec.median));
+        results
+    }
+}
+
+/// Rounds in which we and every opponent take turns: our rates.
 fn rounds(
     setup: &Setup,
-    lab: Option<&mut Lab>,
-    opponents: &mut [Opponent],
+    mut rivals: Option<&mut Rivals<'_>>,
     options: &PhysicsBenchOptions,
     stop: &AtomicBool,
-) -> Result<(Vec<f64>, Vec<Vec<f64>>)> {
-    let mut environment = Environment::new(setup, 1)?;
-    let (mut ours, mut theirs) = (Vec::new(), vec![Vec::new(); opponents.len()]);
-    let mut worker = lab.map(Lab::worker);
-    for round in 0..options.repeats {
+) -> Result<Vec<f64>> {
+    let mut environment = Environment::new(setup, WORLDS, 1)?;
+    let mut rates = Vec::new();
+    for round in 1..=options.repeats {
         go_on(stop)?;
-        say::note(format_args!(
-            "round {} of {}: the environment, then MuJoCo with {} integrators",
-            round + 1,
-            options.repeats,
-            opponents.len()
-        ));
-        ours.push(environment.rate(options.secs));
-        if let Some(worker) = &mut worker {
-            for (opponent, rates) in opponents.iter_mut().zip(&mut theirs) {
-                rates.push(opponent.rate(worker, setup, options.secs)?);
-            }
+        let count = rivals.as_ref().map_or(0, |rivals| rivals.opponents.len());
+        say::note(format_args!("round {round} of {}: the environment, then MuJoCo in {count} ways", options.repeats));
+        rates.push(environment.rate(options.secs));
+        if let Some(rivals) = &mut rivals {
+            rivals.measure(setup, options.secs)?;
         }
     }
-    Ok((ours, theirs))
-}
-
-/// Two threads over one, in turns.
-fn cores2(setup: &Setup, options: &PhysicsBenchOptions, stop: &AtomicBool) -> Result<Option<Spread>> {
-    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
-        return Ok(None);
-    }
-    say::note("two threads against one");
-    let (mut one, mut two) = (Environment::new(setup, 1)?, Environment::new(setup, 2)?);
-    let (mut alone, mut together) = (Vec::new(), Vec::new());
-    for _ in 0..options.repeats {
-        go_on(stop)?;
-        alone.push(one.rate(options.secs));
-        together.push(two.rate(options.secs));
-    }
-    Ok(Some(Spread::of_ratios(&together, &alone)))
-}
-
-/// Every hand with the same object, each in turns with the reference.
-fn robots(
-    config: &RunConfig,
-    options: &PhysicsBenchOptions,
-    stop: &AtomicBool,
-) -> Result<BTreeMap<String, RobotSpeed>> {
-    let mut environments = ROBOTS
-        .iter()
-        .map(|robot| {
-            let config = RunConfig { robot: robot.name.to_owned(), ..config.clone() };
-            Ok((robot.name, Environment::new(&setup(&config)?.0, 1)?))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let mut rates: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for _ in 0..options.repeats {
-        go_on(stop)?;
-        say::note("every hand in turns");
-        for (name, environment) in &mut environments {
-            rates.entry(name).or_default().push(environment.rate(0.5 * options.secs));
-        }
-    }
-    let reference = rates.get(REFERENCE_ROBOT).cloned().unwrap_or_default();
-    let speed = |rates: &[f64]| RobotSpeed {
-        control_steps_per_sec: Spread::of(rates).median,
-        relative_to_leap_right: Spread::of_ratios(rates, &reference).median,
-    };
-    Ok(rates.iter().map(|(name, rates)| ((*name).to_owned(), speed(rates))).collect())
-}
-
-impl PhysicsBench {
-    /// The result for people.
-    pub fn table(&self) -> String {
-        let rate = self.control_steps_per_sec;
-        let mut text = format!(
-            "{} with {}, {:.3} ms steps, one thread, control steps per second (median, smallest, largest)\n\n{:<34}{:>9.0}{:>9.0}{:>9.0}\n",
-            self.robot,
-            self.object,
-            1e3 * self.step_secs,
-            "giraffe, whole environment step",
-            rate.median,
-            rate.min,
-            rate.max
-        );
-        for opponent in &self.opponents {
-            let name = format!("MuJoCo {}, {:.3} ms", opponent.integrator, 1e3 * opponent.step_secs);
-            let rate = opponent.control_steps_per_sec;
-            let _ = writeln!(
-                text,
-                "{name:<34}{:>9.0}{:>9.0}{:>9.0}  joint error {:.2} mrad, ratio {:.2}",
-                rate.median,
-                rate.min,
-                rate.max,
-                1e3 * opponent.joint_error_rms_rad,
-                opponent.ratio.median
-            );
-        }
-        text.push('\n');
-        let mut line = |name: &str, value: Option<String>| {
-            let _ = writeln!(text, "{name:<34}{:>9}", value.unwrap_or_else(|| "-".to_owned()));
-        };
-        line("ratio at equal joint error", self.ratio_equal_error.map(|ratio| format!("{ratio:.2}")));
-        line("joint error, mrad rms", self.joint_error_rms_rad.map(|error| format!("{:.2}", 1e3 * error)));
-        line("two threads over one", self.cores2_speedup.map(|speedup| format!("{speedup:.2}")));
-        line("memory per world, KiB", self.bytes_per_world.map(|bytes| format!("{:.0}", bytes / 1024.0)));
-        for (name, speed) in &self.robots {
-            let value = format!("{:.0}", speed.control_steps_per_sec);
-            line(&format!("{name}, {:.2} of {REFERENCE_ROBOT}", speed.relative_to_leap_right), Some(value));
-        }
-        text
-    }
-}
-
-/// The engine of an opponent.
-fn mujoco_engine(integrator: &'static str, substeps: u32) -> Engine {
-    Engine::Mujoco { substeps, integrator, cone: None }
+    Ok(rates)
 }

@@ -72,6 +72,13 @@ pub struct Slip {
     pub creep_degrees: Option<f64>,
 }
 
+impl Slip {
+    /// How far it is from atan(friction), degrees; six where it did not slide at all.
+    pub fn error_degrees(&self) -> f64 {
+        self.slip_degrees.map_or(f64::from(RAMP_DEGREES), |slip| (slip - self.theory_degrees).abs())
+    }
+}
+
 /// A cube between two fingers.
 #[derive(Debug, Clone, Serialize)]
 pub struct Squeeze {
@@ -123,13 +130,21 @@ pub fn rest(lab: &mut Lab, setup: &Setup, engines: &[Engine], measured_secs: f64
     })
 }
 
-/// A slab on a plate, while gravity turns.
-///
-/// # Errors
-/// When an engine fails.
-pub fn slip(lab: &mut Lab, like: &Setup, folder: &Path, engines: &[Engine], frictions: &[f32]) -> Result<Vec<Slip>> {
-    let mut rows = Vec::new();
-    for &friction in frictions {
+/// A slab on a plate while gravity turns, ready to be run.
+pub struct Slope {
+    friction: f32,
+    setup: Setup,
+    rollout: Rollout,
+    /// Of gravity, in every control step.
+    degrees: Vec<f32>,
+}
+
+impl Slope {
+    /// Of this friction. The plate is written into `folder`, where it stays.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn new(like: &Setup, folder: &Path, friction: f32) -> Result<Self> {
         let slab = ObjectModel {
             shape: GeomShape::Box { half_extents_m: [0.035, 0.035, 0.0175] },
             friction,
@@ -137,27 +152,48 @@ pub fn slip(lab: &mut Lab, like: &Setup, folder: &Path, engines: &[Engine], fric
         };
         let setup = scene(like, folder, &format!("plate-{friction}"), &PLATE, &friction.to_string(), slab)?;
         let period_secs = setup.robot.control.period_secs;
-        let theory_degrees = friction.atan().to_degrees();
-        let degrees = ramp(theory_degrees, period_secs);
+        let degrees = ramp(friction.atan().to_degrees(), period_secs);
         let mut plan = setup.plan();
         plan.disturbances = (0..).zip(&degrees).map(|(step, degrees)| tilt(step, *degrees, period_secs)).collect();
         let rollout = Rollout { plan, targets_rad: vec![setup.robot.home_rad.clone(); degrees.len()] };
-        rows.extend(each(lab, &setup, engines, &rollout, |engine, trace| {
-            // While it is put down it may move.
-            let tilted = || degrees.iter().zip(&trace.object).skip_while(|(degrees, _)| **degrees <= 0.0);
-            let faster_than = |limit: f64| {
-                let found = tilted().find(|(_, sample)| sample.speed_m_per_sec > limit);
-                found.map(|(degrees, _)| f64::from(*degrees))
-            };
-            Slip {
-                engine: engine.label(period_secs),
-                step_secs: engine.step_secs(period_secs),
-                friction,
-                theory_degrees: f64::from(theory_degrees),
-                slip_degrees: faster_than(SLIDING_M_PER_SEC).map(|degrees| degrees - getting_to_speed(degrees)),
-                creep_degrees: faster_than(CREEPING_M_PER_SEC),
-            }
-        })?);
+        Ok(Self { friction, setup, rollout, degrees })
+    }
+
+    /// Where it slips in each engine.
+    ///
+    /// # Errors
+    /// When an engine fails.
+    pub fn slip(&self, lab: &mut Lab, engines: &[Engine]) -> Result<Vec<Slip>> {
+        each(lab, &self.setup, engines, &self.rollout, |engine, trace| self.read(engine, trace))
+    }
+
+    fn read(&self, engine: &Engine, trace: &Trace) -> Slip {
+        let period_secs = self.setup.robot.control.period_secs;
+        // While it is put down it may move.
+        let tilted = || self.degrees.iter().zip(&trace.object).skip_while(|(degrees, _)| **degrees <= 0.0);
+        let faster_than = |limit: f64| {
+            let found = tilted().find(|(_, sample)| sample.speed_m_per_sec > limit);
+            found.map(|(degrees, _)| f64::from(*degrees))
+        };
+        Slip {
+            engine: engine.label(period_secs),
+            step_secs: engine.step_secs(period_secs),
+            friction: self.friction,
+            theory_degrees: f64::from(self.friction.atan().to_degrees()),
+            slip_degrees: faster_than(SLIDING_M_PER_SEC).map(|degrees| degrees - getting_to_speed(degrees)),
+            creep_degrees: faster_than(CREEPING_M_PER_SEC),
+        }
+    }
+}
+
+/// A slab on plates of several frictions.
+///
+/// # Errors
+/// When an engine fails.
+pub fn slip(lab: &mut Lab, like: &Setup, folder: &Path, engines: &[Engine], frictions: &[f32]) -> Result<Vec<Slip>> {
+    let mut rows = Vec::new();
+    for &friction in frictions {
+        rows.extend(Slope::new(like, folder, friction)?.slip(lab, engines)?);
     }
     Ok(rows)
 }

@@ -1,7 +1,7 @@
 //! Joint response to scripted targets: how far each engine and step is from MuJoCo at 0.5 ms.
 
 use super::lab::Lab;
-use super::rollout::{Engine, Rollout, Setup, Trace};
+use super::rollout::{Engine, MujocoOptions, Rollout, Setup, Trace};
 use super::{FINE_MUJOCO, coarse_rapier, mujoco};
 use anyhow::{Context, Result};
 use giraffe_randomization::Distribution;
@@ -48,7 +48,8 @@ pub struct JointError {
 pub fn engines(setup: &Setup) -> Vec<Engine> {
     let finer = [4, 10, 25].map(|substeps| setup.rapier_with(substeps));
     let steps = [25, 10, 5, 4, 3, 2].map(mujoco);
-    let discrete = [5, 3, 2].map(|substeps| Engine::Mujoco { substeps, integrator: "discrete", cone: None });
+    let discrete =
+        [5, 3, 2].map(|substeps| Engine::Mujoco { substeps, integrator: "discrete", options: MujocoOptions::USUAL });
     [setup.training_step(), coarse_rapier()].into_iter().chain(finer).chain(steps).chain(discrete).collect()
 }
 
@@ -73,20 +74,49 @@ pub fn script(setup: &Setup) -> Rollout {
     Rollout { plan: setup.plan(), targets_rad }
 }
 
+/// The script, and how MuJoCo at 0.5 ms follows it.
+pub struct ScriptedJoints {
+    /// The hand alone.
+    setup: Setup,
+    script: Rollout,
+    reference: Trace,
+}
+
+impl ScriptedJoints {
+    /// Runs the reference.
+    ///
+    /// # Errors
+    /// When MuJoCo fails.
+    pub fn new(lab: &mut Lab, setup: &Setup) -> Result<Self> {
+        let setup = setup.hand_alone();
+        let script = script(&setup);
+        let reference = run(lab, &setup, &script, &FINE_MUJOCO)?;
+        Ok(Self { setup, script, reference })
+    }
+
+    /// How far an engine is from the reference.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn error(&self, lab: &mut Lab, engine: &Engine) -> Result<JointError> {
+        let trace = run(lab, &self.setup, &self.script, engine)?;
+        Ok(error(&self.setup, engine, &trace, &self.reference))
+    }
+}
+
+fn run(lab: &mut Lab, setup: &Setup, script: &Rollout, engine: &Engine) -> Result<Trace> {
+    let mut traces = lab.run(setup, engine, std::slice::from_ref(script))?;
+    traces.pop().context("one rollout gives one trace")
+}
+
 /// Runs the script in every engine.
 ///
 /// # Errors
 /// When an engine fails.
 pub fn joint_response(lab: &mut Lab, setup: &Setup, engines: &[Engine]) -> Result<JointResponse> {
-    let alone = setup.hand_alone();
-    let script = script(&alone);
+    let ScriptedJoints { setup, script, reference } = &ScriptedJoints::new(lab, setup)?;
     let period_secs = f64::from(setup.robot.control.period_secs);
-    let mut run = |engine: &Engine| -> Result<Trace> {
-        let mut traces = lab.run(&alone, engine, std::slice::from_ref(&script))?;
-        traces.pop().context("one rollout gives one trace")
-    };
-    let reference = run(&FINE_MUJOCO)?;
-    let shown = most_moved(&reference);
+    let shown = most_moved(reference);
     let curve = |trace: &Trace| -> Vec<(f64, f64)> {
         let at = |(step, joints): (usize, &Vec<f64>)| ((step + 1) as f64 * period_secs, joints[shown]);
         trace.joints_rad.iter().enumerate().map(at).collect()
@@ -94,14 +124,14 @@ pub fn joint_response(lab: &mut Lab, setup: &Setup, engines: &[Engine]) -> Resul
     let target = script.targets_rad.iter().enumerate().flat_map(|(step, targets)| {
         [step, step + 1].map(|edge| (edge as f64 * period_secs, f64::from(targets[shown])))
     });
-    let mut curves = vec![("target".to_owned(), target.collect()), (label(setup, &FINE_MUJOCO), curve(&reference))];
+    let mut curves = vec![("target".to_owned(), target.collect()), (label(setup, &FINE_MUJOCO), curve(reference))];
     let mut errors = Vec::new();
     for engine in engines {
-        let trace = run(engine)?;
+        let trace = run(lab, setup, script, engine)?;
         if *engine == setup.training_step() {
             curves.push((label(setup, engine), curve(&trace)));
         }
-        errors.push(error(setup, engine, &trace, &reference));
+        errors.push(error(setup, engine, &trace, reference));
     }
     Ok(JointResponse {
         reference: label(setup, &FINE_MUJOCO),

@@ -1,6 +1,6 @@
 //! Runs episodes in either engine, on all cores.
 
-use super::rollout::{Engine, Rollout, Setup, Trace, in_mujoco, in_rapier, written_start};
+use super::rollout::{Engine, MujocoOptions, Rollout, Setup, Trace, in_mujoco, in_rapier, written_start};
 use super::worker::{Versions, Worker};
 use anyhow::{Result, anyhow, bail};
 use giraffe_physics::EpisodePlan;
@@ -55,8 +55,8 @@ impl<'a> Lab<'a> {
                 let run = |rollout| go_on().and_then(|()| in_rapier(setup, &scene, rollout));
                 rollouts.par_iter().map(run).collect()
             }
-            Engine::Mujoco { substeps, integrator, cone } => {
-                let load = setup.load(*substeps, integrator, *cone);
+            Engine::Mujoco { substeps, integrator, options } => {
+                let load = setup.load(*substeps, integrator, options);
                 let run = |worker: &mut Worker, rollout: &Rollout| {
                     go_on()?;
                     in_mujoco(worker, setup, rollout)
@@ -73,7 +73,7 @@ impl<'a> Lab<'a> {
     pub fn overlaps(&mut self, setup: &Setup, plans: &[EpisodePlan]) -> Result<Vec<f64>> {
         let starts: Vec<Value> = plans.iter().map(written_start).collect();
         let worker = self.worker();
-        let Value::Object(_) = worker.ask(&setup.load(1, "implicitfast", None))? else {
+        let Value::Object(_) = worker.ask(&setup.load(1, "implicitfast", &MujocoOptions::USUAL))? else {
             bail!("MuJoCo did not load the scene");
         };
         worker.ask(&json!({ "do": "overlap", "starts": starts }))
@@ -105,5 +105,40 @@ impl<'a> Lab<'a> {
         });
         let mut shares: Vec<_> = shares.into_iter().map(|share| share.map(Vec::into_iter)).collect::<Result<_>>()?;
         Ok((0..rollouts.len()).filter_map(|index| shares[index % count].next()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::config::RunConfig;
+    use crate::study::engines::{joints, setup};
+    use crate::study::python;
+
+    #[test]
+    fn mujoco_runs_with_the_solver_it_is_told_and_refuses_one_it_has_not() {
+        let stop = AtomicBool::new(false);
+        let Ok(mut lab) = Lab::open(&python::program(None), 1, &stop) else {
+            crate::say::note("not tried: there is no MuJoCo");
+            return;
+        };
+        let (setup, _) = setup(&RunConfig::default()).expect("the usual hand");
+        let (alone, script) = (setup.hand_alone(), joints::script(&setup.hand_alone()));
+        let mut end = |options| {
+            let engine = Engine::Mujoco { substeps: 4, integrator: "euler", options };
+            let traces = lab.run(&alone, &engine, std::slice::from_ref(&script))?;
+            Ok::<_, anyhow::Error>(traces[0].joints_rad.last().cloned())
+        };
+        let usual = end(MujocoOptions::USUAL).expect("MuJoCo runs");
+        let same = MujocoOptions { solver: Some("newton"), iterations: Some(100), ..MujocoOptions::USUAL };
+        assert_eq!(end(same).expect("MuJoCo runs"), usual);
+        let few = |solver| MujocoOptions { solver: Some(solver), iterations: Some(1), ..MujocoOptions::USUAL };
+        let hasty = MujocoOptions { ls_iterations: Some(1), ..MujocoOptions::USUAL };
+        let sloppy = MujocoOptions { tolerance: Some(1.0), ..MujocoOptions::USUAL };
+        for other in [few("cg"), few("newton"), hasty, sloppy] {
+            assert_ne!(end(other).expect("MuJoCo runs"), usual, "{other:?}");
+        }
+        let refused = end(few("simplex")).expect_err("there is no such solver").to_string();
+        assert!(refused.contains("has no solver simplex"), "{refused}");
     }
 }

@@ -8,6 +8,7 @@ pub mod contact;
 pub mod coverage;
 mod document;
 pub mod episodes;
+pub mod grip;
 pub mod joints;
 pub mod lab;
 mod pictures;
@@ -27,7 +28,7 @@ use giraffe_physics::PhysicsSettings;
 use giraffe_robots::{Task, hand_xml};
 use joints::JointResponse;
 use lab::Lab;
-use rollout::{Engine, Setup};
+use rollout::{Engine, MujocoOptions, Setup};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,11 +94,12 @@ impl EnginesReport {
 pub const FINE_MUJOCO: Engine = mujoco(100);
 
 /// The reference, but with a true cone of friction instead of a pyramid.
-const ELLIPTIC_MUJOCO: Engine = Engine::Mujoco { substeps: 25, integrator: "implicitfast", cone: Some("elliptic") };
+const ELLIPTIC_MUJOCO: Engine =
+    Engine::Mujoco { substeps: 25, integrator: "implicitfast", options: MujocoOptions::ELLIPTIC };
 
 /// MuJoCo with so many physics steps per control step, as the hand's file has it.
 pub const fn mujoco(substeps: u32) -> Engine {
-    Engine::Mujoco { substeps, integrator: "implicitfast", cone: None }
+    Engine::Mujoco { substeps, integrator: "implicitfast", options: MujocoOptions::USUAL }
 }
 
 /// rapier at its fastest: contacts and joints once per 25 ms.
@@ -115,10 +117,9 @@ impl Engine {
                 let parts = f64::from(settings.solver_iteration_count);
                 format!("rapier {step} ms in parts of {} ms", millis(self.step_secs(period_secs) / parts))
             }
-            Engine::Mujoco { integrator, cone, .. } => {
+            Engine::Mujoco { integrator, options, .. } => {
                 let integrator = if *integrator == "implicitfast" { String::new() } else { format!(", {integrator}") };
-                let cone = cone.map_or_else(String::new, |cone| format!(", {cone} cone"));
-                format!("MuJoCo {step} ms{integrator}{cone}")
+                format!("MuJoCo {step} ms{integrator}{}", options.label())
             }
         }
     }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use giraffe_physics::{Disturbance, EpisodePlan, HandSim, PhysicsSettings, SceneModel, tilted_gravity};
 use giraffe_robots::{GeomShape, Hand, ObjectModel, ObjectPose, Region, RobotModel, Signal, SignalFrame, SignalLayout};
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
@@ -41,9 +41,42 @@ pub enum Engine {
         substeps: u32,
         /// Its integrator, by its own name.
         integrator: &'static str,
-        /// Its friction cone, by its own name; the file's own without.
-        cone: Option<&'static str>,
+        /// Everything else that it can be told.
+        options: MujocoOptions,
     },
+}
+
+/// Options of MuJoCo, by its own names. What is not named is as the hand's file has it, or as MuJoCo usually has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct MujocoOptions {
+    /// Friction cone: `pyramidal` or `elliptic`.
+    pub cone: Option<&'static str>,
+    /// Solver: `newton`, `cg` or `pgs`.
+    pub solver: Option<&'static str>,
+    /// Most iterations of the solver in one physics step.
+    pub iterations: Option<u32>,
+    /// Most iterations of the line search in one of those (newton and cg).
+    pub ls_iterations: Option<u32>,
+    /// Improvement of the scaled cost below which the solver stops early.
+    pub tolerance: Option<f64>,
+}
+
+impl MujocoOptions {
+    /// As the file has it.
+    pub const USUAL: Self = Self { cone: None, solver: None, iterations: None, ls_iterations: None, tolerance: None };
+    /// A true cone of friction instead of a pyramid.
+    pub const ELLIPTIC: Self = Self { cone: Some("elliptic"), ..Self::USUAL };
+
+    /// What is not as usual, for people: each part begins with a comma.
+    pub fn label(&self) -> String {
+        let Self { cone, solver, iterations, ls_iterations, tolerance } = self;
+        let cone = cone.map(|cone| format!(", {cone} cone"));
+        let solver = solver.map(|solver| format!(", {solver}"));
+        let iterations = iterations.map(|count| format!(", {count} iteration{}", if count == 1 { "" } else { "s" }));
+        let line = ls_iterations.map(|count| format!(", {count} of the line search"));
+        let tolerance = tolerance.map(|tolerance| format!(", tolerance {tolerance:e}"));
+        [cone, solver, iterations, line, tolerance].into_iter().flatten().collect()
+    }
 }
 
 /// One episode: everything that is random about it, and the targets of every control step, rad, canonical order.
@@ -136,13 +169,13 @@ impl Setup {
     }
 
     /// What `load` of the worker reads.
-    pub fn load(&self, substeps: u32, integrator: &str, cone: Option<&str>) -> Value {
+    pub fn load(&self, substeps: u32, integrator: &str, options: &MujocoOptions) -> Value {
         let joints: Vec<&str> = self.robot.joints.iter().map(|joint| joint.name.as_str()).collect();
         let geoms = self.robot.bodies.iter().flat_map(|body| &body.geoms);
         let regions: BTreeMap<&str, u8> = geoms.map(|geom| (geom.name.as_str(), region_code(geom.region))).collect();
         json!({
             "do": "load", "xml": self.hand_xml, "joints": joints, "regions": regions, "substeps": substeps,
-            "period_secs": self.robot.control.period_secs, "integrator": integrator, "cone": cone,
+            "period_secs": self.robot.control.period_secs, "integrator": integrator, "options": options,
             "contacts": self.with_object, "object": self.with_object.then(|| written_object(&self.object)),
         })
     }

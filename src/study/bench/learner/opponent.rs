@@ -1,5 +1,6 @@
 //! PyTorch's side, at its best: every way of writing the network, every way of using the cores.
 
+use super::ours::PEAK_WIDTH;
 use super::{ACTIONS, ACTOR_COLUMNS, CRITIC_COLUMNS, Shape};
 use crate::study::python::{PythonProcess, Script};
 use anyhow::{Context, Result, anyhow, bail};
@@ -13,6 +14,9 @@ const ADVICE: &str = "install PyTorch with `pip install torch`, or name another 
 /// PyTorch faster.
 const KEEP_MEMORY: &[(&str, &str)] =
     &[("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "68719476736"), ("MALLOC_TOP_PAD_", "268435456")];
+
+/// Rows and columns of the matrices that the peak of another device is measured with.
+const DEVICE_PEAK_WIDTH: usize = 8192;
 
 const SCRIPT: Script =
     Script { text: include_str!("../learner_opponent.py"), runs: "PyTorch", advice: ADVICE, environment: KEEP_MEMORY };
@@ -63,6 +67,11 @@ pub(super) struct Setting {
 }
 
 impl Setting {
+    /// One process with so many threads, of which it is not known yet how long it takes.
+    pub(super) fn one_process(way: &'static str, work: Work, threads: usize) -> Self {
+        Self { way, work, threads, is_pair: false, secs: f64::INFINITY }
+    }
+
     /// In words.
     pub(super) fn text(&self) -> String {
         let Self { way, threads, .. } = self;
@@ -104,27 +113,53 @@ impl Opponents {
         Ok(())
     }
 
-    /// The fastest setting among some ways of writing the network, each tried for so many seconds.
-    pub(super) fn fastest(&mut self, ways: &[&'static str], work: Work, secs: f64) -> Result<Setting> {
-        let mut best: Option<Setting> = None;
+    /// The `count` fastest settings among some ways of writing the network, each tried for so many seconds.
+    pub(super) fn fastest(
+        &mut self,
+        ways: &[&'static str],
+        work: Work,
+        secs: f64,
+        count: usize,
+    ) -> Result<Vec<Setting>> {
+        let mut all = Vec::new();
         for &way in ways {
             for (threads, is_pair) in self.ways_of_using_cores(work) {
-                let mut setting = Setting { way, work, threads, is_pair, secs: f64::INFINITY };
-                // The first time, things are allocated; the second says how often the third can be.
-                self.run(&setting, 1)?;
-                setting.secs = self.run(&setting, 1)?;
-                let count = count_within(0.5 * secs, setting.secs);
-                if count > 1 {
-                    for _ in 0..2 {
-                        setting.secs = setting.secs.min(self.run(&setting, count)? / count as f64);
-                    }
-                }
-                if best.is_none_or(|best| setting.secs < best.secs) {
-                    best = Some(setting);
-                }
+                let setting = Setting { is_pair, ..Setting::one_process(way, work, threads) };
+                all.push(self.tried(setting, secs)?);
             }
         }
-        best.context("there is no way to run the opponent")
+        all.sort_by(|a, b| a.secs.total_cmp(&b.secs));
+        all.truncate(count);
+        Ok(all)
+    }
+
+    /// A setting, and how long it takes.
+    fn tried(&mut self, setting: Setting, secs: f64) -> Result<Setting> {
+        // The first time, things are allocated; the second says how often the third can be.
+        self.run(&setting, 1)?;
+        let mut fastest = self.run(&setting, 1)?;
+        let count = count_within(0.5 * secs, fastest);
+        if count > 1 {
+            for _ in 0..2 {
+                fastest = fastest.min(self.run(&setting, count)? / count as f64);
+            }
+        }
+        Ok(Setting { secs: fastest, ..setting })
+    }
+
+    /// Floating-point operations per second of the product of two large square matrices, in the fastest way of using
+    /// the cores, in the best of three tries.
+    pub(super) fn flops_per_sec(&mut self) -> Result<f64> {
+        let width: usize = if self.device == DeviceChoice::Cpu { PEAK_WIDTH } else { DEVICE_PEAK_WIDTH };
+        let operations = 2.0 * (width as f64).powi(3);
+        let mut most = 0.0f64;
+        for (threads, is_pair) in self.ways_of_using_cores(Work::Epochs) {
+            let question =
+                json!({ "do": "peak", "threads": threads, "width": width, "device": self.device.to_string() });
+            let secs = if is_pair { self.both(&question, &question)? } else { vec![self.first(&question)?] };
+            most = most.max(secs.iter().map(|secs| operations / secs).sum());
+        }
+        Ok(most)
     }
 
     /// Threads of one process, and whether there are two.
@@ -155,17 +190,27 @@ impl Opponents {
                 "do": work, "name": setting.way, "threads": setting.threads, "count": count, "networks": networks,
             })
         };
-        let [first, second] = &mut self.processes;
         if !setting.is_pair {
-            return Ok(first.ask::<Block>(&question(&["actor", "critic"]))?.secs);
+            return self.first(&question(&["actor", "critic"]));
         }
-        let (of_actor, of_critic) = (question(&["actor"]), question(&["critic"]));
-        let (actor, critic) = std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| second.ask::<Block>(&of_critic));
-            let actor = first.ask::<Block>(&of_actor);
-            (actor, waiting.join().unwrap_or_else(|_| Err(anyhow!("a thread that asks PyTorch broke down"))))
+        let secs = self.both(&question(&["actor"]), &question(&["critic"]))?;
+        Ok(secs.into_iter().fold(0.0, f64::max))
+    }
+
+    /// Seconds of what the first process is asked to do.
+    fn first(&mut self, question: &Value) -> Result<f64> {
+        Ok(self.processes[0].ask::<Block>(question)?.secs)
+    }
+
+    /// Seconds of what each process is asked to do, both at once.
+    fn both(&mut self, of_first: &Value, of_second: &Value) -> Result<Vec<f64>> {
+        let [first, second] = &mut self.processes;
+        let (one, other) = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| second.ask::<Block>(of_second));
+            let one = first.ask::<Block>(of_first);
+            (one, waiting.join().unwrap_or_else(|_| Err(anyhow!("a thread that asks PyTorch broke down"))))
         });
-        Ok(actor?.secs.max(critic?.secs))
+        Ok(vec![one?.secs, other?.secs])
     }
 }
 

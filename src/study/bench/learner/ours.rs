@@ -19,7 +19,7 @@ const MEMORY_EPOCHS: usize = 2;
 /// Actions of one hand that are timed one by one.
 const TIMED_ACTIONS: usize = 2000;
 /// Rows and columns of the matrices that the peak is measured with.
-const PEAK_WIDTH: usize = 1536;
+pub(super) const PEAK_WIDTH: usize = 1536;
 
 /// The clock.
 pub(super) fn now() -> Instant {

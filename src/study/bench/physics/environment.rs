@@ -13,7 +13,7 @@ use giraffe_robots::{
 use std::time::Instant;
 
 /// Worlds of a measurement of speed: as many as training has by default.
-const WORLDS: usize = 128;
+pub(super) const WORLDS: usize = 128;
 /// Control steps before the first measurement: the object has fallen into the hand by then.
 const WARM_UP_STEPS: usize = 40;
 
@@ -81,9 +81,9 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Worlds as training has them, all parameters randomized, on so many threads; warmed up.
-    pub(super) fn new(setup: &Setup, thread_count: usize) -> Result<Self> {
-        let mut environment = Self::build(setup, WORLDS, thread_count)?;
+    /// So many worlds as training has them, all parameters randomized, on so many threads; warmed up.
+    pub(super) fn new(setup: &Setup, world_count: usize, thread_count: usize) -> Result<Self> {
+        let mut environment = Self::build(setup, world_count, thread_count)?;
         (0..WARM_UP_STEPS).for_each(|_| environment.step());
         Ok(environment)
     }

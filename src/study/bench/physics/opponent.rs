@@ -1,38 +1,52 @@
-//! Bare `mj_step` in Python, with one integrator at one step.
+//! Bare `mj_step` in Python: how fast and how exact it is.
 
-use super::{OpponentResult, mujoco_engine};
-use crate::study::bench::spread::Spread;
+use super::candidate::Candidate;
+use super::exactness::{Demand, Exactness, Yardstick};
+use super::search::Judge;
+use crate::study::bench::spread::{Spread, go_on};
 use crate::study::engines::episodes::{random_targets, variant};
-use crate::study::engines::joints::joint_response;
 use crate::study::engines::lab::Lab;
-use crate::study::engines::rollout::{Setup, written_start};
+use crate::study::engines::rollout::{MujocoOptions, Setup, written_start};
 use crate::study::engines::worker::Worker;
 use anyhow::Result;
 use giraffe_robots::{SeedTree, TASKS};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::atomic::AtomicBool;
 
-/// Integrators worth a try, if this MuJoCo has them. `euler` treats damping implicitly unless told not to.
-const INTEGRATORS: [&str; 4] = ["euler", "implicit", "implicitfast", "discrete"];
-/// Physics steps per control step, the largest step first.
-const SUBSTEPS: [u32; 14] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 50, 100];
 /// Starts of episodes, and control steps of random targets, that a measurement goes round.
 const STARTS: usize = 32;
 const TARGET_STEPS: usize = 2000;
 /// As the task has it.
 const DROP_M: f32 = 0.1;
 
-/// MuJoCo with one integrator.
-pub(super) struct Opponent {
-    integrator: &'static str,
-    substeps: u32,
-    step_secs: f64,
-    joint_error_rms_rad: f64,
-    /// What the worker is asked for, but for the seconds.
-    question: Value,
-    steps: u64,
-    drops: u64,
+/// MuJoCo as it ran.
+#[derive(Debug, Clone, Serialize)]
+pub struct OpponentResult {
+    /// Integrator.
+    pub integrator: &'static str,
+    /// Physics step, s.
+    pub step_secs: f64,
+    /// Physics steps per control step.
+    pub substeps: u32,
+    /// Its other options; `null` is as the hand's file has it, or as MuJoCo usually has it.
+    pub options: MujocoOptions,
+    /// All of this for people.
+    pub label: String,
+    /// Its errors.
+    pub exactness: Exactness,
+    /// In what it is no less exact than ours.
+    pub no_less_exact_in: Vec<Demand>,
+    /// Its rate.
+    pub control_steps_per_sec: Spread,
+    /// Our rate over its, round by round.
+    pub ratio: Spread,
+    /// How often it dropped the object, or lost its numbers, per 1000 control steps.
+    pub drops_per_1000_steps: f64,
 }
+
+/// What the worker is asked for when it is timed, but for how long and by which clock.
+pub(super) struct Track(Value);
 
 #[derive(Deserialize)]
 struct Block {
@@ -41,62 +55,106 @@ struct Block {
     drops: u64,
 }
 
-/// One opponent per integrator, at its largest step whose joint error is no greater than `error_rad`.
-pub(super) fn at_equal_error(lab: &mut Lab, setup: &Setup, error_rad: f64) -> Result<Vec<Opponent>> {
-    let known = lab.versions().integrators.clone();
-    let question = question(lab, setup)?;
-    let mut opponents = Vec::new();
-    for integrator in INTEGRATORS.into_iter().filter(|name| known.iter().any(|known| known == name)) {
-        for substeps in SUBSTEPS {
-            let engine = mujoco_engine(integrator, substeps);
-            let found = joint_response(lab, setup, std::slice::from_ref(&engine))?.errors[0].rms_rad;
-            if found <= error_rad {
-                opponents.push(Opponent {
-                    integrator,
-                    substeps,
-                    step_secs: engine.step_secs(setup.robot.control.period_secs),
-                    joint_error_rms_rad: found,
-                    question: question.clone(),
-                    steps: 0,
-                    drops: 0,
-                });
-                break;
-            }
-        }
+impl Track {
+    /// Starts and targets, as the engines are compared with.
+    pub(super) fn new(lab: &mut Lab, setup: &Setup) -> Result<Self> {
+        let task = TASKS[0];
+        let starts = variant(lab, setup, task, "none", STARTS, 0)?;
+        let starts: Vec<Value> = starts.rollouts.iter().map(|rollout| written_start(&rollout.plan)).collect();
+        let targets = random_targets(setup, &SeedTree::new(1).branch("speed"), 0, TARGET_STEPS);
+        Ok(Self(json!({
+            "do": "bench", "starts": starts, "targets_rad": targets, "episode_steps": task.episode_step_count(),
+            "drop_m": DROP_M,
+        })))
     }
-    Ok(opponents)
+
+    /// A short trial, by the processor's clock: it is to rank settings, and what else runs on the machine changes from one
+    /// moment to the next.
+    fn trial(&mut self, worker: &mut Worker, setup: &Setup, of: Candidate, secs: f64) -> Result<Block> {
+        self.time(worker, setup, of, json!({ "secs": secs, "first": 0, "clock": "processor" }))
+    }
+
+    /// A round, by the same clock as ours.
+    fn round(&mut self, worker: &mut Worker, setup: &Setup, of: Candidate, first: u64, secs: f64) -> Result<Block> {
+        self.time(worker, setup, of, json!({ "secs": secs, "first": first, "clock": "wall" }))
+    }
+
+    fn time(&mut self, worker: &mut Worker, setup: &Setup, of: Candidate, how: Value) -> Result<Block> {
+        worker.ask::<Value>(&setup.load(of.substeps, of.integrator, &of.options))?;
+        for name in ["secs", "first", "clock"] {
+            self.0[name] = how[name].clone();
+        }
+        worker.ask(&self.0)
+    }
 }
 
-fn question(lab: &mut Lab, setup: &Setup) -> Result<Value> {
-    let task = TASKS[0];
-    let starts = variant(lab, setup, task, "none", STARTS, 0)?;
-    let starts: Vec<Value> = starts.rollouts.iter().map(|rollout| written_start(&rollout.plan)).collect();
-    let targets = random_targets(setup, &SeedTree::new(1).branch("speed"), 0, TARGET_STEPS);
-    Ok(json!({
-        "do": "bench", "starts": starts, "targets_rad": targets, "episode_steps": task.episode_step_count(),
-        "drop_m": DROP_M, "first": 0,
-    }))
+/// Judges candidates by running them.
+pub(super) struct Trials<'t, 'l> {
+    pub(super) lab: &'t mut Lab<'l>,
+    pub(super) setup: &'t Setup,
+    pub(super) track: &'t mut Track,
+    pub(super) yardstick: &'t Yardstick,
+    /// Of one trial of speed.
+    pub(super) secs: f64,
+    pub(super) stop: &'t AtomicBool,
 }
 
-impl Opponent {
-    /// Control steps per second within `mj_step`.
-    pub(super) fn rate(&mut self, worker: &mut Worker, setup: &Setup, secs: f64) -> Result<f64> {
-        worker.ask::<Value>(&setup.load(self.substeps, self.integrator, None))?;
-        self.question["secs"] = json!(secs);
-        self.question["first"] = json!(self.drops + self.steps);
-        let block: Block = worker.ask(&self.question)?;
-        self.steps += block.control_steps;
-        self.drops += block.drops;
+impl Judge for Trials<'_, '_> {
+    fn rate(&mut self, candidate: Candidate) -> Result<f64> {
+        go_on(self.stop)?;
+        let block = self.track.trial(self.lab.worker(), self.setup, candidate, self.secs)?;
         Ok(block.control_steps as f64 / block.secs)
     }
 
-    pub(super) fn result(&self, ours: &[f64], rates: &[f64]) -> OpponentResult {
+    fn joint_rms_rad(&mut self, candidate: Candidate) -> Result<f64> {
+        self.yardstick.joint_rms_rad(self.lab, &candidate.engine())
+    }
+
+    fn exactness(&mut self, candidate: Candidate, limit: &Exactness) -> Result<Exactness> {
+        self.yardstick.exactness(self.lab, &candidate.engine(), Some(limit))
+    }
+}
+
+/// MuJoCo in the rounds.
+pub(super) struct Opponent {
+    candidate: Candidate,
+    exactness: Exactness,
+    rates: Vec<f64>,
+    steps: u64,
+    drops: u64,
+}
+
+impl Opponent {
+    /// With every error measured.
+    pub(super) fn new(lab: &mut Lab, yardstick: &Yardstick, candidate: Candidate) -> Result<Self> {
+        let exactness = yardstick.exactness(lab, &candidate.engine(), None)?;
+        Ok(Self { candidate, exactness, rates: Vec::new(), steps: 0, drops: 0 })
+    }
+
+    /// One round: control steps within `mj_step`.
+    pub(super) fn measure(&mut self, track: &mut Track, worker: &mut Worker, setup: &Setup, secs: f64) -> Result<()> {
+        let block = track.round(worker, setup, self.candidate, self.drops + self.steps, secs)?;
+        self.steps += block.control_steps;
+        self.drops += block.drops;
+        self.rates.push(block.control_steps as f64 / block.secs);
+        Ok(())
+    }
+
+    /// What the rounds amount to, beside ours.
+    pub(super) fn result(&self, setup: &Setup, ours: &Exactness, our_rates: &[f64]) -> OpponentResult {
+        let (Candidate { integrator, substeps, options }, period_secs) =
+            (self.candidate, setup.robot.control.period_secs);
+        let demands = [Demand::Everything, Demand::Motion, Demand::Joints].into_iter();
         OpponentResult {
-            integrator: self.integrator,
-            step_secs: self.step_secs,
-            joint_error_rms_rad: self.joint_error_rms_rad,
-            control_steps_per_sec: Spread::of(rates),
-            ratio: Spread::of_ratios(ours, rates),
+            integrator,
+            step_secs: self.candidate.engine().step_secs(period_secs),
+            substeps,
+            options,
+            label: self.candidate.label(period_secs),
+            exactness: self.exactness,
+            no_less_exact_in: demands.filter(|demand| self.exactness.is_no_worse(ours, *demand)).collect(),
+            control_steps_per_sec: Spread::of(&self.rates),
+            ratio: Spread::of_ratios(our_rates, &self.rates),
             drops_per_1000_steps: 1e3 * self.drops as f64 / self.steps.max(1) as f64,
         }
     }

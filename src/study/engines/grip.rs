@@ -1,0 +1,107 @@
+//! The first second in the hand: how far an engine takes the object, and how hard it holds it, against MuJoCo at 0.5 ms.
+
+use super::FINE_MUJOCO;
+use super::episodes::variant;
+use super::lab::Lab;
+use super::rollout::{Engine, Rollout, Setup, Trace};
+use anyhow::Result;
+use giraffe_robots::Task;
+use serde::Serialize;
+
+/// Episodes.
+const EPISODES: usize = 32;
+/// Control steps of each. Later the same targets lead to other contacts, whoever reckons.
+const STEPS: usize = 20;
+/// What is farther away than this, or lost, counts as this far away, m.
+const LOST_M: f64 = 0.1;
+
+/// Episodes that begin at random and have random targets, and what MuJoCo at 0.5 ms makes of them.
+pub struct Grips {
+    setup: Setup,
+    rollouts: Vec<Rollout>,
+    reference: Vec<Trace>,
+}
+
+/// How far one engine at one step is from the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct GripError {
+    /// Distance of the object from where the reference has it, mean over control steps and episodes, m; at most 0.1 m each.
+    pub object_m: f64,
+    /// Sum of the normal forces on it less that of the reference, root of the mean square over those control steps that
+    /// both engines reached, N.
+    pub force_newton: f64,
+}
+
+impl Grips {
+    /// Runs the reference.
+    ///
+    /// # Errors
+    /// When MuJoCo fails, or the object does not fit into the hand.
+    pub fn new(lab: &mut Lab, setup: &Setup, task: &'static dyn Task) -> Result<Self> {
+        let rollouts = variant(lab, setup, task, "none", EPISODES, STEPS)?.rollouts;
+        let reference = lab.run(setup, &FINE_MUJOCO, &rollouts)?;
+        Ok(Self { setup: setup.clone(), rollouts, reference })
+    }
+
+    /// How far an engine is from the reference.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn error(&self, lab: &mut Lab, engine: &Engine) -> Result<GripError> {
+        let traces = lab.run(&self.setup, engine, &self.rollouts)?;
+        Ok(GripError::between(&traces, &self.reference))
+    }
+}
+
+impl GripError {
+    fn between(traces: &[Trace], reference: &[Trace]) -> Self {
+        let (mut away_m, mut squares, mut steps, mut both) = (0.0, 0.0, 0usize, 0usize);
+        for (trace, reference) in traces.iter().zip(reference) {
+            for (step, there) in reference.object.iter().enumerate() {
+                steps += 1;
+                let Some(here) = trace.object.get(step) else {
+                    away_m += LOST_M;
+                    continue;
+                };
+                let distance_m = f64::from((here.pose.position_m - there.pose.position_m).norm());
+                away_m += if distance_m < LOST_M { distance_m } else { LOST_M };
+                squares += (here.normal_force_newton - there.normal_force_newton).powi(2);
+                both += 1;
+            }
+        }
+        Self { object_m: away_m / steps.max(1) as f64, force_newton: (squares / both.max(1) as f64).sqrt() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rollout::ObjectSample;
+    use super::*;
+    use giraffe_robots::ObjectPose;
+    use nalgebra::{UnitQuaternion, Vector3};
+
+    fn trace(places: &[(f32, f64)]) -> Trace {
+        let sample = |&(x, normal_force_newton): &(f32, f64)| ObjectSample {
+            pose: ObjectPose { position_m: Vector3::new(x, 0.0, 0.0), palm_from_object: UnitQuaternion::identity() },
+            speed_m_per_sec: 0.0,
+            contact_points: 1,
+            normal_force_newton,
+            penetration_m: 0.0,
+            touching_regions: 1,
+            touching_shapes: 1,
+        };
+        Trace { object: places.iter().map(sample).collect(), ..Trace::default() }
+    }
+
+    #[test]
+    fn an_object_that_is_lost_is_a_tenth_of_a_metre_away_from_then_on() {
+        let reference = [trace(&[(0.0, 2.0), (0.0, 2.0), (0.0, 2.0), (0.0, 2.0)])];
+        let near = GripError::between(&[trace(&[(0.0, 2.0), (0.01, 5.0), (0.02, 2.0), (0.01, 6.0)])], &reference);
+        // (0 + 10 + 20 + 10) / 4 mm, and sqrt((9 + 16) / 4) N.
+        assert!((near.object_m - 0.01).abs() < 1e-6 && (near.force_newton - 2.5).abs() < 1e-9, "{near:?}");
+        for lost in [&[(0.0, 2.0), (0.01, 2.0)][..], &[(0.0, 2.0), (0.01, 2.0), (7.0, 2.0), (f32::NAN, 2.0)]] {
+            let lost = GripError::between(&[trace(lost)], &reference);
+            assert!((lost.object_m - 0.0525).abs() < 1e-6 && lost.force_newton < 1e-9, "{lost:?}");
+        }
+    }
+}
