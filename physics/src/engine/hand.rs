@@ -50,10 +50,17 @@ impl HandJoint {
     pub fn set_motor(&self, joints: &mut MultibodyJointSet, motor: &Motor) {
         let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
         let link = multibody.link_mut(link).expect("a link of this joint");
+        let at_rad = link.joint.coords()[JointAxis::AngX as usize];
+        let limits = link.joint.data.limits[JointAxis::AngX as usize];
         let own = &mut link.joint.data.motors[JointAxis::AngX as usize];
         own.target_pos = motor.target_rad;
         own.stiffness = motor.stiffness_newton_m_per_rad;
         own.target_vel = motor.target_rad_per_sec;
+        if self.brisk {
+            // What flings its own link within a step asks for no more speed than its stops leave room for.
+            let to_limits = [limits.min - at_rad, limits.max - at_rad].map(|rad| rad / self.part_secs);
+            own.target_vel = own.target_vel.max(to_limits[0]).min(to_limits[1]);
+        }
         own.damping = motor.damping_newton_m_secs_per_rad
             + spring_damping(motor.stiffness_newton_m_per_rad, self.part_secs, spring_at(self.brisk));
         own.max_force = motor.limit_newton_m;
