@@ -68,7 +68,7 @@ impl Panels {
             let next = &self.values[(index + 1) * size..];
             for first in (0..rows).step_by(TILE_ROWS) {
                 let mut here = [lefts[0]; 2];
-                here.iter_mut().zip(lefts).for_each(|(here, left)| *here = left.from_row(first));
+                here.iter_mut().zip(lefts).for_each(|(here, left)| *here = left.after_rows(first));
                 let (lefts, rows) = (&here[..lefts.len()], TILE_ROWS.min(rows - first));
                 // The first tile asks for half of the next panel, the second for the rest.
                 let ahead = &next[if first == 0 { 0 } else { next.len().min(size / 2) }..];
@@ -141,7 +141,7 @@ impl Gathered {
         let tile = TILE_ROWS * PANEL;
         for (index, strip) in self.tiles.chunks_exact_mut(strip).enumerate() {
             let first = index * TILE_ROWS;
-            let (lefts, rows) = ([left.from_row(first)], TILE_ROWS.min(self.m - first));
+            let (lefts, rows) = ([left.after_rows(first)], TILE_ROWS.min(self.m - first));
             let panels = right.values.chunks_exact(right.k * PANEL);
             let mut rest = strip;
             for panel in panels {

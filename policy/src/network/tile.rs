@@ -43,7 +43,7 @@ impl<'a> Left<'a> {
     }
 
     /// The rows from number `first` on.
-    pub fn from_row(self, first: usize) -> Self {
+    pub fn after_rows(self, first: usize) -> Self {
         Self { values: &self.values[first * self.row_stride..], ..self }
     }
 
@@ -151,7 +151,7 @@ impl Tile<'_> {
             unsafe { compute(count, lefts, self.panel, place) };
             rest -= count;
             if rest > 0 {
-                lefts.iter_mut().for_each(|left| *left = left.from_row(count));
+                lefts.iter_mut().for_each(|left| *left = left.after_rows(count));
                 place.from = place.from.wrapping_add(count * place.from_stride);
                 place.out = place.out.wrapping_add(count * place.out_stride);
             }
