@@ -304,8 +304,7 @@ fn the_memory_of_training_grows_with_what_is_learned_from() {
 #[test]
 fn without_mujoco_a_measurement_of_physics_is_of_ours_alone() {
     let tiny = ["--repeats", "2", "--secs", "0.01", "--skip-memory", "--skip-robots", "--skip-scaling", "--python"];
-    let bench = |more: &[&str]| run_in(Path::new("."), &[&["bench", "physics"], &tiny[..], &["true"], more].concat());
-    let finished = bench(&["--json"]);
+    let finished = run_in(Path::new("."), &[&["bench", "physics", "--json"], &tiny[..], &["true"]].concat());
     let report = finished.json();
     assert!(finished.stderr.contains("pip install mujoco"), "{finished:#?}");
     assert!(report["control_steps_per_sec_per_core"].as_f64().unwrap() > 10.0, "{report}");
@@ -322,8 +321,6 @@ fn without_mujoco_a_measurement_of_physics_is_of_ours_alone() {
             let number = |name: &str| report["cores2"][part][name].as_f64().unwrap();
             assert!(number("min") > 0.0 && number("min") <= number("median") && number("median") <= number("max"));
         }
-        let table = bench(&[]).stdout;
-        assert!(["two threads over one", "one of them alone", "both together"].iter().all(|row| table.contains(row)));
     }
 }
 

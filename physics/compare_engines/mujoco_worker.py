@@ -169,6 +169,21 @@ class World:
                 break
         return trace
 
+    def hold(self, ask):
+        """In how many episodes the object was dropped."""
+        model, data, dropped = self.model, self.data, 0
+        for start, targets in zip(ask["starts"], ask["targets_rad"]):
+            self.begin(start)
+            home = np.array(start["object_m"])
+            for control in np.array(targets) @ self.mix.T:
+                data.ctrl[:] = control
+                mujoco.mj_step(model, data, self.substeps)
+                away = data.qpos[self.free:self.free + 3] - home
+                if not away @ away < ask["drop_m"] ** 2:  # also when it is no number
+                    dropped += 1
+                    break
+        return {"dropped": dropped}
+
     def bench(self, ask):
         """Bare `mj_step` for so many seconds; only the time inside it counts. The clock is that of the processor, which
         stands still while others run, or that on the wall."""
@@ -206,7 +221,7 @@ def answer(ask, state):
     world = state["world"]
     if kind == "overlap":
         return [world.overlap(start) for start in ask["starts"]]
-    return {"rollout": world.rollout, "bench": world.bench}[kind](ask)
+    return {"rollout": world.rollout, "hold": world.hold, "bench": world.bench}[kind](ask)
 
 
 def main():

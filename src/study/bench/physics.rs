@@ -223,8 +223,9 @@ fn rounds(
     let mut rates = Vec::new();
     for round in 1..=options.repeats {
         go_on(stop)?;
-        let count = rivals.as_ref().map_or(0, |rivals| rivals.opponents.len());
-        say::note(format_args!("round {round} of {}: the environment, then MuJoCo in {count} ways", options.repeats));
+        let theirs = rivals.as_ref().map(|rivals| format!(", then MuJoCo in {} ways", rivals.opponents.len()));
+        let theirs = theirs.unwrap_or_default();
+        say::note(format_args!("round {round} of {}: the environment{theirs}", options.repeats));
         rates.push(environment.rate(options.secs));
         if let Some(rivals) = &mut rivals {
             rivals.measure(setup, options.secs)?;

@@ -1,17 +1,21 @@
-//! The first second in the hand: how far an engine takes the object, and how hard it holds it, against MuJoCo at 0.5 ms.
+//! In the hand: how far an engine takes the object within a second and how hard it holds it, against MuJoCo at 0.5 ms; and
+//! how often it drops the object later, when episodes cannot be compared one by one any more.
 
 use super::FINE_MUJOCO;
 use super::episodes::variant;
 use super::lab::Lab;
-use super::rollout::{Engine, Rollout, Setup, Trace};
+use super::rollout::{Engine, Rollout, Setup, Trace, written_start};
 use anyhow::Result;
 use giraffe_robots::Task;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-/// Episodes.
+/// Episodes of a second.
 const EPISODES: usize = 32;
 /// Control steps of each. Later the same targets lead to other contacts, whoever reckons.
 const STEPS: usize = 20;
+/// Episodes of full length.
+const LONG_EPISODES: usize = 16;
 /// What is farther away than this, or lost, counts as this far away, m.
 const LOST_M: f64 = 0.1;
 
@@ -51,6 +55,53 @@ impl Grips {
         let traces = lab.run(&self.setup, engine, &self.rollouts)?;
         Ok(GripError::between(&traces, &self.reference))
     }
+}
+
+/// Episodes of full length that begin at random and have random targets.
+pub struct Holds {
+    setup: Setup,
+    rollouts: Vec<Rollout>,
+}
+
+#[derive(Deserialize)]
+struct Held {
+    dropped: usize,
+}
+
+impl Holds {
+    /// Draws the episodes.
+    ///
+    /// # Errors
+    /// When MuJoCo fails, or the object does not fit into the hand.
+    pub fn new(lab: &mut Lab, setup: &Setup, task: &'static dyn Task) -> Result<Self> {
+        let steps = task.episode_step_count() as usize;
+        let rollouts = variant(lab, setup, task, "none", LONG_EPISODES, steps)?.rollouts;
+        Ok(Self { setup: setup.clone(), rollouts })
+    }
+
+    /// In how many of the 16 episodes an engine has the object farther than 0.1 m from where it began.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn dropped(&self, lab: &mut Lab, engine: &Engine) -> Result<usize> {
+        let Engine::Mujoco { substeps, integrator, options } = engine else {
+            let traces = lab.run(&self.setup, engine, &self.rollouts)?;
+            return Ok(traces.iter().zip(&self.rollouts).filter(|(trace, rollout)| is_dropped(trace, rollout)).count());
+        };
+        // What every control step ends with is of no interest: asking for it would take longer than the steps.
+        lab.worker().ask::<Value>(&self.setup.load(*substeps, integrator, options))?;
+        let starts: Vec<Value> = self.rollouts.iter().map(|rollout| written_start(&rollout.plan)).collect();
+        let targets: Vec<_> = self.rollouts.iter().map(|rollout| &rollout.targets_rad).collect();
+        let question = json!({ "do": "hold", "starts": starts, "targets_rad": targets, "drop_m": LOST_M });
+        Ok(lab.worker().ask::<Held>(&question)?.dropped)
+    }
+}
+
+fn is_dropped(trace: &Trace, rollout: &Rollout) -> bool {
+    let start = rollout.plan.start.palm_from_object.translation.vector;
+    let is_near = |away_m: f32| f64::from(away_m) < LOST_M;
+    let stays = trace.object.iter().all(|sample| is_near((sample.pose.position_m - start).norm()));
+    !stays || trace.object.len() < rollout.targets_rad.len()
 }
 
 impl GripError {

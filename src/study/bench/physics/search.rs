@@ -27,8 +27,8 @@ pub(super) trait Judge {
     fn rate(&mut self, candidate: Candidate) -> Result<f64>;
     /// Joint error of the hand alone, rad.
     fn joint_rms_rad(&mut self, candidate: Candidate) -> Result<f64>;
-    /// Errors, as far as they are within the limit.
-    fn exactness(&mut self, candidate: Candidate, limit: &Exactness) -> Result<Exactness>;
+    /// Errors, until one is found that is beyond the limit where that is demanded.
+    fn exactness(&mut self, candidate: Candidate, limit: &Exactness, demand: Demand) -> Result<Exactness>;
 }
 
 /// What was measured of a candidate.
@@ -63,10 +63,12 @@ pub(super) fn best(judge: &mut dyn Judge, integrators: &[&'static str], ours: &E
     search.until_exact(*leader)?;
     let handed_on = search.handed_on();
     for (usual, _) in others {
-        for like in &handed_on {
-            let substeps = usual.substeps + like.substeps - leader.substeps;
-            search.attempt(Candidate { substeps, options: like.options, ..*usual })?;
-        }
+        let like = |like: &Candidate| Candidate {
+            substeps: usual.substeps + like.substeps - leader.substeps,
+            options: like.options,
+            ..*usual
+        };
+        search.attempt(handed_on.iter().map(like))?;
         search.until_exact(*usual)?;
     }
     search.time_again()?;
@@ -94,20 +96,9 @@ impl Search<'_> {
             let substeps = usual.substeps + more;
             let bound = self.bound();
             let shrunk = f64::from(substeps - 1) / f64::from(substeps);
-            let mut timed = Vec::new();
-            for (options, before) in waiting {
-                if more == 0 || before * shrunk >= HOPELESS * bound {
-                    let candidate = Candidate { substeps, options, ..usual };
-                    timed.push((candidate, self.judge.rate(candidate)?));
-                }
-            }
-            timed.sort_by(|a, b| b.1.total_cmp(&a.1));
-            for &(candidate, rate) in &timed {
-                if rate < self.bound() {
-                    break;
-                }
-                self.note(candidate, rate)?;
-            }
+            let promising = waiting.iter().filter(|(_, before)| more == 0 || before * shrunk >= HOPELESS * bound);
+            let timed =
+                self.attempt(promising.map(|(options, _)| Candidate { substeps, options: *options, ..usual }))?;
             waiting = timed.iter().map(|(candidate, rate)| (candidate.options, *rate)).collect();
         }
         Ok(())
@@ -116,29 +107,45 @@ impl Search<'_> {
     /// The usual solver with more and more physics steps, if nothing else with this integrator is exact enough.
     fn until_exact(&mut self, usual: Candidate) -> Result<()> {
         for substeps in usual.substeps..=MOST_SUBSTEPS {
-            let has_integrator = |tried: &Tried| tried.candidate.integrator == usual.integrator;
-            if self.ranked(Demand::Everything).iter().any(has_integrator) {
+            if self.has_exact(usual.integrator) {
                 break;
             }
-            self.attempt(Candidate { substeps, ..usual })?;
+            self.attempt(std::iter::once(Candidate { substeps, ..usual }))?;
         }
         Ok(())
     }
 
-    fn attempt(&mut self, candidate: Candidate) -> Result<()> {
-        if self.tried.iter().any(|tried| tried.candidate == candidate) {
-            return Ok(());
+    /// Times some, and then looks how exact they are, the fastest first, as far as they are of interest. Returns their
+    /// rates.
+    fn attempt(&mut self, candidates: impl Iterator<Item = Candidate>) -> Result<Vec<(Candidate, f64)>> {
+        let mut timed = Vec::new();
+        for candidate in candidates {
+            timed.push((candidate, self.judge.rate(candidate)?));
         }
-        let rate = self.judge.rate(candidate)?;
-        self.note(candidate, rate)
+        timed.sort_by(|a, b| b.1.total_cmp(&a.1));
+        for &(candidate, rate) in &timed {
+            if let Some(demand) = self.demand(candidate, rate) {
+                let exactness = self.judge.exactness(candidate, self.ours, demand)?;
+                if exactness.is_no_worse(self.ours, Demand::Joints) {
+                    self.tried.push(Tried { candidate, rate, exactness });
+                }
+            }
+        }
+        Ok(timed)
     }
 
-    fn note(&mut self, candidate: Candidate, rate: f64) -> Result<()> {
-        let exactness = self.judge.exactness(candidate, self.ours)?;
-        if exactness.is_no_worse(self.ours, Demand::Joints) {
-            self.tried.push(Tried { candidate, rate, exactness });
-        }
-        Ok(())
+    /// The least that a candidate of such a rate must fulfil to be of interest; nothing if it is too slow for anything.
+    fn demand(&self, candidate: Candidate, rate: f64) -> Option<Demand> {
+        let is_wanted = |demand: Demand| demand == Demand::Everything && !self.has_exact(candidate.integrator);
+        let is_fast = |demand, count: usize| self.ranked(demand).get(count - 1).is_none_or(|tried| rate > tried.rate);
+        let weakest_first = HANDED_ON.into_iter().rev();
+        let mut wanted = weakest_first.filter(|(demand, count)| is_fast(*demand, *count) || is_wanted(*demand));
+        wanted.next().map(|(demand, _)| demand)
+    }
+
+    /// Whether there is one that is exact enough in everything with an integrator.
+    fn has_exact(&self, integrator: &str) -> bool {
+        self.ranked(Demand::Everything).iter().any(|tried| tried.candidate.integrator == integrator)
     }
 
     /// Those that fulfil a demand, the fastest first.
@@ -201,8 +208,13 @@ mod tests {
     use super::*;
 
     /// Ours, in units of its own errors.
-    const OURS: Exactness =
-        Exactness { joint_rms_rad: 1.0, slip_rms_degrees: 1.0, grip_object_m: 1.0, grip_force_newton: 1.0 };
+    const OURS: Exactness = Exactness {
+        joint_rms_rad: 1.0,
+        slip_rms_degrees: 1.0,
+        grip_object_m: 1.0,
+        grip_force_newton: 1.0,
+        dropped: Some(0),
+    };
 
     type Number = Box<dyn Fn(Candidate) -> f64>;
 
@@ -223,12 +235,13 @@ mod tests {
             Ok((self.joints)(candidate))
         }
 
-        fn exactness(&mut self, candidate: Candidate, _limit: &Exactness) -> Result<Exactness> {
+        fn exactness(&mut self, candidate: Candidate, _limit: &Exactness, _demand: Demand) -> Result<Exactness> {
             Ok(Exactness {
                 joint_rms_rad: (self.joints)(candidate),
                 slip_rms_degrees: 0.0,
                 grip_object_m: (self.object)(candidate),
                 grip_force_newton: (self.force)(candidate),
+                dropped: Some(0),
             })
         }
     }

@@ -32,11 +32,12 @@ impl PhysicsBench {
     fn write_rivals(&self, text: &mut String) {
         let names = self.opponents.iter().map(|opponent| opponent.label.len()).fold(NAMES, usize::max);
         let mut row = |name: &str, rates: &str, ratio: &str, errors: &str, more: &str| {
-            let _ = writeln!(text, "{name:<names$}{rates:>27}{ratio:>8}{errors}{more}");
+            let line = format!("{name:<names$}{rates:>27}{ratio:>8}{errors}{more}");
+            let _ = writeln!(text, "{}", line.trim_end());
         };
         if !self.opponents.is_empty() {
-            row("", "", "ratio", &columns(["joints", "slip", "object", "force"]), "");
-            row("", "", "", &columns(["mrad", "degrees", "mm", "N"]), "");
+            row("", "", "ratio", &columns(["joints", "slip", "object", "force", "dropped"]), "");
+            row("", "", "", &columns(["mrad", "degrees", "mm", "N", "of 16"]), "");
         }
         let ours = self.exactness.as_ref().map_or_else(String::new, errors);
         row("giraffe, whole environment step", &rates(self.control_steps_per_sec), "", &ours, "");
@@ -91,9 +92,10 @@ fn with_spread(Spread { median, min, max }: Spread) -> String {
 
 fn errors(of: &Exactness) -> String {
     let numbers = [1e3 * of.joint_rms_rad, of.slip_rms_degrees, 1e3 * of.grip_object_m, of.grip_force_newton];
-    columns(numbers.map(|number| format!("{number:.2}")))
+    let dropped = of.dropped.map_or_else(|| "-".to_owned(), |dropped| dropped.to_string());
+    columns(numbers.map(|number| format!("{number:.2}"))) + &columns([dropped])
 }
 
-fn columns<T: std::fmt::Display>(cells: [T; 4]) -> String {
+fn columns<T: std::fmt::Display, const N: usize>(cells: [T; N]) -> String {
     cells.iter().map(|cell| format!("{cell:>9}")).collect()
 }
