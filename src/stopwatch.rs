@@ -24,6 +24,14 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed().saturating_sub(suspended().saturating_sub(self.suspended_before))
     }
+
+    /// What has passed by now, without suspensions, and without one that ended a moment ago: such a one is known a few looks
+    /// later, which is waited for.
+    pub fn elapsed_for_sure(&self) -> Duration {
+        let by_now = self.begun.elapsed();
+        std::thread::sleep(3 * Gaps::EVERY);
+        by_now.saturating_sub(suspended().saturating_sub(self.suspended_before))
+    }
 }
 
 fn suspended() -> Duration {

@@ -211,6 +211,10 @@ impl Training {
                 control_steps: report.control_steps,
                 train_seconds: self.processes.of_first(before + begun.elapsed().as_secs_f64()),
             };
+            if budget.is_spent(&self.progress) {
+                let passed_secs = begun.elapsed_for_sure().as_secs_f64();
+                self.progress.train_seconds = self.processes.of_first(before + passed_secs);
+            }
             let reports = self.reports()?;
             self.worlds.learn(reports.clone());
             let lost = self.note_lost(&reports);
