@@ -5,7 +5,7 @@ use giraffe_policy::{PpoConfig, Widths};
 use std::fmt;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// A world takes at least so many bytes: `giraffe bench physics` measures 218 KB for the LEAP hand.
+/// A world takes at least so many bytes: `giraffe bench physics` measures 150 KB for the LEAP hand.
 const BYTES_PER_WORLD: f64 = 100e3;
 
 /// More than this, and a run takes minutes to begin.

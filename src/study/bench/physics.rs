@@ -1,8 +1,8 @@
 //! `giraffe bench physics`: how fast the whole environment is, against bare MuJoCo that is no less exact.
 //!
 //! MuJoCo takes part at its best: with the integrator, the number of physics steps, the friction cone, the solver and the
-//! limits of the solver that are fastest among those no less exact than ours ([`exactness`] says in what). Every number of
-//! steps is tried, and [`candidate`] lists the settings of the solver.
+//! limits of the solver that are fastest among those no less exact than ours (`exactness` says in what). Every number of
+//! steps is tried, and `candidate` lists the settings of the solver.
 
 mod candidate;
 mod cores;
