@@ -3,11 +3,10 @@
 
 use crate::driver::{BusIdentity, Calibrated, DriverError};
 use crate::hex::hex;
-use giraffe_robots::{RobotModel, did_you_mean};
+use giraffe_robots::{RobotModel, did_you_mean, whole_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::Path;
 
 /// Largest offset that is still a matter of calibration, rad. Beyond it a horn is mounted in another place.
@@ -100,16 +99,7 @@ impl Calibration {
     pub fn save(&self, path: &Path) -> Result<(), DriverError> {
         let failed = |reason: String| DriverError::new(format!("writing the calibration {}", path.display()), reason);
         let text = toml::to_string(self).map_err(|error| failed(error.to_string()))?;
-        let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let written = || -> std::io::Result<()> {
-            // Like any file: who may read it is for the user's umask to say.
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-            let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(beside)?;
-            file.write_all(text.as_bytes())?;
-            file.persist(path)?;
-            Ok(())
-        };
-        written().map_err(|error| failed(error.to_string()))
+        whole_file(path, text.as_bytes()).map_err(|error| failed(error.to_string()))
     }
 
     /// Identity for logs: the first digits of a hash of everything in it.

@@ -6,9 +6,8 @@
 //! good as adversaries that are trained.
 //!
 //! It costs about 49,000 multiplications per control step for a hand of 16 joints (fewer, since what a layer switched off is
-//! skipped), and 50 KB per world: weights are kept in steps of a 127th, since 128 worlds whose networks have to come from
-//! main memory in every step wait for them longer than they compute. OpenAI's 265 units a layer would cost six times as much,
-//! for a function that is no more random.
+//! skipped), and 50 KB per world: weights are kept in steps of a 127th, in a quarter of the memory. OpenAI's 265 units a layer
+//! would cost six times as much, for a function that is no more random.
 
 use crate::noise;
 use crate::parameters::WorldParameters;

@@ -191,7 +191,7 @@ fn flail(seed: u64) -> End {
 }
 
 /// Of 1,000 hands so many may be lost. Most of those drive a finger through palm or object, a radian past its stop.
-const LOST_OF_1000: usize = 12;
+const LOST_OF_1000: usize = 2;
 
 /// In all, so many may break in the middle of a step, where the engine panics and is caught.
 const BROKEN_INSIDE: usize = 3;

@@ -34,6 +34,7 @@ pub mod tasks;
 mod term;
 mod trial;
 mod watch;
+mod whole_file;
 
 pub use action::{ActionDecoder, ActionSchema};
 pub use contract::{Commanded, EpisodeEnd, EpisodeReport, Hand, HandError, StepBatch, WorldBatch};
@@ -60,3 +61,4 @@ pub use tasks::{TASKS, add_task, all_tasks, find_task};
 pub use term::{Audience, Encoding, ObservationError, ObservationTerm, WhenStale};
 pub use trial::{Ending, Outcome, RewardTerms, Trial, TrialResult, TrialScene, Verdict};
 pub use watch::{Believed, POSE_HOLD_SECS, PoseGuard, Seen, rotation_from_xyzw};
+pub use whole_file::whole_file;

@@ -19,15 +19,17 @@ pub enum Budget {
 }
 
 impl Budget {
+    /// Whether it ends by the clock, and the time is over.
+    pub fn is_out_of_time(self, progress: &RunProgress) -> bool {
+        let over = |minutes: f64| progress.train_seconds >= minutes * 60.0;
+        matches!(self, Budget::Minutes(minutes) | Budget::StepsWithin { minutes, .. } if over(minutes))
+    }
+
     /// Whether a run that has come so far is to end.
     pub fn is_spent(self, progress: &RunProgress) -> bool {
-        match self {
-            Budget::Minutes(minutes) => progress.train_seconds >= minutes * 60.0,
-            Budget::Steps(steps) => progress.control_steps >= steps,
-            Budget::StepsWithin { steps, minutes } => {
-                Budget::Steps(steps).is_spent(progress) || Budget::Minutes(minutes).is_spent(progress)
-            }
-        }
+        let done = |steps: u64| progress.control_steps >= steps;
+        self.is_out_of_time(progress)
+            || matches!(self, Budget::Steps(steps) | Budget::StepsWithin { steps, .. } if done(steps))
     }
 
     /// The share of it that is spent, and the seconds that are left at `steps_per_sec`; nothing where that is not known.

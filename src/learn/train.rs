@@ -211,7 +211,7 @@ impl Training {
                 control_steps: report.control_steps,
                 train_seconds: self.processes.of_first(before + begun.elapsed().as_secs_f64()),
             };
-            if budget.is_spent(&self.progress) {
+            if budget.is_out_of_time(&self.progress) {
                 let passed_secs = begun.elapsed_for_sure().as_secs_f64();
                 self.progress.train_seconds = self.processes.of_first(before + passed_secs);
             }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -258,23 +257,6 @@ impl RunFolder {
         paths.sort();
         Ok(paths)
     }
-}
-
-/// Writes a file so that it is either the old or the new one, never half, in a folder that anybody may write into.
-///
-/// # Errors
-/// When the disk refuses.
-pub fn whole_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || -> std::io::Result<()> {
-        // Like any file: who may read it is for the user's umask to say.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-        let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(beside)?;
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    written().with_context(|| format!("writing {}", path.display()))
 }
 
 /// Checks every file of a checkpoint against its hash.

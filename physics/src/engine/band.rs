@@ -82,17 +82,15 @@ impl End {
     fn ease(&self, physics: &Sets, joints: &[HandJoint], place: &Place, along: Vector) -> f32 {
         let (Some(joint), Some(link)) = (self.joint, place.link) else { return 0.0 };
         let Some((multibody, id)) = joints[joint].link(&physics.multibody_joints) else { return 0.0 };
-        let factors = multibody.inv_augmented_mass();
-        if factors.u().nrows() != multibody.ndofs() {
-            return 0.0;
-        }
         let turn = (place.at - center_of_mass(&physics.bodies[link])).cross(along);
         let wrench = [along.x, along.y, along.z, turn.x, turn.y, turn.z];
         let jacobian = multibody.body_jacobian(id);
         let torques = DVector::from_fn(multibody.ndofs(), |dof, _| {
             jacobian.column(dof).iter().zip(wrench).map(|(part, of)| part * of).sum::<f32>()
         });
-        factors.solve(&torques).map_or(0.0, |gains| torques.dot(&gains).max(0.0))
+        let mut gains = torques.clone();
+        multibody.solve_augmented_mass(&mut gains.rows_mut(0, torques.len()));
+        torques.dot(&gains).max(0.0)
     }
 }
 

@@ -178,6 +178,25 @@ fn a_hinge_that_is_flung_at_its_stop_does_not_pass_it() {
     }
 }
 
+/// What is stopped is not lost: the link that has the stop takes it over.
+#[test]
+fn a_stop_hands_on_what_it_stops() {
+    let mut world = world();
+    let joints = hand(&mut world, &[(Vec3::Z, None), (Vec3::Z, Some(0))]);
+    let (multibody, _) = world.multibody_joints.get_mut(joints[0]).expect("it is there");
+    for link in multibody.links_mut() {
+        link.joint.data.motor_axes = JointAxesMask::empty();
+    }
+    multibody.damping_mut().fill(0.0);
+    multibody.generalized_velocity_mut()[1] = 30.0;
+    for _ in 0..6 {
+        world.step();
+    }
+    let (multibody, _) = world.multibody_joints.get(joints[0]).expect("it is there");
+    let rad_per_sec = multibody.generalized_velocity();
+    assert!(rad_per_sec[0] > 2.0, "the first link turns with the second: {rad_per_sec}");
+}
+
 /// Two boxes on two floors share a chunk of the solver, one alone has it for itself.
 #[test]
 fn a_box_that_is_alone_slides_as_one_among_others() {

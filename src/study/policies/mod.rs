@@ -14,7 +14,6 @@ use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig, check_threads};
 use crate::run::episode::EpisodeResult;
 use crate::run::evaluate::{TrainedPolicy, episode_secs, run_episodes, unseen_seeds};
-use crate::run::folder::whole_file;
 use crate::run::hand::{differences, in_words};
 use crate::run::score::Score;
 use crate::run::setting;
@@ -23,7 +22,7 @@ use crate::study::named_run::{NamedRun, names};
 use crate::typed;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use giraffe_robots::{Measure, MeasureKind, RobotModel};
+use giraffe_robots::{Measure, MeasureKind, RobotModel, whole_file};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -202,7 +201,7 @@ fn write(report: &PoliciesReport, options: &PoliciesOptions) -> Result<()> {
     let json = serde_json::to_string_pretty(report).context("writing JSON")?;
     for (name, text) in [("report.md", markdown(report)), ("report.json", json + "\n")] {
         let path = options.out.join(name);
-        whole_file(&path, text.as_bytes())?;
+        whole_file(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
 }

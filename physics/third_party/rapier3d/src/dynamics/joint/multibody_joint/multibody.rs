@@ -383,13 +383,19 @@ impl Multibody {
         self.inv_augmented_mass.clone()
     }
 
-    /// Multiplies `rhs`, one value per degree of freedom, by the inverse augmented mass matrix.
-    pub fn solve_augmented_mass(&self, rhs: &mut DVectorViewMut<Real>) {
+    /// Multiplies `rhs`, one value per degree of freedom, by the inverse augmented mass matrix of
+    /// the last step. Before the first there is none: `rhs` is then zero, and the result `false`.
+    pub fn solve_augmented_mass(&self, rhs: &mut DVectorViewMut<Real>) -> bool {
         #[cfg(feature = "dim3")]
         if self.hinges.is_active {
-            return self.hinges.solve(rhs.as_mut_slice());
+            self.hinges.solve(rhs.as_mut_slice());
+            return self.augmented_mass.nrows() == rhs.nrows();
         }
-        self.inv_augmented_mass.solve_mut(rhs);
+        if self.inv_augmented_mass.lu_internal().nrows() != rhs.nrows() {
+            rhs.fill(0.0);
+            return false;
+        }
+        self.inv_augmented_mass.solve_mut(rhs)
     }
 
     /// Writes the jacobian of one degree of freedom on its own, which is a unit vector, and its

@@ -324,12 +324,6 @@ impl MultibodyJoint {
 
         for i in 0..DIM {
             if (locked_bits & (1 << i)) == 0 {
-                let limits = if (limit_bits & (1 << i)) != 0 {
-                    Some([self.data.limits[i].min, self.data.limits[i].max])
-                } else {
-                    None
-                };
-
                 if (motor_bits & (1 << i)) != 0 {
                     joint::unit_joint_motor_constraint(
                         params,
@@ -337,7 +331,6 @@ impl MultibodyJoint {
                         link,
                         &self.data.motors[i],
                         self.coords[i],
-                        limits,
                         curr_free_dof,
                         j_id,
                         jacobians,
@@ -399,13 +392,12 @@ impl MultibodyJoint {
         // TODO: we should make special cases for multi-angular-dofs limits/motors
         for i in DIM..SPATIAL_DIM {
             if (locked_bits & (1 << i)) == 0 {
-                let limits = if (limit_bits & (1 << i)) != 0 {
-                    let limits = [self.data.limits[i].min, self.data.limits[i].max];
+                if (limit_bits & (1 << i)) != 0 {
                     joint::unit_joint_limit_constraint(
                         params,
                         multibody,
                         link,
-                        limits,
+                        [self.data.limits[i].min, self.data.limits[i].max],
                         self.coords[i],
                         curr_free_dof,
                         j_id,
@@ -414,10 +406,7 @@ impl MultibodyJoint {
                         &mut num_constraints,
                         self.data.softness,
                     );
-                    Some(limits)
-                } else {
-                    None
-                };
+                }
 
                 if (motor_bits & (1 << i)) != 0 {
                     joint::unit_joint_motor_constraint(
@@ -426,7 +415,6 @@ impl MultibodyJoint {
                         link,
                         &self.data.motors[i],
                         self.coords[i],
-                        limits,
                         curr_free_dof,
                         j_id,
                         jacobians,

@@ -134,7 +134,6 @@ pub fn unit_joint_motor_constraint(
     link: &MultibodyLink,
     motor: &JointMotor,
     curr_pos: Real,
-    _limits: Option<[Real; 2]>,
     dof_id: usize,
     j_id: &mut usize,
     jacobians: &mut DVector,

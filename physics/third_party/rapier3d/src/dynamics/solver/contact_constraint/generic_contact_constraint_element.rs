@@ -38,16 +38,6 @@ fn tangent_j_id(j_id: usize, ndofs1: usize, ndofs2: usize) -> usize {
     j_id + (ndofs1 + ndofs2) * 2
 }
 
-#[inline(always)]
-fn dot(a: &[Real], b: &[Real]) -> Real {
-    a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b)
-}
-
-#[inline(always)]
-fn add_scaled(out: &mut [Real], factor: Real, x: &[Real]) {
-    out.iter_mut().zip(x).for_each(|(out, x)| *out += factor * x);
-}
-
 impl GenericRhs {
     #[inline(always)]
     fn dvel(
@@ -64,11 +54,7 @@ impl GenericRhs {
             GenericRhs::GenericId(solver_vel) => {
                 let j = &jacobians.as_slice()[j_id..j_id + ndofs];
                 let rhs = &solver_vels.as_slice()[*solver_vel as usize..][..ndofs];
-                // Fingers, most of the time: a loop of known length.
-                match (j.as_array::<4>(), rhs.as_array::<4>()) {
-                    (Some(j), Some(rhs)) => dot(j, rhs),
-                    _ => dot(j, rhs),
-                }
+                j.iter().zip(rhs).fold(0.0, |sum, (j, v)| sum + j * v)
             }
             GenericRhs::Fixed => 0.0,
         }
@@ -103,10 +89,7 @@ impl GenericRhs {
                 let wj_id = j_id + ndofs;
                 let wj = &jacobians.as_slice()[wj_id..wj_id + ndofs];
                 let rhs = &mut solver_vels.as_mut_slice()[*solver_vel as usize..][..ndofs];
-                match (wj.as_array::<4>(), rhs.as_mut_array::<4>()) {
-                    (Some(wj), Some(rhs)) => add_scaled(rhs, impulse, wj),
-                    _ => add_scaled(rhs, impulse, wj),
-                }
+                rhs.iter_mut().zip(wj).for_each(|(v, wj)| *v += impulse * wj);
             }
             GenericRhs::Fixed => {}
         }
