@@ -260,6 +260,7 @@ const SUNK_AT_MOST: f32 = 0.012;
 const SUNK_BY_AT_MOST_M: f32 = 0.032;
 
 /// As many as the test is called after, or as many as `GIRAFFE_CORNERS` says.
+#[expect(clippy::disallowed_methods, reason = "a test, not a library, reads its environment")]
 fn corner_count() -> u64 {
     std::env::var("GIRAFFE_CORNERS").map_or(10_000, |count| count.parse().expect("GIRAFFE_CORNERS is a whole number"))
 }
