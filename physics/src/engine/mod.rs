@@ -86,10 +86,11 @@ impl World {
     /// another start where that one puts them.
     pub fn build(scene: &SceneModel, parameters: &WorldParameters, start: &EpisodeStart) -> Self {
         let robot = scene.robot();
-        let body_count = tree::moving_count(robot) + tree::root_count(robot) + 1;
+        let finger_count = tree::root_count(robot);
+        let body_count = tree::moving_count(robot) + finger_count + 1;
         let collider_count = robot.bodies.iter().map(|body| body.geoms.len()).sum::<usize>() + 1;
         let integration = settings::integration(scene, &parameters.contact);
-        let mut physics = Sets::new(integration, body_count, collider_count);
+        let mut physics = Sets::new(integration, body_count, collider_count, finger_count);
         let positions_rad = parameters.start_positions_rad(scene.robot(), start);
         let (joints, geoms) = hand::insert(&mut physics, scene, parameters, &positions_rad);
         let object = object::insert(&mut physics, scene, parameters, &start.palm_from_object);

@@ -19,8 +19,13 @@ pub(super) struct Sets {
 }
 
 impl Sets {
-    /// Nothing, with room for so many bodies and colliders.
-    pub fn new(integration_parameters: IntegrationParameters, body_count: usize, collider_count: usize) -> Self {
+    /// Nothing, with room for so many bodies, colliders and fingers.
+    pub fn new(
+        integration_parameters: IntegrationParameters,
+        body_count: usize,
+        collider_count: usize,
+        finger_count: usize,
+    ) -> Self {
         Self {
             gravity: Vector::ZERO,
             integration_parameters,
@@ -30,7 +35,8 @@ impl Sets {
             narrow_phase: NarrowPhase::with_query_dispatcher(Dispatcher { revision: 0 }),
             bodies: RigidBodySet::with_capacity(body_count),
             colliders: ColliderSet::with_capacity(collider_count),
-            multibody_joints: MultibodyJointSet::new(),
+            // One more: a link is a tree of its own until it is joined on.
+            multibody_joints: MultibodyJointSet::with_capacity(finger_count + 1),
         }
     }
 
@@ -49,6 +55,9 @@ pub(super) struct Scratch {
     impulse_joints: ImpulseJointSet,
     soft_bodies: SoftBodySet,
     ccd_solver: CCDSolver,
+    /// Empty: they lend their buffers.
+    broad_phase: BroadPhaseBvh,
+    narrow_phase: NarrowPhase,
 }
 
 impl Scratch {
@@ -58,11 +67,14 @@ impl Scratch {
             impulse_joints: ImpulseJointSet::new(),
             soft_bodies: SoftBodySet::new(),
             ccd_solver: CCDSolver::new(),
+            broad_phase: BroadPhaseBvh::new(),
+            narrow_phase: NarrowPhase::new(),
         }
     }
 
     /// One physics step of any world.
     pub fn step(&mut self, sets: &mut Sets, hooks: &dyn PhysicsHooks) {
+        self.swap_buffers(sets);
         self.pipeline.step(
             sets.gravity,
             &sets.integration_parameters,
@@ -78,5 +90,11 @@ impl Scratch {
             hooks,
             &(),
         );
+        self.swap_buffers(sets);
+    }
+
+    fn swap_buffers(&mut self, sets: &mut Sets) {
+        self.broad_phase.swap_buffers(&mut sets.broad_phase);
+        self.narrow_phase.swap_buffers(&mut sets.narrow_phase);
     }
 }

@@ -111,14 +111,32 @@ impl Default for GraphPos {
 #[derive(Clone, Default)]
 #[cfg_attr(feature = "serde-serialize", derive(Serialize, Deserialize))]
 pub(crate) struct SolverContactGraph {
+    /// The generic list first, then as many colors as there has been use for.
     buckets: Vec<Vec<ContactRef>>,
+}
+
+/// Where a bucket is kept.
+#[inline]
+fn slot(bucket: u16) -> usize {
+    if bucket == GENERIC_BUCKET {
+        0
+    } else {
+        bucket as usize + 1
+    }
 }
 
 impl SolverContactGraph {
     pub(crate) fn new() -> Self {
-        Self {
-            buckets: alloc::vec![Vec::new(); NUM_BUCKETS + 1],
+        Self::default()
+    }
+
+    #[inline]
+    fn bucket_mut(&mut self, bucket: u16) -> &mut Vec<ContactRef> {
+        let slot = slot(bucket);
+        if slot >= self.buckets.len() {
+            self.buckets.resize_with(slot + 1, Vec::new);
         }
+        &mut self.buckets[slot]
     }
 
     /// Clears every bucket (used when the graph must be rebuilt from scratch,
@@ -126,9 +144,6 @@ impl SolverContactGraph {
     /// [`Self::resize_for_bulk_rebuild`] instead, which clears as it resizes.
     #[cfg(not(feature = "parallel"))]
     pub(crate) fn clear(&mut self) {
-        if self.buckets.is_empty() {
-            self.buckets.resize_with(NUM_BUCKETS + 1, Vec::new);
-        }
         for b in &mut self.buckets {
             b.clear();
         }
@@ -139,7 +154,7 @@ impl SolverContactGraph {
     #[inline]
     pub(crate) fn insert(&mut self, color: u8, contact: ContactRef) -> GraphPos {
         let bucket = bucket_id(color);
-        let arr = &mut self.buckets[bucket as usize];
+        let arr = self.bucket_mut(bucket);
         let local = arr.len() as u32;
         arr.push(contact);
         GraphPos::new(bucket, local)
@@ -149,7 +164,7 @@ impl SolverContactGraph {
     /// generic list and returns its [`GraphPos`] back-reference.
     #[inline]
     pub(crate) fn insert_generic(&mut self, contact: ContactRef) -> GraphPos {
-        let arr = &mut self.buckets[GENERIC_BUCKET as usize];
+        let arr = self.bucket_mut(GENERIC_BUCKET);
         let local = arr.len() as u32;
         arr.push(contact);
         GraphPos::new(GENERIC_BUCKET, local)
@@ -160,14 +175,11 @@ impl SolverContactGraph {
     /// scatter pass writes through at precomputed, disjoint offsets.
     #[cfg(feature = "parallel")]
     pub(crate) fn resize_for_bulk_rebuild(&mut self, lens: &[u32]) -> Vec<*mut ContactRef> {
-        if self.buckets.is_empty() {
-            self.buckets.resize_with(NUM_BUCKETS_WITH_GENERIC, Vec::new);
-        }
-        debug_assert_eq!(lens.len(), self.buckets.len());
-        self.buckets
-            .iter_mut()
-            .zip(lens.iter())
-            .map(|(b, len)| {
+        debug_assert_eq!(lens.len(), NUM_BUCKETS_WITH_GENERIC);
+        lens.iter()
+            .enumerate()
+            .map(|(bucket, len)| {
+                let b = self.bucket_mut(bucket as u16);
                 b.clear();
                 b.resize(*len as usize, ContactRef::PADDING);
                 b.as_mut_ptr()
@@ -180,7 +192,7 @@ impl SolverContactGraph {
     #[inline]
     pub(crate) fn rewrite_edge(&mut self, pos: GraphPos, new_edge: u32) {
         debug_assert!(pos.is_some());
-        self.buckets[pos.bucket() as usize][pos.local() as usize].edge = new_edge;
+        self.bucket_mut(pos.bucket())[pos.local() as usize].edge = new_edge;
     }
 
     /// Removes the manifold at `pos` by swap-remove. Returns the [`ContactRef`]
@@ -189,7 +201,7 @@ impl SolverContactGraph {
     #[inline]
     pub(crate) fn remove(&mut self, pos: GraphPos) -> Option<ContactRef> {
         debug_assert!(pos.is_some());
-        let arr = &mut self.buckets[pos.bucket() as usize];
+        let arr = self.bucket_mut(pos.bucket());
         let local = pos.local() as usize;
         let last = arr.len() - 1;
         arr.swap_remove(local);
@@ -214,8 +226,9 @@ impl SolverContactGraph {
     /// generic list. Colors below [`crate::geometry::SOLVER_COLOR_OVERFLOW`] are body-disjoint;
     /// the overflow color's bucket may share bodies.
     pub(crate) fn buckets(&self) -> impl Iterator<Item = (u8, &[ContactRef])> {
-        self.buckets[..NUM_BUCKETS]
+        self.buckets
             .iter()
+            .skip(1)
             .enumerate()
             .filter_map(|(id, arr)| {
                 if arr.is_empty() {
@@ -228,7 +241,7 @@ impl SolverContactGraph {
 
     /// The generic (multibody-involved) manifold list.
     pub(crate) fn generic(&self) -> &[ContactRef] {
-        &self.buckets[GENERIC_BUCKET as usize]
+        self.buckets.first().map_or(&[], Vec::as_slice)
     }
 }
 

@@ -168,6 +168,19 @@ fn serialize_pairs<S: serde::Serializer>(
 }
 
 impl BroadPhaseBvh {
+    /// Exchanges the buffers that mean nothing between two updates: many worlds can step with
+    /// those of one.
+    pub fn swap_buffers(&mut self, other: &mut Self) {
+        use core::mem::swap;
+        swap(&mut self.workspace, &mut other.workspace);
+        swap(&mut self.updated_colliders, &mut other.updated_colliders);
+        #[cfg(not(feature = "parallel"))]
+        swap(&mut self.candidates_workspace, &mut other.candidates_workspace);
+        swap(&mut self.updated_mask, &mut other.updated_mask);
+        swap(&mut self.stale_pairs, &mut other.stale_pairs);
+        swap(&mut self.update_workspace, &mut other.update_workspace);
+    }
+
     const CHANGE_DETECTION_ENABLED: bool = true;
     // Fraction of the length unit each tree leaf is fattened by (movement within the skin
     // leaves tree and pairs untouched; pairs appear up to `2 * factor` early). 0.04 keeps

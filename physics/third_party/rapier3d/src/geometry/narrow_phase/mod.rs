@@ -419,6 +419,17 @@ impl Default for NarrowPhase {
 }
 
 impl NarrowPhase {
+    /// Exchanges the buffers that mean nothing between two steps, and the pool of retired pairs:
+    /// many worlds can step with those of one.
+    pub fn swap_buffers(&mut self, other: &mut Self) {
+        use core::mem::swap;
+        swap(&mut self.update_candidates, &mut other.update_candidates);
+        swap(&mut self.awake_body_mask, &mut other.awake_body_mask);
+        swap(&mut self.solver_graph_dirty, &mut other.solver_graph_dirty);
+        swap(&mut self.solver_color_todo, &mut other.solver_color_todo);
+        swap(&mut self.retired_pairs, &mut other.retired_pairs);
+    }
+
     /// Creates a new empty narrow-phase.
     pub fn new() -> Self {
         Self::with_query_dispatcher(DefaultQueryDispatcher)

@@ -78,8 +78,17 @@ pub struct MultibodyJointSet {
 impl MultibodyJointSet {
     /// Create a new empty set of multibodies.
     pub fn new() -> Self {
+        Self::with_arena(Arena::new())
+    }
+
+    /// Create a new empty set with room for so many multibodies.
+    pub fn with_capacity(multibodies: usize) -> Self {
+        Self::with_arena(Arena::with_capacity(multibodies))
+    }
+
+    fn with_arena(multibodies: Arena<Multibody>) -> Self {
         Self {
-            multibodies: Arena::new(),
+            multibodies,
             rb2mb: Coarena::new(),
             connectivity_graph: InteractionGraph::new(),
             to_wake_up: HashSet::default(),
@@ -189,8 +198,12 @@ impl MultibodyJointSet {
 
         self.to_join.insert((body1, body2));
         // `link2.multibody` was consumed by the merge; `link1.multibody` grew.
-        self.island_chain_events.push(link2.multibody);
-        self.island_chain_events.push(link1.multibody);
+        // A chain is linked anew as a whole: once is enough, however many joints it got.
+        for multibody in [link2.multibody, link1.multibody] {
+            if !self.island_chain_events.contains(&multibody) {
+                self.island_chain_events.push(multibody);
+            }
+        }
 
         // Because each rigid-body can only have one parent link,
         // we can use the second rigid-body’s handle as the multibody_joint’s
