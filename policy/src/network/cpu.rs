@@ -1,19 +1,30 @@
 //! What the memories' sequences share on the processor: groups of worlds, matrix products, and tensors as slices.
 
+use super::tile::TILE_ROWS;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::TensorData;
 use gemm::Parallelism;
 use std::mem::MaybeUninit;
 
-/// Worlds of a sequence that are computed together. Part of the result's last bits: do not derive from threads.
+/// Worlds of a sequence that are computed together. Part of the last bits of what is summed over worlds, and of what the
+/// general library computes: do not derive from threads.
 pub(super) const GROUP_ROWS: usize = 128;
 
-/// For every group of rows, its part of each step of `[T, B, width]`.
-pub(super) fn split<T>(sequence: &mut [T], step_count: usize, row_count: usize, width: usize) -> Vec<Vec<&mut [T]>> {
+/// Of so many rows, how many go to a thread at once where none is added to another: few enough that every thread has some.
+pub(super) fn piece_rows(row_count: usize) -> usize {
+    row_count.div_ceil(rayon::current_num_threads()).next_multiple_of(TILE_ROWS).clamp(TILE_ROWS, GROUP_ROWS)
+}
+
+/// For every group of so many rows, its part of each step of `[T, B, width]`.
+pub(super) fn split<T>(
+    sequence: &mut [T],
+    [step_count, row_count, width]: [usize; 3],
+    group_rows: usize,
+) -> Vec<Vec<&mut [T]>> {
     let mut groups: Vec<Vec<&mut [T]>> =
-        (0..row_count.div_ceil(GROUP_ROWS)).map(|_| Vec::with_capacity(step_count)).collect();
+        (0..row_count.div_ceil(group_rows)).map(|_| Vec::with_capacity(step_count)).collect();
     for step in sequence.chunks_exact_mut(row_count * width) {
-        for (group, part) in groups.iter_mut().zip(step.chunks_mut(GROUP_ROWS * width)) {
+        for (group, part) in groups.iter_mut().zip(step.chunks_mut(group_rows * width)) {
             group.push(part);
         }
     }
