@@ -24,41 +24,33 @@ impl LstmBackend for Flex {
         h0: FlexTensor,
         c0: FlexTensor,
         keep: FlexTensor,
-    ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let given = [features, input_weight, bias, weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
         let weights = Weights::new([&given[1], &given[2], &given[3]].map(view));
         let dims = Dims::new(&given[0], &given[3]);
         let [features, h0, c0, keep] = [&given[0], &given[4], &given[5], &given[6]].map(view);
-        let (mut gates, mut before) = (Room::new(dims.count(4 * dims.width)), Room::new(dims.count(dims.width)));
-        let rows = piece_rows(dims.row_count);
-        let past = split(gates.slots(), dims.of(4 * dims.width), rows).into_iter().zip(split(
-            before.slots(),
-            dims.of(dims.width),
-            rows,
-        ));
-        let kept = past.map(|(gates, before)| Some(Kept { gates, before })).collect();
-        let [hidden, cells] = weights.run(Given { features, h0, c0, keep }, kept);
-        // SAFETY: every group wrote each of its rows in every step.
-        let [gates, before] = unsafe { [gates.written(), before.written()] };
-        let shaped = |values: Vec<f32>, width: usize| tensor(values, dims.of(width));
-        let width = dims.width;
-        (shaped(hidden, width), shaped(gates, 4 * width), shaped(cells, width), shaped(before, width))
+        let mut gates = Room::new(dims.count(4 * dims.width));
+        let kept = split(gates.slots(), dims.of(4 * dims.width), piece_rows(dims.row_count));
+        let [hidden, cells] = weights.run(Given { features, h0, c0, keep }, kept.into_iter().map(Some).collect());
+        // SAFETY: every piece wrote each of its rows in every step.
+        let gates = unsafe { gates.written() };
+        let [hidden, cells] = [hidden, cells].map(|states| tensor(states, dims.of(dims.width)));
+        (hidden, tensor(gates, dims.of(4 * dims.width)), cells)
     }
 
     fn lstm_layer_backward(
         hidden_gradient: FlexTensor,
-        _hidden: FlexTensor,
+        hidden: FlexTensor,
         gates: FlexTensor,
         cells: FlexTensor,
-        taken_of: FlexTensor,
         features: FlexTensor,
         input_weight: FlexTensor,
         weight: FlexTensor,
-        _h0: FlexTensor,
+        h0: FlexTensor,
         c0: FlexTensor,
         keep: FlexTensor,
     ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
-        layer_backward([hidden_gradient, gates, cells, taken_of, features, input_weight, weight, c0, keep])
+        layer_backward([hidden_gradient, hidden, gates, cells, features, input_weight, weight, h0, c0, keep])
     }
 }
 
@@ -94,12 +86,8 @@ impl Dims {
     }
 }
 
-/// What a backward pass needs of a group of worlds, step by step: gates after their functions, and `keep h` that a
-/// step's product was taken of.
-struct Kept<'a> {
-    gates: Vec<&'a mut [MaybeUninit<f32>]>,
-    before: Vec<&'a mut [MaybeUninit<f32>]>,
-}
+/// A piece of the rows of the gates after their functions, step by step.
+type Gates<'a> = Vec<&'a mut [MaybeUninit<f32>]>;
 
 /// Weights of a layer, laid out once for any number of sequences.
 pub(super) struct Weights {
@@ -144,9 +132,9 @@ impl Weights {
         Dims { step_count: given.keep.len() / row_count, row_count, input: self.input, width: self.width }
     }
 
-    /// The same, keeping for every piece of the rows what a backward pass needs of it. No row is added to another, so
+    /// The same, keeping the gates of every piece of the rows for a backward pass. No row is added to another, so
     /// pieces may be of any size.
-    fn run(&self, given: Given<'_>, kept: Vec<Option<Kept<'_>>>) -> [Vec<f32>; 2] {
+    fn run(&self, given: Given<'_>, kept: Vec<Option<Gates<'_>>>) -> [Vec<f32>; 2] {
         let dims = self.dims(given);
         let rows = piece_rows(dims.row_count);
         let sized = || Room::new(dims.count(dims.width));
@@ -170,7 +158,7 @@ impl Weights {
         given: Given<'_>,
         first_row: usize,
         [hidden, cells]: [Vec<&mut [MaybeUninit<f32>]>; 2],
-        mut kept: Option<Kept<'_>>,
+        mut kept: Option<Gates<'_>>,
     ) {
         let dims = self.dims(given);
         let Dims { input, width, .. } = dims;
@@ -185,14 +173,11 @@ impl Weights {
                 h[row * width..][..width].iter_mut().for_each(|h| *h *= keep);
                 c[row * width..][..width].iter_mut().for_each(|c| *c *= keep);
             }
-            if let Some(kept) = &mut kept {
-                kept.before[step].write_copy_of_slice(&h);
-            }
             let lefts = [Left::rows(&given.features[first * input..][..rows * input], input), Left::rows(&h, width)];
             let gates = self.panels.write(&lefts, &self.bias, scratch.slots());
             gate_pass(gates, &mut c, &mut h, width);
             if let Some(kept) = &mut kept {
-                kept.gates[step].write_copy_of_slice(gates);
+                kept[step].write_copy_of_slice(gates);
             }
             hidden.write_copy_of_slice(&h);
             cells.write_copy_of_slice(&c);
@@ -204,21 +189,22 @@ impl Weights {
 /// grow with the number of worlds.
 const GROUPS_AT_ONCE: usize = 32;
 
-/// Gradients of features, input weight, bias and weight. Of hidden gradient, gates, cell states, what steps' products were
-/// taken of, features, input weight, weight, c0, keep.
-fn layer_backward(tensors: [FlexTensor; 9]) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+/// Gradients of features, input weight, bias and weight. Of hidden gradient, hidden states, gates, cell states, features,
+/// input weight, weight, h0, c0, keep.
+fn layer_backward(tensors: [FlexTensor; 10]) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
     let tensors = tensors.map(|tensor| tensor.to_contiguous());
-    let [hidden_gradient, gates, cells, before, features, input_weight, weight, c0, keep] = &tensors;
+    let [hidden_gradient, hidden, gates, cells, features, input_weight, weight, h0, c0, keep] = &tensors;
     let dims = Dims::new(features, weight);
     let transposed = |weight: &FlexTensor| Panels::of_transposed(view(weight), 4 * dims.width);
     let (input_weight, weight) = (transposed(input_weight), transposed(weight));
     let past = Past {
         dims,
         gradient: view(hidden_gradient),
+        hidden: view(hidden),
         gates: view(gates),
         cells: view(cells),
-        before: view(before),
         features: view(features),
+        h0: view(h0),
         c0: view(c0),
         keep: view(keep),
         input_weight: &input_weight,
@@ -279,10 +265,11 @@ impl Shares {
 struct Past<'a> {
     dims: Dims,
     gradient: &'a [f32],
+    hidden: &'a [f32],
     gates: &'a [f32],
     cells: &'a [f32],
-    before: &'a [f32],
     features: &'a [f32],
+    h0: &'a [f32],
     c0: &'a [f32],
     keep: &'a [f32],
     /// Transposed: `[4H, E]`.
@@ -299,12 +286,14 @@ impl Past<'_> {
         let (mut dh, mut dc) = (vec![0.0; rows * width], vec![0.0; rows * width]);
         let (mut slopes, mut through) = (Panels::zero(rows, 4 * width), Room::new(rows * width.max(input)));
         let [no_features, no_memory] = [input, width].map(Start::zero);
+        let mut before = vec![0.0; rows * width];
         let mut shares = Shares::new(self.dims);
         for (step, features_gradient) in features_gradient.into_iter().enumerate().rev() {
             let first = self.dims.first(step, first_row);
             self.slopes(step, first_row, (&mut dh, &mut dc), &mut slopes);
             shares.input_weight.add(&self.features[first * input..][..rows * input], &slopes);
-            shares.weight.add(&self.before[first * width..][..rows * width], &slopes);
+            self.masked_before(step, first_row, &mut before);
+            shares.weight.add(&before, &slopes);
             slopes.add_rows_to(&mut shares.bias);
             // By way of memory that the cache has: a product that writes into memory it has not waits for it.
             let features = &mut through.slots()[..rows * input];
@@ -317,6 +306,20 @@ impl Past<'_> {
             }
         }
         shares
+    }
+
+    /// `keep h` of the step before, which a step's product was taken of.
+    fn masked_before(&self, step: usize, first_row: usize, before: &mut [f32]) {
+        let Dims { width, row_count, .. } = self.dims;
+        let first = self.dims.first(step, first_row);
+        let h = match step {
+            0 => &self.h0[first_row * width..],
+            _ => &self.hidden[(first - row_count) * width..],
+        };
+        let rows = before.chunks_exact_mut(width).zip(h.chunks_exact(width)).zip(&self.keep[first..]);
+        for ((before, h), keep) in rows {
+            before.iter_mut().zip(h).for_each(|(before, h)| *before = h * keep);
+        }
     }
 
     /// Gradients of what a step's gates are functions of. `dh` is the part of the hidden states' gradient that comes from
