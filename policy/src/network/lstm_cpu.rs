@@ -406,3 +406,6 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
