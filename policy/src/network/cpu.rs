@@ -86,36 +86,34 @@ pub(super) struct Product {
 impl Product {
     /// `out += left * right`, on this thread.
     pub fn added_to(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [1, self.n], out, true, Parallelism::None);
+        self.run(left, [1, self.k], right, out, true, Parallelism::None);
     }
 
     /// `out = left * right`, on this thread.
     pub fn written_to(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [1, self.n], out, false, Parallelism::None);
+        self.run(left, [1, self.k], right, out, false, Parallelism::None);
     }
 
     /// `out = left' * right`, with `left` `[k, m]`, on all threads.
     pub fn of_transposed_left(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [self.m, 1], right, [1, self.n], out, false, all_threads());
+        self.run(left, [self.m, 1], right, out, false, all_threads());
     }
 
-    /// Strides are given as [from column to column, from row to row].
+    /// Strides of the left matrix are given as [from column to column, from row to row].
     #[allow(clippy::too_many_arguments, reason = "as the product it wraps")]
     fn run(
         self,
         left: &[f32],
         left_strides: [usize; 2],
         right: &[f32],
-        right_strides: [usize; 2],
         out: &mut [f32],
         add: bool,
         parallelism: Parallelism,
     ) {
         assert!(left.len() == self.m * self.k && right.len() == self.k * self.n && out.len() == self.m * self.n);
         let [left_cs, left_rs] = left_strides.map(|stride| stride as isize);
-        let [right_cs, right_rs] = right_strides.map(|stride| stride as isize);
         // SAFETY: the slices are as long as the shapes say (asserted), and the strides enumerate each of them
-        // exactly once: row-major, or the transpose of a row-major matrix.
+        // exactly once: row-major, or on the left the transpose of a row-major matrix.
         unsafe {
             gemm::gemm(
                 self.m,
@@ -129,8 +127,8 @@ impl Product {
                 left_cs,
                 left_rs,
                 right.as_ptr(),
-                right_cs,
-                right_rs,
+                1,
+                self.n as isize,
                 1.0,
                 1.0,
                 false,
