@@ -4,9 +4,10 @@
 //! not rectified, the gradient of W are left to the general library.
 
 use super::affine::AffineBackend;
-use super::cpu::{GROUP_ROWS, Product, Room, piece_rows, tensor, view};
+use super::cpu::{Product, Room, piece_rows, tensor, view};
 use super::panels::{Gathered, Panels, Start};
 use super::tile::{Left, PANEL};
+use crate::pieces::GROUP_ROWS;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata};
 use rayon::prelude::*;

@@ -1,14 +1,11 @@
 //! What the memories' sequences share on the processor: groups of worlds, matrix products, and tensors as slices.
 
 use super::tile::TILE_ROWS;
+use crate::pieces::GROUP_ROWS;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::TensorData;
 use gemm::Parallelism;
 use std::mem::MaybeUninit;
-
-/// Worlds of a sequence that are computed together. Part of the last bits of what is summed over worlds, and of what the
-/// general library computes: do not derive from threads.
-pub(super) const GROUP_ROWS: usize = 128;
 
 /// Of so many rows, how many go to a thread at once where none is added to another: few enough that every thread has some.
 pub(super) fn piece_rows(row_count: usize) -> usize {

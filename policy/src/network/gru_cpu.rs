@@ -1,8 +1,9 @@
 //! The GRU sequence on the processor, in groups of worlds like [`super::lstm_cpu`].
 
-use super::cpu::{GROUP_ROWS, Product, into_vec, split, tensor, transposed, view};
+use super::cpu::{Product, into_vec, split, tensor, transposed, view};
 use super::gru::GruBackend;
 use crate::activation::{sigmoid, tanh, vectorized};
+use crate::pieces::GROUP_ROWS;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata};
 use rayon::prelude::*;

@@ -5,11 +5,12 @@
 //! backwards leaves is used up while the cache has it: gradients of gates are never written out, but added to those of
 //! the weights at once.
 
-use super::cpu::{GROUP_ROWS, Room, piece_rows, split, tensor, view};
+use super::cpu::{Room, piece_rows, split, tensor, view};
 use super::lstm::LstmBackend;
 use super::panels::{Gathered, Panels, Start};
 use super::tile::Left;
 use crate::activation::{sigmoid, tanh, vectorized};
+use crate::pieces::{GROUP_ROWS, GROUPS_AT_ONCE};
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata};
 use rayon::prelude::*;
@@ -184,10 +185,6 @@ impl Weights {
         }
     }
 }
-
-/// Groups whose shares of the weights' gradients are kept until they are added up: what this costs in memory does not
-/// grow with the number of worlds.
-const GROUPS_AT_ONCE: usize = 32;
 
 /// Gradients of features, input weight, bias and weight. Of hidden gradient, hidden states, gates, cell states, features,
 /// input weight, weight, h0, c0, keep.
