@@ -1,9 +1,9 @@
 //! A layer of LSTM on the processor, input weights included.
 //!
-//! Worlds are split into groups of fixed size, each of which runs the whole sequence on one thread: no barrier per step,
-//! and the same bits for any number of threads. Weights are laid out for products once per sequence, and what a step
-//! backwards leaves is used up while the cache has it: gradients of gates are never written out, but added to those of
-//! the weights at once.
+//! Worlds are split into groups, each of which runs the whole sequence on one thread: no barrier per step. Backwards, where
+//! groups are added up, their size is fixed: the same bits for any number of threads. Weights are laid out for products
+//! once, and what a step backwards leaves is used up while the cache has it: gradients of gates are never written out, but
+//! added to those of the weights at once.
 
 use super::cpu::{Room, piece_rows, split, tensor, view};
 use super::lstm::LstmBackend;

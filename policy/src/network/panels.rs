@@ -1,7 +1,8 @@
 //! Products of matrices whose right side is laid out once and used many times.
 //!
-//! A memory multiplies by the same weights in every step, so what a general product does anew for every call, putting
-//! them into an order that the processor reads fast, is done once per sequence. See [`super::tile`] for the order of
+//! An LSTM multiplies by the same weights in every step, so what a general product does anew for every call, putting
+//! them into an order that the processor reads fast, is done once per sequence, or once for all sequences of a network
+//! that does not learn. See [`super::tile`] for the order of
 //! additions.
 
 use super::tile::{Left, PANEL, TILE_ROWS, Tile};
