@@ -7,20 +7,27 @@ use crate::activation::vectorized;
 use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// The library's defaults, which it does not tell.
+/// Those of Kingma and Ba, and the library's epsilon, which is a thousand times theirs.
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-5;
 
 /// A new optimizer.
 pub(crate) fn adam() -> ModuleOptimizer {
-    ModuleOptimizer::from(OnePass { library: AdamConfig::new().build() })
+    ModuleOptimizer::from(OnePass::new())
 }
 
 #[derive(Clone)]
 struct OnePass {
     /// For other devices than the processor.
     library: Adam,
+}
+
+impl OnePass {
+    fn new() -> Self {
+        let config = AdamConfig::new().with_beta_1(BETA_1).with_beta_2(BETA_2).with_epsilon(EPSILON);
+        Self { library: config.build() }
+    }
 }
 
 impl Optimizer for OnePass {
@@ -110,7 +117,7 @@ mod tests {
                 (0..3 * 37).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 331.0 - 1.5).collect();
             Tensor::<2>::from_data(TensorData::new(values, [3, 37]), &device)
         };
-        let ours = OnePass { library: AdamConfig::new().build() };
+        let ours = OnePass::new();
         let (mut ours_now, mut library_now) = ((numbers(0), None), (numbers(0), None));
         for step in 1..=20 {
             // Some gradients are zero, of both signs.

@@ -5,7 +5,7 @@ use crate::compute::Compute;
 use crate::config::PpoConfig;
 use crate::group::Group;
 use crate::head::ActionHead;
-use crate::network::{Network, NetworkShape, Sequence};
+use crate::network::{Frozen, NetworkShape, Sequence};
 use crate::rollout::{Cut, Labels, RecurrentState, Rollout};
 use crate::scales::{Learned, Scales};
 use crate::teacher::Teacher;
@@ -39,7 +39,7 @@ impl Side {
 pub(crate) struct Acting<'a> {
     pub config: &'a PpoConfig,
     /// The actor, without the means to learn.
-    pub network: &'a Network,
+    pub network: &'a Frozen,
     pub compute: &'a Compute,
     /// Iterations done: each has its own exploration.
     pub iteration: u64,

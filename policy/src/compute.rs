@@ -1,7 +1,7 @@
 //! What a learner computes on, and with whom it learns.
 
 use crate::group::Group;
-use crate::network::{Inference, Network, Sequence};
+use crate::network::{Frozen, Inference, Sequence};
 use crate::threads::Threads;
 use burn::tensor::Device;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(crate) struct Compute {
 
 impl Compute {
     /// Runs a network, on all threads.
-    pub fn infer(&self, network: &Network, sequence: Sequence) -> Inference {
+    pub fn infer(&self, network: &Frozen, sequence: Sequence) -> Inference {
         self.threads.all.install(|| network.infer(sequence, &self.device))
     }
 }

@@ -61,8 +61,9 @@ impl PpoLearner {
     /// starts an episode in every world. `batch` must be what the worlds last gave.
     ///
     /// # Errors
-    /// When the worlds are not those the learner was made for or stand elsewhere, or give numbers that are none.
-    /// After an error, learning continues from a checkpoint only.
+    /// When the last rollout was not learned from yet, or when the worlds are not those the learner was made for or stand
+    /// elsewhere: then nothing has happened. When worlds give numbers that are none: then learning continues from a
+    /// checkpoint only.
     pub fn collect(&mut self, worlds: &mut dyn WorldBatch, batch: &mut StepBatch) -> Result<(), PolicyError> {
         self.collect_beside(worlds, batch, None)
     }

@@ -55,6 +55,7 @@ mod learner;
 mod network;
 mod normalizer;
 mod objective;
+mod pieces;
 mod rollout;
 mod runner;
 mod scales;

@@ -22,7 +22,8 @@ impl RecurrentState {
 
     /// Some rows of `parts`, `[n, core]` each.
     pub fn from_parts(parts: &[Vec<f32>], core: usize, rows: impl Iterator<Item = usize>) -> Self {
-        let mut state = Self { rows: Vec::new(), width: parts.len() * core };
+        let width = parts.len() * core;
+        let mut state = Self { rows: Vec::with_capacity(rows.size_hint().0 * width), width };
         for row in rows {
             parts.iter().for_each(|part| state.rows.extend_from_slice(&part[row * core..][..core]));
         }
@@ -31,7 +32,9 @@ impl RecurrentState {
 
     /// Part `index` of every row, `[n, core]`.
     pub fn part(&self, index: usize, core: usize) -> Vec<f32> {
-        self.rows.chunks_exact(self.width).flat_map(|row| row[index * core..][..core].iter().copied()).collect()
+        let mut part = Vec::with_capacity(self.row_count() * core);
+        self.rows.chunks_exact(self.width).for_each(|row| part.extend_from_slice(&row[index * core..][..core]));
+        part
     }
 
     /// Row after row.

@@ -4,7 +4,7 @@ use crate::PolicyError;
 use crate::checkpoint::Policy;
 use crate::device::DeviceChoice;
 use crate::head::ActionHead;
-use crate::network::{Network, Sequence};
+use crate::network::{Frozen, Network, Sequence};
 use crate::normalizer::Normalizer;
 use crate::rollout::{Labels, RecurrentState};
 use burn::tensor::Device;
@@ -30,7 +30,7 @@ pub trait Teacher: Send {
 ///
 /// What it remembers is put away with [`PolicyTeacher::save`], at the same moment as worlds and learner.
 pub struct PolicyTeacher {
-    network: Network,
+    network: Frozen,
     normalizer: Normalizer,
     log_std: Vec<f32>,
     memoryless: bool,

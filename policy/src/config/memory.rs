@@ -1,6 +1,7 @@
 //! How much memory learning takes: reckoned from the settings, before any of it is taken.
 
 use super::{CoreKind, PpoConfig};
+use crate::pieces::{GROUP_ROWS, GROUPS_AT_ONCE};
 
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
@@ -39,7 +40,23 @@ impl PpoConfig {
         let collected = samples * (critic + 2.0 * actions + 2.0 * outputs + 8.0);
         // The critic runs over everything, and then both learn from a part.
         let kept = samples * self.per_sample() + 2.0 * samples / self.minibatch_count.max(1) as f64 * self.per_sample();
-        LearningMemory { networks: NUMBER * PER_PARAMETER * parameters, rollout: NUMBER * (collected + kept) }
+        // Where shares are, there is no gradient yet.
+        let shares = (2.0 * self.gradient_shares(samples) - parameters).max(0.0);
+        LearningMemory { networks: NUMBER * PER_PARAMETER * parameters, rollout: NUMBER * (collected + kept + shares) }
+    }
+
+    /// Numbers of the shares of the gradients of one network's widest layer of LSTM, while worlds are gone through backwards
+    /// in groups: some groups' at once, and the sum of those before.
+    fn gradient_shares(&self, samples: f64) -> f64 {
+        if self.core == CoreKind::Gru {
+            return 0.0;
+        }
+        let worlds = samples / self.minibatch_count.max(1) as f64 / self.chunk_length().max(1) as f64;
+        let groups = (worlds / GROUP_ROWS as f64).ceil().min((GROUPS_AT_ONCE + 1) as f64);
+        let core = self.core_width as f64;
+        let below =
+            if self.core_layers > 1 { self.encoder_width.max(self.core_width) } else { self.encoder_width } as f64;
+        groups * (below + core + 1.0) * 4.0 * core
     }
 
     fn parameters(&self, input: f64, output: f64) -> f64 {
@@ -81,6 +98,34 @@ mod tests {
             let reckoned = config.memory(WIDTHS, 1).networks / (NUMBER * PER_PARAMETER);
             assert!((reckoned - counted as f64).abs() < 0.5, "{reckoned} is not {counted}");
         }
+    }
+
+    #[test]
+    fn shares_of_gradients_are_counted_where_groups_of_worlds_have_some() {
+        let of = |core: CoreKind, core_layers: usize| PpoConfig {
+            core,
+            core_layers,
+            core_width: 48,
+            encoder_width: 24,
+            horizon_steps: 8,
+            chunk_steps: 4,
+            minibatch_count: 4,
+            ..PpoConfig::default()
+        };
+        let shares = |config: &PpoConfig, world_count: f64| config.gradient_shares(8.0 * world_count);
+        let config = of(CoreKind::Lstm, 1);
+        // Two chunks of every world, a quarter of them at once: 192 gates of 24 + 48 + 1 numbers for every 128.
+        for (world_count, groups) in [(256.0, 1.0), (258.0, 2.0), (1e4, 33.0)] {
+            assert!((shares(&config, world_count) - groups * 73.0 * 192.0).abs() < 0.5, "{world_count}");
+        }
+        assert!((shares(&of(CoreKind::Lstm, 2), 256.0) - 97.0 * 192.0).abs() < 0.5);
+        assert!(shares(&of(CoreKind::Gru, 1), 1e4).abs() < 0.5);
+        // All else grows with worlds, so that twice as many take twice as much; of one group the gradient has room.
+        let beyond = |n: usize| 2.0 * config.memory(WIDTHS, n).rollout - config.memory(WIDTHS, 2 * n).rollout;
+        let parameters = config.memory(WIDTHS, 1).networks / (NUMBER * PER_PARAMETER);
+        let expected = NUMBER * (2.0 * 33.0 * 73.0 * 192.0 - parameters);
+        assert!((beyond(10_000) / expected - 1.0).abs() < 1e-9, "{} is not {expected}", beyond(10_000));
+        assert!(beyond(128).abs() < 0.5);
     }
 
     #[test]

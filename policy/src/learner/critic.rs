@@ -2,7 +2,7 @@
 
 use crate::compute::Compute;
 use crate::config::PpoConfig;
-use crate::network::{Inference, Network, Sequence};
+use crate::network::{Frozen, Inference, Sequence};
 use crate::rollout::{RecurrentState, Rollout};
 use crate::trainee::Trainee;
 use giraffe_robots::EpisodeEnd;
@@ -51,7 +51,7 @@ impl Critic {
 
 /// One step further than a rollout goes.
 pub(super) struct Further<'a> {
-    pub network: &'a Network,
+    pub network: &'a Frozen,
     pub memoryless: bool,
     pub compute: &'a Compute,
 }

@@ -70,80 +70,69 @@ pub trait AffineBackend: Backend {
 #[cfg(feature = "cuda")]
 impl AffineBackend for Cube {}
 
-/// Registers what `gradients` gives for weight and bias, if somebody asks for it.
-macro_rules! register {
-    ($grads:ident, [$weight:ident, $bias:ident], $gradients:expr) => {
-        if $weight.is_none() && $bias.is_none() {
-            return;
-        }
-        let (weight_gradient, bias_gradient) = $gradients;
-        for (node, gradient) in [($weight, weight_gradient), ($bias, bias_gradient)] {
-            if let Some(node) = node {
-                $grads.register::<B>(node.id, gradient);
-            }
-        }
-    };
+/// What the backward pass needs.
+#[derive(Debug, Clone)]
+struct Saved<B: Backend> {
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    /// Where it is rectified.
+    y: Option<FloatTensor<B>>,
 }
 
 #[derive(Debug)]
 struct Through;
 
 impl<B: AffineBackend> Backward<B, 3> for Through {
-    /// x and weight.
-    type State = (FloatTensor<B>, FloatTensor<B>);
+    type State = Saved<B>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let (x, weight) = ops.state;
+        let Saved { x, weight, y } = ops.state;
         let [x_node, weight_node, bias_node] = ops.parents;
         // Observations have no gradient: nothing is computed for them.
         if let Some(node) = x_node {
-            grads.register::<B>(node.id, B::affine_input_gradient(gradient.clone(), weight));
+            let gradient = match &y {
+                Some(y) => B::relu_backward(y.clone(), gradient.clone()),
+                None => gradient.clone(),
+            };
+            grads.register::<B>(node.id, B::affine_input_gradient(gradient, weight));
         }
-        register!(grads, [weight_node, bias_node], B::affine_parameter_gradients(gradient, x));
+        if weight_node.is_none() && bias_node.is_none() {
+            return;
+        }
+        let (weight, bias) = match y {
+            Some(y) => B::rectified_affine_parameter_gradients(gradient, y, x),
+            None => B::affine_parameter_gradients(gradient, x),
+        };
+        for (node, gradient) in [(weight_node, weight), (bias_node, bias)] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
     }
 }
 
-#[derive(Debug)]
-struct ThroughRectified;
-
-impl<B: AffineBackend> Backward<B, 3> for ThroughRectified {
-    /// x, weight and y.
-    type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let (x, weight, y) = ops.state;
-        let [x_node, weight_node, bias_node] = ops.parents;
-        if let Some(node) = x_node {
-            let through = B::relu_backward(y.clone(), gradient.clone());
-            grads.register::<B>(node.id, B::affine_input_gradient(through, weight));
-        }
-        register!(grads, [weight_node, bias_node], B::rectified_affine_parameter_gradients(gradient, y, x));
+/// y with its gradients.
+fn tracked<B: AffineBackend, C: CheckpointStrategy>(
+    [x, weight, bias]: [FloatTensor<Autodiff<B, C>>; 3],
+    is_rectified: bool,
+) -> FloatTensor<Autodiff<B, C>> {
+    let [(x, x_node), (weight, weight_node), (bias, bias_node)] = [x, weight, bias].map(|tensor| tensor.into_parts());
+    let forward = if is_rectified { B::rectified_affine_forward } else { B::affine_forward };
+    let y = forward(x.clone(), weight.clone(), bias);
+    match Through.prepare::<C>([x_node, weight_node, bias_node]).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish(Saved { x, weight, y: is_rectified.then(|| y.clone()) }, y),
+        OpsKind::UnTracked(prepared) => prepared.finish(y),
     }
 }
 
 impl<B: AffineBackend, C: CheckpointStrategy> AffineBackend for Autodiff<B, C> {
     fn affine(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
-        let (x, x_node) = x.into_parts();
-        let (weight, weight_node) = weight.into_parts();
-        let (bias, bias_node) = bias.into_parts();
-        let y = B::affine_forward(x.clone(), weight.clone(), bias);
-        match Through.prepare::<C>([x_node, weight_node, bias_node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish((x, weight), y),
-            OpsKind::UnTracked(prepared) => prepared.finish(y),
-        }
+        tracked::<B, C>([x, weight, bias], false)
     }
 
     fn rectified_affine(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
-        let (x, x_node) = x.into_parts();
-        let (weight, weight_node) = weight.into_parts();
-        let (bias, bias_node) = bias.into_parts();
-        let y = B::rectified_affine_forward(x.clone(), weight.clone(), bias);
-        match ThroughRectified.prepare::<C>([x_node, weight_node, bias_node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish((x, weight, y.clone()), y),
-            OpsKind::UnTracked(prepared) => prepared.finish(y),
-        }
+        tracked::<B, C>([x, weight, bias], true)
     }
 }
 

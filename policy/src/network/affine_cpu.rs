@@ -1,24 +1,25 @@
 //! `y = x W + b` on the processor.
 //!
-//! Rows go through in pieces of the size of a cache. Where a layer puts out less than half a panel, products with it are
-//! left to the general library.
+//! Rows go through in pieces of the size of a cache. Where a layer puts out at most half a panel, `x W` and, of one that is
+//! not rectified, the gradient of W are left to the general library.
 
 use super::affine::AffineBackend;
-use super::cpu::{GROUP_ROWS, Product, Room, tensor, view};
+use super::cpu::{Product, Room, piece_rows, tensor, view};
 use super::panels::{Gathered, Panels, Start};
 use super::tile::{Left, PANEL};
+use crate::pieces::GROUP_ROWS;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata};
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 impl AffineBackend for Flex {
     fn affine_forward(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
-        forward([x, weight, bias], |_| ())
+        forward([x, weight, bias], false)
     }
 
     fn rectified_affine_forward(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
-        // What is no number stays none.
-        forward([x, weight, bias], |y| y.iter_mut().for_each(|y| *y = if *y <= 0.0 { 0.0 } else { *y }))
+        forward([x, weight, bias], true)
     }
 
     fn affine_input_gradient(gradient: FlexTensor, weight: FlexTensor) -> FlexTensor {
@@ -66,24 +67,69 @@ impl AffineBackend for Flex {
     }
 }
 
-/// x, weight and bias to y, which `then` is done to.
-fn forward(tensors: [FlexTensor; 3], then: impl Fn(&mut [f32]) + Sync) -> FlexTensor {
+fn forward(tensors: [FlexTensor; 3], is_rectified: bool) -> FlexTensor {
     let [x, weight, bias] = tensors.map(|tensor| tensor.to_contiguous());
-    let [row_count, input, output] = [x.shape()[0], x.shape()[1], weight.shape()[1]];
-    let panels = (2 * output > PANEL).then(|| Panels::of([view(&weight)], output));
-    let (start, mut y) = (Start::of(view(&bias)), Room::new(row_count * output));
-    y.slots().par_chunks_mut(GROUP_ROWS * output).zip(view(&x).par_chunks(GROUP_ROWS * input)).for_each(|(y, x)| {
-        if let Some(panels) = &panels {
-            then(panels.write(&[Left::rows(x, input)], &start, y));
+    let y = Affine::new(view(&weight), view(&bias), is_rectified).apply(view(&x));
+    tensor(y, [x.shape()[0], bias.shape()[0]])
+}
+
+/// `x W + b` with W laid out once.
+pub(super) struct Affine {
+    input: usize,
+    weight: Weight,
+    bias: Vec<f32>,
+    is_rectified: bool,
+}
+
+enum Weight {
+    Panels(Panels, Start),
+    /// For the general library.
+    Rows(Vec<f32>),
+}
+
+impl Affine {
+    /// Of `weight` `[I, O]` and `bias` `[O]`; rectified, what is negative becomes zero.
+    pub fn new(weight: &[f32], bias: &[f32], is_rectified: bool) -> Self {
+        let output = bias.len();
+        let laid = if 2 * output > PANEL {
+            Weight::Panels(Panels::of([weight], output), Start::of(bias))
         } else {
-            let mut sums = view(&bias).repeat(x.len() / input);
-            Product { m: x.len() / input, n: output, k: input }.added_to(x, view(&weight), &mut sums);
-            then(&mut sums);
-            y.write_copy_of_slice(&sums);
+            Weight::Rows(weight.to_vec())
+        };
+        Self { input: weight.len() / output, weight: laid, bias: bias.to_vec(), is_rectified }
+    }
+
+    /// y `[N, O]` of x `[N, I]`.
+    pub fn apply(&self, x: &[f32]) -> Vec<f32> {
+        let (row_count, output) = (x.len() / self.input, self.bias.len());
+        let rows = match self.weight {
+            Weight::Panels(..) => piece_rows(row_count),
+            Weight::Rows(_) => GROUP_ROWS,
+        };
+        let mut y = Room::new(row_count * output);
+        y.slots()
+            .par_chunks_mut(rows * output)
+            .zip(x.par_chunks(rows * self.input))
+            .for_each(|(y, x)| self.write(x, y));
+        // SAFETY: every piece was written.
+        unsafe { y.written() }
+    }
+
+    fn write(&self, x: &[f32], y: &mut [MaybeUninit<f32>]) {
+        let y = match &self.weight {
+            Weight::Panels(panels, start) => panels.write(&[Left::rows(x, self.input)], start, y),
+            Weight::Rows(weight) => {
+                let rows = x.len() / self.input;
+                let y = y.write_copy_of_slice(&self.bias.repeat(rows));
+                Product { m: rows, n: self.bias.len(), k: self.input }.added_to(x, weight, y);
+                y
+            }
+        };
+        if self.is_rectified {
+            // What is no number stays none.
+            y.iter_mut().for_each(|y| *y = if *y <= 0.0 { 0.0 } else { *y });
         }
-    });
-    // SAFETY: every piece was written.
-    tensor(unsafe { y.written() }, [row_count, output])
+    }
 }
 
 /// In how many shares gradients are summed. Part of the result's last bits: do not derive from threads.

@@ -1,19 +1,27 @@
 //! What the memories' sequences share on the processor: groups of worlds, matrix products, and tensors as slices.
 
+use super::tile::TILE_ROWS;
+use crate::pieces::GROUP_ROWS;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::TensorData;
 use gemm::Parallelism;
 use std::mem::MaybeUninit;
 
-/// Worlds of a sequence that are computed together. Part of the result's last bits: do not derive from threads.
-pub(super) const GROUP_ROWS: usize = 128;
+/// Of so many rows, how many go to a thread at once where none is added to another: few enough that every thread has some.
+pub(super) fn piece_rows(row_count: usize) -> usize {
+    row_count.div_ceil(rayon::current_num_threads()).next_multiple_of(TILE_ROWS).clamp(TILE_ROWS, GROUP_ROWS)
+}
 
-/// For every group of rows, its part of each step of `[T, B, width]`.
-pub(super) fn split<T>(sequence: &mut [T], step_count: usize, row_count: usize, width: usize) -> Vec<Vec<&mut [T]>> {
+/// For every group of so many rows, its part of each step of `[T, B, width]`.
+pub(super) fn split<T>(
+    sequence: &mut [T],
+    [step_count, row_count, width]: [usize; 3],
+    group_rows: usize,
+) -> Vec<Vec<&mut [T]>> {
     let mut groups: Vec<Vec<&mut [T]>> =
-        (0..row_count.div_ceil(GROUP_ROWS)).map(|_| Vec::with_capacity(step_count)).collect();
+        (0..row_count.div_ceil(group_rows)).map(|_| Vec::with_capacity(step_count)).collect();
     for step in sequence.chunks_exact_mut(row_count * width) {
-        for (group, part) in groups.iter_mut().zip(step.chunks_mut(GROUP_ROWS * width)) {
+        for (group, part) in groups.iter_mut().zip(step.chunks_mut(group_rows * width)) {
             group.push(part);
         }
     }
@@ -75,36 +83,34 @@ pub(super) struct Product {
 impl Product {
     /// `out += left * right`, on this thread.
     pub fn added_to(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [1, self.n], out, true, Parallelism::None);
+        self.run(left, [1, self.k], right, out, true, Parallelism::None);
     }
 
     /// `out = left * right`, on this thread.
     pub fn written_to(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [1, self.k], right, [1, self.n], out, false, Parallelism::None);
+        self.run(left, [1, self.k], right, out, false, Parallelism::None);
     }
 
     /// `out = left' * right`, with `left` `[k, m]`, on all threads.
     pub fn of_transposed_left(self, left: &[f32], right: &[f32], out: &mut [f32]) {
-        self.run(left, [self.m, 1], right, [1, self.n], out, false, all_threads());
+        self.run(left, [self.m, 1], right, out, false, all_threads());
     }
 
-    /// Strides are given as [from column to column, from row to row].
+    /// Strides of the left matrix are given as [from column to column, from row to row].
     #[allow(clippy::too_many_arguments, reason = "as the product it wraps")]
     fn run(
         self,
         left: &[f32],
         left_strides: [usize; 2],
         right: &[f32],
-        right_strides: [usize; 2],
         out: &mut [f32],
         add: bool,
         parallelism: Parallelism,
     ) {
         assert!(left.len() == self.m * self.k && right.len() == self.k * self.n && out.len() == self.m * self.n);
         let [left_cs, left_rs] = left_strides.map(|stride| stride as isize);
-        let [right_cs, right_rs] = right_strides.map(|stride| stride as isize);
         // SAFETY: the slices are as long as the shapes say (asserted), and the strides enumerate each of them
-        // exactly once: row-major, or the transpose of a row-major matrix.
+        // exactly once: row-major, or on the left the transpose of a row-major matrix.
         unsafe {
             gemm::gemm(
                 self.m,
@@ -118,8 +124,8 @@ impl Product {
                 left_cs,
                 left_rs,
                 right.as_ptr(),
-                right_cs,
-                right_rs,
+                1,
+                self.n as isize,
                 1.0,
                 1.0,
                 false,

@@ -1,8 +1,9 @@
 //! The GRU sequence on the processor, in groups of worlds like [`super::lstm_cpu`].
 
-use super::cpu::{GROUP_ROWS, Product, into_vec, split, tensor, transposed, view};
+use super::cpu::{Product, into_vec, split, tensor, transposed, view};
 use super::gru::GruBackend;
 use crate::activation::{sigmoid, tanh, vectorized};
+use crate::pieces::GROUP_ROWS;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata};
 use rayon::prelude::*;
@@ -17,22 +18,9 @@ impl GruBackend for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let [step_count, row_count, gate_width] = [0, 1, 2].map(|axis| x.shape()[axis]);
         let width = gate_width / 3;
-        let mut gates = into_vec(x);
-        let mut hidden = vec![0.0; step_count * row_count * width];
-        let mut products = vec![0.0; step_count * row_count * width];
         let [weight, bias, h0, keep] = [weight, bias, h0, keep].map(|tensor| tensor.to_contiguous());
         let start = Start { h0: view(&h0), keep: view(&keep), weight: view(&weight), row_count, width };
-        let bias = view(&bias);
-        let groups = split(&mut gates, step_count, row_count, gate_width)
-            .into_iter()
-            .zip(split(&mut hidden, step_count, row_count, width))
-            .zip(split(&mut products, step_count, row_count, width))
-            .enumerate()
-            .map(|(index, ((gates, hidden), products))| (index * GROUP_ROWS, gates, hidden, products))
-            .collect::<Vec<_>>();
-        groups.into_par_iter().for_each(|(first_row, gates, hidden, products)| {
-            forward_group(start, bias, first_row, gates, hidden, products);
-        });
+        let [hidden, gates, products] = start.forward(into_vec(x), view(&bias));
         let shape = [step_count, row_count, width];
         (tensor(hidden, shape), tensor(gates, [step_count, row_count, gate_width]), tensor(products, shape))
     }
@@ -59,9 +47,10 @@ impl GruBackend for Flex {
         // The gates turn into the gradients of x in place.
         let mut x_gradient = into_vec(gates);
         let mut u_gradient = vec![0.0; step_count * row_count * gate_width];
-        let groups: Vec<_> = split(&mut x_gradient, step_count, row_count, gate_width)
+        let shape = [step_count, row_count, gate_width];
+        let groups: Vec<_> = split(&mut x_gradient, shape, GROUP_ROWS)
             .into_iter()
-            .zip(split(&mut u_gradient, step_count, row_count, gate_width))
+            .zip(split(&mut u_gradient, shape, GROUP_ROWS))
             .enumerate()
             .collect();
         groups.into_par_iter().for_each(|(index, (x, u))| backward_group(start, past, index * GROUP_ROWS, x, u));
@@ -72,22 +61,41 @@ impl GruBackend for Flex {
         for row in u_gradient.chunks_exact(gate_width) {
             bias_gradient.iter_mut().zip(&row[2 * width..]).for_each(|(sum, d_q)| *sum += d_q);
         }
-        let x_gradient = tensor(x_gradient, [step_count, row_count, gate_width]);
-        (x_gradient, tensor(weight_gradient, [width, gate_width]), tensor(bias_gradient, [width]))
+        (tensor(x_gradient, shape), tensor(weight_gradient, [width, gate_width]), tensor(bias_gradient, [width]))
     }
 }
 
 /// What a sequence starts from. `h0` `[B, H]`, `keep` `[T, B]`, `weight` `[H, 3H]`.
 #[derive(Clone, Copy)]
-struct Start<'a> {
-    h0: &'a [f32],
-    keep: &'a [f32],
-    weight: &'a [f32],
-    row_count: usize,
-    width: usize,
+pub(super) struct Start<'a> {
+    pub h0: &'a [f32],
+    pub keep: &'a [f32],
+    pub weight: &'a [f32],
+    pub row_count: usize,
+    pub width: usize,
 }
 
 impl Start<'_> {
+    /// Hidden states, gates after their functions and q, from what the gates are fed and b.
+    pub fn forward(self, mut gates: Vec<f32>, bias: &[f32]) -> [Vec<f32>; 3] {
+        let Self { row_count, width, .. } = self;
+        let step_count = self.keep.len() / row_count;
+        let of = |width: usize| [step_count, row_count, width];
+        let mut hidden = vec![0.0; step_count * row_count * width];
+        let mut products = vec![0.0; step_count * row_count * width];
+        let groups = split(&mut gates, of(3 * width), GROUP_ROWS)
+            .into_iter()
+            .zip(split(&mut hidden, of(width), GROUP_ROWS))
+            .zip(split(&mut products, of(width), GROUP_ROWS))
+            .enumerate()
+            .map(|(index, ((gates, hidden), products))| (index * GROUP_ROWS, gates, hidden, products))
+            .collect::<Vec<_>>();
+        groups.into_par_iter().for_each(|(first_row, gates, hidden, products)| {
+            forward_group(self, bias, first_row, gates, hidden, products);
+        });
+        [hidden, gates, products]
+    }
+
     /// The hidden state each step started from, `[T, B, H]`.
     fn masked_before(&self, hidden: &[f32], step_count: usize) -> Vec<f32> {
         let step_width = self.row_count * self.width;

@@ -40,8 +40,7 @@ pub trait LstmBackend: Backend {
         Self::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep).0
     }
 
-    /// Hidden states `[T, B, H]`, gates after their functions `[T, B, 4H]`, cell states `[T, B, H]`, and what every
-    /// step's product was taken of, in the backend's own form.
+    /// Hidden states `[T, B, H]`, gates after their functions `[T, B, 4H]`, cell states `[T, B, H]`.
     #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
     fn lstm_layer_forward(
         features: FloatTensor<Self>,
@@ -51,7 +50,7 @@ pub trait LstmBackend: Backend {
         h0: FloatTensor<Self>,
         c0: FloatTensor<Self>,
         keep: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         composed_layer_forward::<Self>([features, input_weight, bias, weight, h0, c0, keep])
     }
 
@@ -66,20 +65,17 @@ pub trait LstmBackend: Backend {
         c0: FloatTensor<Self>,
         keep: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (hidden, _gates, cells, _taken_of) =
-            Self::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
+        let (hidden, _gates, cells) = Self::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
         (hidden, cells)
     }
 
-    /// Gradients of `features`, `input_weight`, `bias` and `weight`. `taken_of` is the last of what
-    /// [`LstmBackend::lstm_layer_forward`] gave.
+    /// Gradients of `features`, `input_weight`, `bias` and `weight`.
     #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
     fn lstm_layer_backward(
         hidden_gradient: FloatTensor<Self>,
         hidden: FloatTensor<Self>,
         gates: FloatTensor<Self>,
         cells: FloatTensor<Self>,
-        taken_of: FloatTensor<Self>,
         features: FloatTensor<Self>,
         input_weight: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -87,10 +83,8 @@ pub trait LstmBackend: Backend {
         c0: FloatTensor<Self>,
         keep: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        // Composed, the product was taken of the features alone.
-        drop(features);
-        let past = Past { hidden_gradient, hidden, gates, cells, taken_of };
-        composed_layer_backward::<Self>(past, [input_weight, weight, h0, c0, keep])
+        let past = Past { hidden_gradient, hidden, gates, cells };
+        composed_layer_backward::<Self>(past, [features, input_weight, weight, h0, c0, keep])
     }
 }
 
@@ -103,7 +97,6 @@ struct Saved<B: Backend> {
     hidden: FloatTensor<B>,
     gates: FloatTensor<B>,
     cells: FloatTensor<B>,
-    taken_of: FloatTensor<B>,
     features: FloatTensor<B>,
     input_weight: FloatTensor<B>,
     weight: FloatTensor<B>,
@@ -120,21 +113,9 @@ impl<B: LstmBackend> Backward<B, 4> for ThroughTime {
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let Saved { hidden, gates, cells, taken_of, features, input_weight, weight, h0, c0, keep } = ops.state;
-        let features_of = features;
-        let (features, input_weight, bias, weight) = B::lstm_layer_backward(
-            gradient,
-            hidden,
-            gates,
-            cells,
-            taken_of,
-            features_of,
-            input_weight,
-            weight,
-            h0,
-            c0,
-            keep,
-        );
+        let Saved { hidden, gates, cells, features, input_weight, weight, h0, c0, keep } = ops.state;
+        let (features, input_weight, bias, weight) =
+            B::lstm_layer_backward(gradient, hidden, gates, cells, features, input_weight, weight, h0, c0, keep);
         for (node, gradient) in ops.parents.into_iter().zip([features, input_weight, bias, weight]) {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);
@@ -158,7 +139,7 @@ impl<B: LstmBackend, C: CheckpointStrategy> LstmBackend for Autodiff<B, C> {
         let (bias, bias_node) = bias.into_parts();
         let (weight, weight_node) = weight.into_parts();
         let (h0, c0, keep) = (h0.into_primitive(), c0.into_primitive(), keep.into_primitive());
-        let (hidden, gates, cells, taken_of) = B::lstm_layer_forward(
+        let (hidden, gates, cells) = B::lstm_layer_forward(
             features.clone(),
             input_weight.clone(),
             bias,
@@ -171,7 +152,7 @@ impl<B: LstmBackend, C: CheckpointStrategy> LstmBackend for Autodiff<B, C> {
         match ThroughTime.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => {
                 let hidden_too = hidden.clone();
-                let saved = Saved { hidden, gates, cells, taken_of, features, input_weight, weight, h0, c0, keep };
+                let saved = Saved { hidden, gates, cells, features, input_weight, weight, h0, c0, keep };
                 prepared.finish(saved, hidden_too)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(hidden),
@@ -237,16 +218,15 @@ pub(crate) fn lstm_sequence(
 /// See [`LstmBackend::lstm_layer_forward`].
 pub(super) fn composed_layer_forward<B: Backend>(
     tensors: [FloatTensor<B>; 7],
-) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
     let [features, input_weight, bias, weight, h0, c0, keep] = tensors;
     let [step_count, row_count, input] = [0, 1, 2].map(|axis| features.shape()[axis]);
     let gate_width = bias.shape()[0];
     let rows = B::float_reshape(features, Shape::new([step_count * row_count, input]));
     let bias = B::float_reshape(bias, Shape::new([1, gate_width]));
-    let x = B::float_add(B::float_matmul(rows.clone(), input_weight), bias);
+    let x = B::float_add(B::float_matmul(rows, input_weight), bias);
     let x = B::float_reshape(x, Shape::new([step_count, row_count, gate_width]));
-    let (hidden, gates, cells) = composed_forward::<B>(x, weight, h0, c0, keep);
-    (hidden, gates, cells, rows)
+    composed_forward::<B>(x, weight, h0, c0, keep)
 }
 
 /// A forward pass, and the gradient of its hidden states.
@@ -255,21 +235,21 @@ pub(super) struct Past<B: Backend> {
     pub hidden: FloatTensor<B>,
     pub gates: FloatTensor<B>,
     pub cells: FloatTensor<B>,
-    pub taken_of: FloatTensor<B>,
 }
 
 /// See [`LstmBackend::lstm_layer_backward`].
 pub(super) fn composed_layer_backward<B: Backend>(
     past: Past<B>,
-    [input_weight, weight, h0, c0, keep]: [FloatTensor<B>; 5],
+    [features, input_weight, weight, h0, c0, keep]: [FloatTensor<B>; 6],
 ) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
-    let Past { hidden_gradient, hidden, gates, cells, taken_of } = past;
+    let Past { hidden_gradient, hidden, gates, cells } = past;
     let [step_count, row_count, width] = [0, 1, 2].map(|axis| hidden.shape()[axis]);
     let input = input_weight.shape()[0];
     let (x, weight) = composed_backward::<B>(hidden_gradient, hidden, gates, cells, weight, h0, c0, keep);
     let x = B::float_reshape(x, Shape::new([step_count * row_count, 4 * width]));
+    let rows = B::float_reshape(features, Shape::new([step_count * row_count, input]));
     let features = B::float_matmul(x.clone(), B::float_transpose(input_weight));
-    let input_weight = B::float_matmul(B::float_transpose(taken_of), x.clone());
+    let input_weight = B::float_matmul(B::float_transpose(rows), x.clone());
     let bias = B::float_reshape(B::float_sum_dim(x, 0), Shape::new([4 * width]));
     (B::float_reshape(features, Shape::new([step_count, row_count, input])), input_weight, bias, weight)
 }

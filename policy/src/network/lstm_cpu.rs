@@ -1,15 +1,16 @@
 //! A layer of LSTM on the processor, input weights included.
 //!
-//! Worlds are split into groups of fixed size, each of which runs the whole sequence on one thread: no barrier per step,
-//! and the same bits for any number of threads. Weights are laid out for products once per sequence, and what a step
-//! backwards leaves is used up while the cache has it: gradients of gates are never written out, but added to those of
-//! the weights at once.
+//! Worlds are split into groups, each of which runs the whole sequence on one thread: no barrier per step. Backwards, where
+//! groups are added up, their size is fixed: the same bits for any number of threads. Weights are laid out for products
+//! once, and what a step backwards leaves is used up while the cache has it: gradients of gates are never written out, but
+//! added to those of the weights at once.
 
-use super::cpu::{GROUP_ROWS, Room, split, tensor, view};
+use super::cpu::{Room, piece_rows, split, tensor, view};
 use super::lstm::LstmBackend;
 use super::panels::{Gathered, Panels, Start};
 use super::tile::Left;
 use crate::activation::{sigmoid, tanh, vectorized};
+use crate::pieces::{GROUP_ROWS, GROUPS_AT_ONCE};
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata};
 use rayon::prelude::*;
@@ -24,60 +25,40 @@ impl LstmBackend for Flex {
         h0: FlexTensor,
         c0: FlexTensor,
         keep: FlexTensor,
-    ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let given = [features, input_weight, bias, weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
-        let [step_count, row_count, width] = [given[0].shape()[0], given[0].shape()[1], given[3].shape()[0]];
-        let sized = |width: usize| Room::new(step_count * row_count * width);
-        let (mut gates, mut before) = (sized(4 * width), sized(width));
-        let past = split(gates.slots(), step_count, row_count, 4 * width).into_iter().zip(split(
-            before.slots(),
-            step_count,
-            row_count,
-            width,
-        ));
-        let (hidden, cells) = states(&given, past.map(|(gates, before)| Some(Kept { gates, before })).collect());
-        // SAFETY: every group wrote each of its rows in every step.
-        let [gates, before] = unsafe { [gates.written(), before.written()] };
-        let shaped = |values: Vec<f32>, width: usize| tensor(values, [step_count, row_count, width]);
-        (shaped(hidden, width), shaped(gates, 4 * width), shaped(cells, width), shaped(before, width))
-    }
-
-    fn lstm_layer_states(
-        features: FlexTensor,
-        input_weight: FlexTensor,
-        bias: FlexTensor,
-        weight: FlexTensor,
-        h0: FlexTensor,
-        c0: FlexTensor,
-        keep: FlexTensor,
-    ) -> (FlexTensor, FlexTensor) {
-        let given = [features, input_weight, bias, weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
-        let [step_count, row_count, width] = [given[0].shape()[0], given[0].shape()[1], given[3].shape()[0]];
-        let (hidden, cells) = states(&given, (0..row_count.div_ceil(GROUP_ROWS)).map(|_| None).collect());
-        let shaped = |values: Vec<f32>| tensor(values, [step_count, row_count, width]);
-        (shaped(hidden), shaped(cells))
+        let weights = Weights::new([&given[1], &given[2], &given[3]].map(view));
+        let dims = Dims::new(&given[0], &given[3]);
+        let [features, h0, c0, keep] = [&given[0], &given[4], &given[5], &given[6]].map(view);
+        let mut gates = Room::new(dims.count(4 * dims.width));
+        let kept = split(gates.slots(), dims.of(4 * dims.width), piece_rows(dims.row_count));
+        let [hidden, cells] = weights.run(Given { features, h0, c0, keep }, kept.into_iter().map(Some).collect());
+        // SAFETY: every piece wrote each of its rows in every step.
+        let gates = unsafe { gates.written() };
+        let [hidden, cells] = [hidden, cells].map(|states| tensor(states, dims.of(dims.width)));
+        (hidden, tensor(gates, dims.of(4 * dims.width)), cells)
     }
 
     fn lstm_layer_backward(
         hidden_gradient: FlexTensor,
-        _hidden: FlexTensor,
+        hidden: FlexTensor,
         gates: FlexTensor,
         cells: FlexTensor,
-        taken_of: FlexTensor,
         features: FlexTensor,
         input_weight: FlexTensor,
         weight: FlexTensor,
-        _h0: FlexTensor,
+        h0: FlexTensor,
         c0: FlexTensor,
         keep: FlexTensor,
     ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
-        layer_backward([hidden_gradient, gates, cells, taken_of, features, input_weight, weight, c0, keep])
+        layer_backward([hidden_gradient, hidden, gates, cells, features, input_weight, weight, h0, c0, keep])
     }
 }
 
 /// Widths and counts of a layer.
 #[derive(Clone, Copy)]
 struct Dims {
+    step_count: usize,
     row_count: usize,
     /// E
     input: usize,
@@ -87,7 +68,17 @@ struct Dims {
 
 impl Dims {
     fn new(features: &FlexTensor, weight: &FlexTensor) -> Self {
-        Self { row_count: features.shape()[1], input: features.shape()[2], width: weight.shape()[0] }
+        let [step_count, row_count, input] = [0, 1, 2].map(|axis| features.shape()[axis]);
+        Self { step_count, row_count, input, width: weight.shape()[0] }
+    }
+
+    /// `[T, B, columns]`.
+    fn of(self, columns: usize) -> [usize; 3] {
+        [self.step_count, self.row_count, columns]
+    }
+
+    fn count(self, columns: usize) -> usize {
+        self.step_count * self.row_count * columns
     }
 
     /// Where the rows of a group lie at one step, in rows of `[T, B, .]`.
@@ -96,83 +87,98 @@ impl Dims {
     }
 }
 
-/// What a backward pass needs of a group of worlds, step by step: gates after their functions, and `keep h` that a
-/// step's product was taken of.
-struct Kept<'a> {
-    gates: Vec<&'a mut [MaybeUninit<f32>]>,
-    before: Vec<&'a mut [MaybeUninit<f32>]>,
-}
+/// A piece of the rows of the gates after their functions, step by step.
+type Gates<'a> = Vec<&'a mut [MaybeUninit<f32>]>;
 
-/// Hidden and cell states, `[T, B, H]`, of features, input weight, bias, weight, h0, c0, keep.
-fn states(given: &[FlexTensor; 7], kept: Vec<Option<Kept<'_>>>) -> (Vec<f32>, Vec<f32>) {
-    let [features, input_weight, bias, weight, h0, c0, keep] = given;
-    let dims = Dims::new(features, weight);
-    let step_count = features.shape()[0];
-    let weights = Panels::of([view(input_weight), view(weight)], 4 * dims.width);
-    let given = Given {
-        dims,
-        features: view(features),
-        weights: &weights,
-        bias: &Start::of(view(bias)),
-        h0: view(h0),
-        c0: view(c0),
-        keep: view(keep),
-    };
-    let sized = || Room::new(step_count * dims.row_count * dims.width);
-    let (mut hidden, mut cells) = (sized(), sized());
-    let groups: Vec<_> = split(hidden.slots(), step_count, dims.row_count, dims.width)
-        .into_iter()
-        .zip(split(cells.slots(), step_count, dims.row_count, dims.width))
-        .zip(kept)
-        .enumerate()
-        .collect();
-    groups.into_par_iter().for_each(|(index, ((hidden, cells), kept))| {
-        given.run(index * GROUP_ROWS, hidden, cells, kept);
-    });
-    // SAFETY: every group wrote each of its rows in every step.
-    unsafe { (hidden.written(), cells.written()) }
-}
-
-/// What a layer reads.
-struct Given<'a> {
-    dims: Dims,
-    features: &'a [f32],
+/// Weights of a layer, laid out once for any number of sequences.
+pub(super) struct Weights {
+    /// E
+    input: usize,
+    /// H
+    width: usize,
     /// Those of the input above those of the memory, `[E + H, 4H]`.
-    weights: &'a Panels,
-    bias: &'a Start,
-    h0: &'a [f32],
-    c0: &'a [f32],
-    keep: &'a [f32],
+    panels: Panels,
+    bias: Start,
 }
 
-impl Given<'_> {
-    fn run(
+/// What a layer runs over: `features` `[T, B, E]`, `h0` and `c0` `[B, H]`, `keep` `[T, B]`.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub features: &'a [f32],
+    pub h0: &'a [f32],
+    pub c0: &'a [f32],
+    pub keep: &'a [f32],
+}
+
+impl Weights {
+    /// Of input weight `[E, 4H]`, bias `[4H]` and weight `[H, 4H]`.
+    pub fn new([input_weight, bias, weight]: [&[f32]; 3]) -> Self {
+        let gates = bias.len();
+        Self {
+            input: input_weight.len() / gates,
+            width: gates / 4,
+            panels: Panels::of([input_weight, weight], gates),
+            bias: Start::of(bias),
+        }
+    }
+
+    /// Hidden and cell states, `[T, B, H]`.
+    pub fn states(&self, given: Given<'_>) -> [Vec<f32>; 2] {
+        let row_count = self.dims(given).row_count;
+        self.run(given, (0..row_count.div_ceil(piece_rows(row_count))).map(|_| None).collect())
+    }
+
+    fn dims(&self, given: Given<'_>) -> Dims {
+        let row_count = given.h0.len() / self.width;
+        Dims { step_count: given.keep.len() / row_count, row_count, input: self.input, width: self.width }
+    }
+
+    /// The same, keeping the gates of every piece of the rows for a backward pass. No row is added to another, so
+    /// pieces may be of any size.
+    fn run(&self, given: Given<'_>, kept: Vec<Option<Gates<'_>>>) -> [Vec<f32>; 2] {
+        let dims = self.dims(given);
+        let rows = piece_rows(dims.row_count);
+        let sized = || Room::new(dims.count(dims.width));
+        let (mut hidden, mut cells) = (sized(), sized());
+        assert_eq!(kept.len(), dims.row_count.div_ceil(rows), "something for every piece");
+        let pieces: Vec<_> = split(hidden.slots(), dims.of(dims.width), rows)
+            .into_iter()
+            .zip(split(cells.slots(), dims.of(dims.width), rows))
+            .zip(kept)
+            .enumerate()
+            .collect();
+        pieces.into_par_iter().for_each(|(index, ((hidden, cells), kept))| {
+            self.run_piece(given, index * rows, [hidden, cells], kept);
+        });
+        // SAFETY: every piece wrote each of its rows in every step.
+        unsafe { [hidden.written(), cells.written()] }
+    }
+
+    fn run_piece(
         &self,
+        given: Given<'_>,
         first_row: usize,
-        hidden: Vec<&mut [MaybeUninit<f32>]>,
-        cells: Vec<&mut [MaybeUninit<f32>]>,
-        mut kept: Option<Kept<'_>>,
+        [hidden, cells]: [Vec<&mut [MaybeUninit<f32>]>; 2],
+        mut kept: Option<Gates<'_>>,
     ) {
-        let Dims { input, width, .. } = self.dims;
+        let dims = self.dims(given);
+        let Dims { input, width, .. } = dims;
         let rows = hidden[0].len() / width;
-        let mut h = self.h0[first_row * width..][..rows * width].to_vec();
-        let mut c = self.c0[first_row * width..][..rows * width].to_vec();
+        let mut h = given.h0[first_row * width..][..rows * width].to_vec();
+        let mut c = given.c0[first_row * width..][..rows * width].to_vec();
         let mut scratch = Room::new(rows * 4 * width);
         for (step, (hidden, cells)) in hidden.into_iter().zip(cells).enumerate() {
-            let first = self.dims.first(step, first_row);
-            let keep = &self.keep[first..][..rows];
+            let first = dims.first(step, first_row);
+            let keep = &given.keep[first..][..rows];
             for (row, &keep) in keep.iter().enumerate() {
                 h[row * width..][..width].iter_mut().for_each(|h| *h *= keep);
                 c[row * width..][..width].iter_mut().for_each(|c| *c *= keep);
             }
-            if let Some(kept) = &mut kept {
-                kept.before[step].write_copy_of_slice(&h);
-            }
-            let lefts = [Left::rows(&self.features[first * input..][..rows * input], input), Left::rows(&h, width)];
-            let gates = self.weights.write(&lefts, self.bias, scratch.slots());
+            let lefts = [Left::rows(&given.features[first * input..][..rows * input], input), Left::rows(&h, width)];
+            let gates = self.panels.write(&lefts, &self.bias, scratch.slots());
             gate_pass(gates, &mut c, &mut h, width);
             if let Some(kept) = &mut kept {
-                kept.gates[step].write_copy_of_slice(gates);
+                kept[step].write_copy_of_slice(gates);
             }
             hidden.write_copy_of_slice(&h);
             cells.write_copy_of_slice(&c);
@@ -180,34 +186,30 @@ impl Given<'_> {
     }
 }
 
-/// Groups whose shares of the weights' gradients are kept until they are added up: what this costs in memory does not
-/// grow with the number of worlds.
-const GROUPS_AT_ONCE: usize = 32;
-
-/// Gradients of features, input weight, bias and weight. Of hidden gradient, gates, cell states, what steps' products were
-/// taken of, features, input weight, weight, c0, keep.
-fn layer_backward(tensors: [FlexTensor; 9]) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+/// Gradients of features, input weight, bias and weight. Of hidden gradient, hidden states, gates, cell states, features,
+/// input weight, weight, h0, c0, keep.
+fn layer_backward(tensors: [FlexTensor; 10]) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
     let tensors = tensors.map(|tensor| tensor.to_contiguous());
-    let [hidden_gradient, gates, cells, before, features, input_weight, weight, c0, keep] = &tensors;
+    let [hidden_gradient, hidden, gates, cells, features, input_weight, weight, h0, c0, keep] = &tensors;
     let dims = Dims::new(features, weight);
-    let step_count = features.shape()[0];
     let transposed = |weight: &FlexTensor| Panels::of_transposed(view(weight), 4 * dims.width);
     let (input_weight, weight) = (transposed(input_weight), transposed(weight));
     let past = Past {
         dims,
         gradient: view(hidden_gradient),
+        hidden: view(hidden),
         gates: view(gates),
         cells: view(cells),
-        before: view(before),
         features: view(features),
+        h0: view(h0),
         c0: view(c0),
         keep: view(keep),
         input_weight: &input_weight,
         weight: &weight,
     };
-    let mut features_gradient = Room::new(step_count * dims.row_count * dims.input);
+    let mut features_gradient = Room::new(dims.count(dims.input));
     let mut groups: Vec<_> =
-        split(features_gradient.slots(), step_count, dims.row_count, dims.input).into_iter().enumerate().collect();
+        split(features_gradient.slots(), dims.of(dims.input), GROUP_ROWS).into_iter().enumerate().collect();
     let mut sum: Option<Shares> = None;
     while !groups.is_empty() {
         let later = groups.split_off(groups.len().min(GROUPS_AT_ONCE));
@@ -225,7 +227,7 @@ fn layer_backward(tensors: [FlexTensor; 9]) -> (FlexTensor, FlexTensor, FlexTens
     // SAFETY: every group wrote each of its rows in every step.
     let features_gradient = unsafe { features_gradient.written() };
     (
-        tensor(features_gradient, [step_count, dims.row_count, dims.input]),
+        tensor(features_gradient, dims.of(dims.input)),
         tensor(input_weight.rows(), [dims.input, 4 * dims.width]),
         tensor(bias, [4 * dims.width]),
         tensor(weight.rows(), [dims.width, 4 * dims.width]),
@@ -260,10 +262,11 @@ impl Shares {
 struct Past<'a> {
     dims: Dims,
     gradient: &'a [f32],
+    hidden: &'a [f32],
     gates: &'a [f32],
     cells: &'a [f32],
-    before: &'a [f32],
     features: &'a [f32],
+    h0: &'a [f32],
     c0: &'a [f32],
     keep: &'a [f32],
     /// Transposed: `[4H, E]`.
@@ -275,17 +278,19 @@ struct Past<'a> {
 impl Past<'_> {
     /// Writes the gradients of a group's features.
     fn run(&self, first_row: usize, features_gradient: Vec<&mut [MaybeUninit<f32>]>) -> Shares {
-        let Dims { input, width, row_count } = self.dims;
+        let Dims { input, width, row_count, .. } = self.dims;
         let rows = GROUP_ROWS.min(row_count - first_row);
         let (mut dh, mut dc) = (vec![0.0; rows * width], vec![0.0; rows * width]);
         let (mut slopes, mut through) = (Panels::zero(rows, 4 * width), Room::new(rows * width.max(input)));
         let [no_features, no_memory] = [input, width].map(Start::zero);
+        let mut before = vec![0.0; rows * width];
         let mut shares = Shares::new(self.dims);
         for (step, features_gradient) in features_gradient.into_iter().enumerate().rev() {
             let first = self.dims.first(step, first_row);
             self.slopes(step, first_row, (&mut dh, &mut dc), &mut slopes);
             shares.input_weight.add(&self.features[first * input..][..rows * input], &slopes);
-            shares.weight.add(&self.before[first * width..][..rows * width], &slopes);
+            self.masked_before(step, first_row, &mut before);
+            shares.weight.add(&before, &slopes);
             slopes.add_rows_to(&mut shares.bias);
             // By way of memory that the cache has: a product that writes into memory it has not waits for it.
             let features = &mut through.slots()[..rows * input];
@@ -298,6 +303,20 @@ impl Past<'_> {
             }
         }
         shares
+    }
+
+    /// `keep h` of the step before, which a step's product was taken of.
+    fn masked_before(&self, step: usize, first_row: usize, before: &mut [f32]) {
+        let Dims { width, row_count, .. } = self.dims;
+        let first = self.dims.first(step, first_row);
+        let h = match step {
+            0 => &self.h0[first_row * width..],
+            _ => &self.hidden[(first - row_count) * width..],
+        };
+        let rows = before.chunks_exact_mut(width).zip(h.chunks_exact(width)).zip(&self.keep[first..]);
+        for ((before, h), keep) in rows {
+            before.iter_mut().zip(h).for_each(|(before, h)| *before = h * keep);
+        }
     }
 
     /// Gradients of what a step's gates are functions of. `dh` is the part of the hidden states' gradient that comes from
@@ -384,3 +403,6 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

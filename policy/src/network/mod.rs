@@ -4,6 +4,7 @@ mod affine;
 mod affine_cpu;
 mod composed;
 mod cpu;
+mod frozen;
 mod gru;
 mod gru_cpu;
 mod initial;
@@ -19,6 +20,7 @@ use affine::{affine, rectified_affine};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
+pub(crate) use frozen::Frozen;
 use giraffe_robots::StreamRng;
 use gru::gru_sequence;
 use initial::{gate_bias, orthogonal};
@@ -199,8 +201,8 @@ impl Network {
         affine(&self.head, flat(features))
     }
 
-    /// Outputs and states, without gradients.
-    pub fn infer(&self, sequence: Sequence, device: &Device) -> Inference {
+    /// Outputs and states, without gradients, on any device. On the processor [`Frozen::infer`] gives the same bits sooner.
+    fn infer(&self, sequence: Sequence, device: &Device) -> Inference {
         let Prepared { mut features, keep, starts } = self.prepare(sequence, device);
         let mut parts = Vec::new();
         for (layer, start) in self.layers.iter().zip(starts) {
@@ -229,9 +231,9 @@ impl Network {
         }
     }
 
-    /// The same network without the means to learn: what [`Network::infer`] is asked of.
-    pub fn inference(&self) -> Self {
-        self.valid()
+    /// The same network without the means to learn.
+    pub fn inference(&self) -> Frozen {
+        Frozen::new(self.valid())
     }
 
     /// Logarithm of the standard deviation of actions, as numbers. Empty where there are none.

@@ -106,7 +106,7 @@ fn the_portable_gradients_agree_with_those_on_the_processor() {
     let numbers = |tensor: burn::backend::flex::FlexTensor| tensor.into_data().try_into_vec::<f32>().unwrap();
     let gradient = primitive(&p.goal, &[STEPS, ROWS, CORE]);
     let [features, input_weight, bias, weight, h0, c0, keep] = given();
-    let (hidden, gates, cells, taken_of) = Flex::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
+    let (hidden, gates, cells) = Flex::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
     let [features, input_weight, _, weight, h0, c0, keep] = given();
     let of_hidden = gradient.clone();
     let native = Flex::lstm_layer_backward(
@@ -114,7 +114,6 @@ fn the_portable_gradients_agree_with_those_on_the_processor() {
         hidden.clone(),
         gates,
         cells,
-        taken_of,
         features,
         input_weight,
         weight,
@@ -122,10 +121,10 @@ fn the_portable_gradients_agree_with_those_on_the_processor() {
         c0,
         keep,
     );
-    let (portable_hidden, gates, cells, taken_of) = composed_layer_forward::<Flex>(given());
-    let [_, input_weight, _, weight, h0, c0, keep] = given();
-    let past = Past { hidden_gradient: gradient, hidden: portable_hidden.clone(), gates, cells, taken_of };
-    let portable = composed_layer_backward::<Flex>(past, [input_weight, weight, h0, c0, keep]);
+    let (portable_hidden, gates, cells) = composed_layer_forward::<Flex>(given());
+    let [features, input_weight, _, weight, h0, c0, keep] = given();
+    let past = Past { hidden_gradient: gradient, hidden: portable_hidden.clone(), gates, cells };
+    let portable = composed_layer_backward::<Flex>(past, [features, input_weight, weight, h0, c0, keep]);
     let pairs = [
         (hidden, portable_hidden),
         (native.0, portable.0),
@@ -169,15 +168,14 @@ fn a_wide_layer_of_few_rows_gives_the_portable_gradients_too() {
         ]
     };
     let [features, input_weight, bias, weight, h0, c0, keep] = given();
-    let (hidden, gates, cells, taken_of) = Flex::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
+    let (hidden, gates, cells) = Flex::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
     let goal = || draw(7, &[STEPS, ROWS, CORE], 1.0);
     let [features, input_weight, _, weight, h0, c0, keep] = given();
-    let native =
-        Flex::lstm_layer_backward(goal(), hidden, gates, cells, taken_of, features, input_weight, weight, h0, c0, keep);
-    let (hidden, gates, cells, taken_of) = composed_layer_forward::<Flex>(given());
-    let [_, input_weight, _, weight, h0, c0, keep] = given();
-    let past = Past { hidden_gradient: goal(), hidden, gates, cells, taken_of };
-    let portable = composed_layer_backward::<Flex>(past, [input_weight, weight, h0, c0, keep]);
+    let native = Flex::lstm_layer_backward(goal(), hidden, gates, cells, features, input_weight, weight, h0, c0, keep);
+    let (hidden, gates, cells) = composed_layer_forward::<Flex>(given());
+    let [features, input_weight, _, weight, h0, c0, keep] = given();
+    let past = Past { hidden_gradient: goal(), hidden, gates, cells };
+    let portable = composed_layer_backward::<Flex>(past, [features, input_weight, weight, h0, c0, keep]);
     let numbers = |tensor: burn::backend::flex::FlexTensor| tensor.into_data().try_into_vec::<f32>().unwrap();
     let pairs = [(native.0, portable.0), (native.1, portable.1), (native.2, portable.2), (native.3, portable.3)];
     for (index, (native, portable)) in pairs.into_iter().enumerate() {

@@ -1,9 +1,14 @@
 //! The innermost loop of matrix products: a few rows of the result, 32 columns of each, kept in registers.
 //!
-//! Every number of a result is one chain of fused multiply-adds in the order of k. So it is the same bits whichever unit
-//! of the processor computes it (one without fused multiply-add aside), and whatever is computed beside it.
+//! Every number of a result is one chain of multiply-adds in the order of k. So it does not depend on what is computed
+//! beside it, and where they are fused it is the same bits whichever unit of the processor computes it. They are on
+//! x86 with AVX-512, or with AVX2 and FMA, and on all other architectures. An x86 that has neither rounds twice and gets
+//! other last bits.
+
+mod way;
 
 use std::mem::MaybeUninit;
+use way::{Place, Way};
 
 /// Columns of the result that are computed together.
 pub(super) const PANEL: usize = 32;
@@ -80,55 +85,33 @@ pub(super) struct Tile<'a> {
     pub ahead: &'a [f32],
 }
 
-/// Where a tile's numbers begin and where they go: pointers to the first of them.
-#[derive(Clone, Copy)]
-struct Place {
-    from: *const f32,
-    /// From row to row.
-    from_stride: usize,
-    out: *mut f32,
-    out_stride: usize,
-    /// What will be read next: one line of the cache for every column of the left matrices is asked for on the way.
-    ahead: *const f32,
-}
-
-/// How so many rows are computed: 12, 8, 4, 2 or 1. Its caller must have asked for the processor's unit and for
-/// [`Left::has`]; 32 columns of so many rows lie at the place.
-type Compute = unsafe fn(usize, &[Left<'_>], &[f32], Place);
-
 impl Tile<'_> {
     /// Adds the product to `out`.
     pub fn add(self, out: &mut [f32]) {
-        self.add_with(compute(), out);
+        self.add_with(Way::fastest(), out);
     }
 
     /// Writes `start`, 32 numbers, plus the product to every row of `out`.
     pub fn write(self, start: &[f32], out: &mut [MaybeUninit<f32>]) {
-        self.write_with(compute(), start, out);
+        self.write_with(Way::fastest(), start, out);
     }
 
-    fn add_with(self, compute: Compute, out: &mut [f32]) {
+    fn add_with(self, way: Way, out: &mut [f32]) {
         self.check(out.len());
         let (out, stride) = (out.as_mut_ptr(), self.out_stride);
         // SAFETY: `out` has room for all rows, and so has what is added to.
         unsafe {
-            self.run(
-                compute,
-                Place { from: out, from_stride: stride, out, out_stride: stride, ahead: self.ahead.as_ptr() },
-            )
+            self.run(way, Place { from: out, from_stride: stride, out, out_stride: stride, ahead: self.ahead.as_ptr() })
         }
     }
 
-    fn write_with(self, compute: Compute, start: &[f32], out: &mut [MaybeUninit<f32>]) {
+    fn write_with(self, way: Way, start: &[f32], out: &mut [MaybeUninit<f32>]) {
         self.check(out.len());
         assert_eq!(start.len(), PANEL, "a start for every column");
         let (out, out_stride) = (out.as_mut_ptr().cast(), self.out_stride);
         // SAFETY: `out` has room for all rows; the start serves every one of them.
         unsafe {
-            self.run(
-                compute,
-                Place { from: start.as_ptr(), from_stride: 0, out, out_stride, ahead: self.ahead.as_ptr() },
-            )
+            self.run(way, Place { from: start.as_ptr(), from_stride: 0, out, out_stride, ahead: self.ahead.as_ptr() })
         }
     }
 
@@ -140,15 +123,15 @@ impl Tile<'_> {
 
     /// # Safety
     /// [`Tile::check`] found nothing, and 32 numbers of each row lie at the place.
-    unsafe fn run(self, compute: Compute, mut place: Place) {
+    unsafe fn run(self, way: Way, mut place: Place) {
         let mut lefts = [self.lefts[0]; 2];
         let lefts = &mut lefts[..self.lefts.len()];
         lefts.copy_from_slice(self.lefts);
         let mut rest = self.rows;
         while rest > 0 {
             let count = [12, 8, 4, 2].into_iter().find(|count| *count <= rest).unwrap_or(1);
-            // SAFETY: as the caller promises; `compute` was chosen among those that the processor can do.
-            unsafe { compute(count, lefts, self.panel, place) };
+            // SAFETY: as the caller promises.
+            unsafe { way.compute(count, lefts, self.panel, place) };
             rest -= count;
             if rest > 0 {
                 lefts.iter_mut().for_each(|left| *left = left.after_rows(count));
@@ -159,168 +142,10 @@ impl Tile<'_> {
     }
 }
 
-/// The fastest way of this processor.
-fn compute() -> Compute {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            return x86::avx512;
-        }
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            return x86::avx2;
-        }
-    }
-    plain
-}
-
-/// Without a unit that we have a body for.
-///
-/// # Safety
-/// 32 numbers of every row lie at the place.
-unsafe fn plain(rows: usize, lefts: &[Left<'_>], panel: &[f32], place: Place) {
-    for row in 0..rows {
-        let mut sums = [0.0; PANEL];
-        // SAFETY: as the caller promises.
-        unsafe { sums.as_mut_ptr().copy_from(place.from.add(row * place.from_stride), PANEL) };
-        let mut panel = panel.chunks_exact(PANEL);
-        for left in lefts {
-            for k in 0..left.k {
-                let x = left.values
-                    [row * left.row_stride + k / left.run * left.run_stride + k % left.run * left.column_stride];
-                let weights = panel.next().unwrap_or_default();
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    // In software, where there is no unit for it, this would take a hundred times as long.
-                    *sum = if cfg!(target_arch = "x86_64") { x * weight + *sum } else { x.mul_add(*weight, *sum) };
-                }
-            }
-        }
-        // SAFETY: as the caller promises.
-        unsafe { place.out.add(row * place.out_stride).copy_from(sums.as_ptr(), PANEL) };
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::{Left, PANEL, Place};
-    use std::arch::x86_64::{
-        _MM_HINT_T1, _mm_prefetch, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps,
-        _mm256_storeu_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
-    };
-
-    /// Goes through the columns of left matrices: where each begins, and what it is multiplied with.
-    macro_rules! for_each_column {
-        ($lefts:expr, $panel:expr, |$left:ident, $at:ident, $weights:ident| $body:block) => {
-            let mut $weights = $panel;
-            for $left in $lefts {
-                let (mut run, mut done) = ($left.values.as_ptr(), 0);
-                while done < $left.k {
-                    let count = $left.run.min($left.k - done);
-                    let mut $at = run;
-                    for _ in 0..count {
-                        $body
-                        $at = $at.wrapping_add($left.column_stride);
-                        $weights = $weights.wrapping_add(PANEL);
-                    }
-                    run = run.wrapping_add($left.run_stride);
-                    done += count;
-                }
-            }
-        };
-    }
-
-    /// # Safety
-    /// The processor has AVX-512F, left matrices have so many rows, and 32 numbers of each lie at the place.
-    pub unsafe fn avx512(rows: usize, lefts: &[Left<'_>], panel: &[f32], place: Place) {
-        // SAFETY: as the caller promises.
-        unsafe {
-            match rows {
-                12 => avx512_rows::<12>(lefts, panel.as_ptr(), place),
-                8 => avx512_rows::<8>(lefts, panel.as_ptr(), place),
-                4 => avx512_rows::<4>(lefts, panel.as_ptr(), place),
-                2 => avx512_rows::<2>(lefts, panel.as_ptr(), place),
-                _ => avx512_rows::<1>(lefts, panel.as_ptr(), place),
-            }
-        }
-    }
-
-    #[target_feature(enable = "avx512f")]
-    unsafe fn avx512_rows<const R: usize>(lefts: &[Left<'_>], panel: *const f32, place: Place) {
-        let mut sums = [[_mm512_setzero_ps(); 2]; R];
-        // SAFETY: everything read and written lies where the caller promises.
-        unsafe {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let from = place.from.add(row * place.from_stride);
-                *sums = [_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16))];
-            }
-            let mut ahead = place.ahead;
-            for_each_column!(lefts, panel, |left, at, weights| {
-                // Asks; an address that is nobody's is no fault.
-                _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
-                ahead = ahead.wrapping_add(16);
-                let pair = [_mm512_loadu_ps(weights), _mm512_loadu_ps(weights.add(16))];
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let x = _mm512_set1_ps(*at.add(row * left.row_stride));
-                    *sums = [_mm512_fmadd_ps(x, pair[0], sums[0]), _mm512_fmadd_ps(x, pair[1], sums[1])];
-                }
-            });
-            for (row, sums) in sums.iter().enumerate() {
-                let out = place.out.add(row * place.out_stride);
-                _mm512_storeu_ps(out, sums[0]);
-                _mm512_storeu_ps(out.add(16), sums[1]);
-            }
-        }
-    }
-
-    /// # Safety
-    /// The processor has AVX2 and FMA, left matrices have so many rows, and 32 numbers of each lie at the place.
-    pub unsafe fn avx2(rows: usize, lefts: &[Left<'_>], panel: &[f32], place: Place) {
-        // Sixteen registers hold six rows of half a panel.
-        for half in [0, PANEL / 2] {
-            let panel = panel.as_ptr().wrapping_add(half);
-            let (from, out) = (place.from.wrapping_add(half), place.out.wrapping_add(half));
-            let place = Place { from, out, ..place };
-            // SAFETY: as the caller promises.
-            unsafe {
-                match rows {
-                    12 => {
-                        avx2_rows::<6>(lefts, 0, panel, place);
-                        avx2_rows::<6>(lefts, 6, panel, place);
-                    }
-                    8 => {
-                        avx2_rows::<4>(lefts, 0, panel, place);
-                        avx2_rows::<4>(lefts, 4, panel, place);
-                    }
-                    4 => avx2_rows::<4>(lefts, 0, panel, place),
-                    2 => avx2_rows::<2>(lefts, 0, panel, place),
-                    _ => avx2_rows::<1>(lefts, 0, panel, place),
-                }
-            }
-        }
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2_rows<const R: usize>(lefts: &[Left<'_>], first: usize, panel: *const f32, place: Place) {
-        let mut sums = [[_mm256_setzero_ps(); 2]; R];
-        // SAFETY: everything read and written lies where the caller promises.
-        unsafe {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let from = place.from.add((first + row) * place.from_stride);
-                *sums = [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))];
-            }
-            for_each_column!(lefts, panel, |left, at, weights| {
-                let pair = [_mm256_loadu_ps(weights), _mm256_loadu_ps(weights.add(8))];
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let x = _mm256_set1_ps(*at.add((first + row) * left.row_stride));
-                    *sums = [_mm256_fmadd_ps(x, pair[0], sums[0]), _mm256_fmadd_ps(x, pair[1], sums[1])];
-                }
-            });
-            for (row, sums) in sums.iter().enumerate() {
-                let out = place.out.add((first + row) * place.out_stride);
-                _mm256_storeu_ps(out, sums[0]);
-                _mm256_storeu_ps(out.add(8), sums[1]);
-            }
-        }
-    }
+/// Whether products are chains of fused multiply-adds on this processor.
+#[cfg(test)]
+pub(super) fn is_fused() -> bool {
+    Way::fastest().is_fused()
 }
 
 #[cfg(test)]
@@ -329,22 +154,6 @@ mod tests {
 
     fn numbers(count: usize, seed: usize) -> Vec<f32> {
         (0..count).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 331.0 - 1.5).collect()
-    }
-
-    fn ways() -> Vec<Compute> {
-        #[cfg(target_arch = "x86_64")]
-        {
-            let mut ways: Vec<Compute> = Vec::new();
-            if std::arch::is_x86_feature_detected!("avx512f") {
-                ways.push(x86::avx512);
-            }
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-                ways.push(x86::avx2);
-            }
-            ways
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        vec![plain]
     }
 
     /// Two left matrices side by side, once in rows and in panels, once both transposed.
@@ -375,10 +184,13 @@ mod tests {
                 all.enumerate().for_each(|(k, x)| *sum = x.mul_add(panel[k * PANEL + column], *sum));
             }
             let tile = Tile { lefts: &lefts, panel: &panel, rows, out_stride: 40, ahead: &[] };
-            for way in ways() {
+            for way in Way::all() {
                 let mut out = before.clone();
                 tile.add_with(way, &mut out);
-                assert!(out.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{rows} rows, {kind}");
+                let same = |(a, b): (&f32, &f32)| {
+                    if way.is_fused() { a.to_bits() == b.to_bits() } else { (a - b).abs() < 1e-3 }
+                };
+                assert!(out.iter().zip(&expected).all(same), "{rows} rows, {kind}");
                 let (mut begun, mut written) = (vec![0.0; rows * 40], vec![MaybeUninit::new(0.0); rows * 40]);
                 begun.chunks_exact_mut(40).for_each(|row| row[..PANEL].copy_from_slice(&before[..PANEL]));
                 tile.add_with(way, &mut begun);
@@ -387,17 +199,40 @@ mod tests {
                 let written = written.iter().map(|x| unsafe { x.assume_init() });
                 assert!(written.zip(&begun).all(|(a, b)| a.to_bits() == b.to_bits()), "{rows} rows, {kind}");
             }
-            let mut out = before;
-            tile.add_with(plain, &mut out);
-            assert!(out.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-3), "{rows} rows, {kind}");
         }
     }
 
     #[test]
-    #[should_panic(expected = "assertion failed")]
-    fn a_tile_of_rows_that_are_not_there_is_refused() {
-        let (values, panel, mut out) = (numbers(3 * 4, 1), numbers(4 * PANEL, 2), numbers(4 * PANEL, 3));
-        let lefts = [Left::rows(&values, 4)];
-        Tile { lefts: &lefts, panel: &panel, rows: 4, out_stride: PANEL, ahead: &[] }.add(&mut out);
+    fn a_tile_of_numbers_that_are_not_all_there_is_refused() {
+        const ROWS: usize = 4;
+        const K: usize = 40;
+        // Of every kind as many numbers as it takes: panels are filled up.
+        let (rows, columns, panels) = (numbers(ROWS * K, 1), numbers(ROWS * K, 2), numbers(ROWS * 2 * PANEL, 3));
+        let lefts = |missing: usize| {
+            let [rows, columns, panels] = [&rows, &columns, &panels].map(|values| &values[..values.len() - missing]);
+            // Strides are those of the whole matrix: made of a shorter one, it would have a row less.
+            let columns = Left { values: columns, ..Left::columns(&[0.0; ROWS * K], ROWS) };
+            [Left::rows(rows, K), columns, Left::panels(panels, ROWS, K)]
+        };
+        let panel = numbers(K * PANEL, 4);
+        let is_refused = |left: Left<'_>, rows: usize, panel: &[f32], out_count: usize| {
+            let (lefts, mut out) = ([left], vec![0.0; out_count]);
+            let tile = Tile { lefts: &lefts, panel, rows, out_stride: PANEL + 1, ahead: &[] };
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tile.add(&mut out))).is_err()
+        };
+        let out_count = (ROWS - 1) * (PANEL + 1) + PANEL;
+        for (index, (whole, short)) in lefts(0).into_iter().zip(lefts(1)).enumerate() {
+            assert!(!is_refused(whole, ROWS, &panel, out_count), "{index}: nothing is missing");
+            assert!(is_refused(short, ROWS, &panel, out_count), "{index}: a number of the left matrix");
+            assert!(is_refused(whole, ROWS, &panel[PANEL..], out_count), "{index}: a row of the panel");
+            assert!(is_refused(whole, ROWS, &panel, out_count - 1), "{index}: a number of the result");
+            assert!(is_refused(whole, 0, &panel, out_count), "{index}: no rows");
+        }
+        let (many, room) = (numbers((TILE_ROWS + 1) * K, 5), (TILE_ROWS + 1) * (PANEL + 1));
+        assert!(!is_refused(Left::rows(&many, K), TILE_ROWS, &panel, room));
+        assert!(
+            is_refused(Left::rows(&many, K), TILE_ROWS + 1, &panel, room),
+            "more rows than there are registers for"
+        );
     }
 }
