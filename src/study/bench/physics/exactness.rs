@@ -40,6 +40,11 @@ pub enum Demand {
     Joints,
 }
 
+impl Demand {
+    /// Each, the strictest first: who fulfils one fulfils those after it.
+    pub(super) const ALL: [Self; 3] = [Self::Everything, Self::Motion, Self::Joints];
+}
+
 impl Exactness {
     /// Whether nothing that is demanded is less exact than in `other`. What is no number is less exact.
     pub fn is_no_worse(&self, other: &Self, demand: Demand) -> bool {

@@ -2,7 +2,7 @@
 
 use super::candidate::Candidate;
 use super::exactness::{Demand, Exactness, Yardstick};
-use super::search::Judge;
+use super::search::{Judge, Trial};
 use crate::study::bench::spread::{Spread, go_on};
 use crate::study::engines::episodes::{random_targets, variant};
 use crate::study::engines::lab::Lab;
@@ -17,6 +17,8 @@ use std::sync::atomic::AtomicBool;
 /// Starts of episodes, and control steps of random targets, that a measurement goes round.
 const STARTS: usize = 32;
 const TARGET_STEPS: usize = 2000;
+/// A long trial is so many times as long as a short one.
+const LONG: f64 = 3.0;
 /// As the task has it.
 const DROP_M: f32 = 0.1;
 
@@ -94,15 +96,16 @@ pub(super) struct Trials<'t, 'l> {
     pub(super) setup: &'t Setup,
     pub(super) track: &'t mut Track,
     pub(super) yardstick: &'t Yardstick,
-    /// Of one trial of speed.
+    /// Seconds of a short trial of speed.
     pub(super) secs: f64,
     pub(super) stop: &'t AtomicBool,
 }
 
 impl Judge for Trials<'_, '_> {
-    fn rate(&mut self, candidate: Candidate) -> Result<f64> {
+    fn rate(&mut self, candidate: Candidate, trial: Trial) -> Result<f64> {
         go_on(self.stop)?;
-        let block = self.track.trial(self.lab.worker(), self.setup, candidate, self.secs)?;
+        let secs = if trial == Trial::Long { LONG * self.secs } else { self.secs };
+        let block = self.track.trial(self.lab.worker(), self.setup, candidate, secs)?;
         Ok(block.control_steps as f64 / block.secs)
     }
 
@@ -144,13 +147,13 @@ impl Opponent {
     pub(super) fn result(&self, setup: &Setup, ours: &Exactness, our_rates: &[f64]) -> OpponentResult {
         let (Candidate { integrator, substeps, options }, period_secs) =
             (self.candidate, setup.robot.control.period_secs);
-        let demands = [Demand::Everything, Demand::Motion, Demand::Joints].into_iter();
+        let demands = Demand::ALL.into_iter();
         OpponentResult {
             integrator,
             step_secs: self.candidate.engine().step_secs(period_secs),
             substeps,
             options,
-            label: self.candidate.label(period_secs),
+            label: self.candidate.engine().label(period_secs),
             exactness: self.exactness,
             no_less_exact_in: demands.filter(|demand| self.exactness.is_no_worse(ours, *demand)).collect(),
             control_steps_per_sec: Spread::of(&self.rates),
