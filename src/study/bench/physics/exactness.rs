@@ -211,6 +211,7 @@ mod tests {
             usual.slip_rms_degrees < 1.0 && usual.grip_object_m < 0.01 && usual.grip_force_newton < 5.0,
             "{usual:?}"
         );
+        assert!(usual.dropped.is_some_and(|dropped| dropped <= CHANCE_DROPS), "{usual:?}");
         let hasty = MujocoOptions { iterations: Some(2), ..MujocoOptions::USUAL };
         let found = exactness(hasty, None);
         assert!(found.joint_rms_rad < 1.05 * usual.joint_rms_rad, "{found:?}, {usual:?}");
@@ -218,6 +219,7 @@ mod tests {
             found.slip_rms_degrees > 2.0 && found.grip_object_m > 2.0 * usual.grip_object_m,
             "{found:?}, {usual:?}"
         );
+        assert!(found.dropped.is_some_and(|dropped| dropped > CHANCE_DROPS), "{found:?}");
         // Once the object is farther away than the limit has it, the slope is of no interest.
         let loose = Exactness { joint_rms_rad: 1.0, ..usual };
         let cut_short = exactness(hasty, Some((&loose, Demand::Joints)));

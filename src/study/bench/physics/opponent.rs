@@ -5,6 +5,7 @@ use super::exactness::{Demand, Exactness, Yardstick};
 use super::search::{Judge, Trial};
 use crate::study::bench::spread::{Spread, go_on};
 use crate::study::engines::episodes::{random_targets, variant};
+use crate::study::engines::grip::DROP_M;
 use crate::study::engines::lab::Lab;
 use crate::study::engines::rollout::{MujocoOptions, Setup, written_start};
 use crate::study::engines::worker::Worker;
@@ -19,8 +20,6 @@ const STARTS: usize = 32;
 const TARGET_STEPS: usize = 2000;
 /// A long trial is so many times as long as a short one.
 const LONG: f64 = 3.0;
-/// As the task has it.
-const DROP_M: f32 = 0.1;
 
 /// MuJoCo as it ran.
 #[derive(Debug, Clone, Serialize)]
