@@ -199,9 +199,10 @@ class World:
         model, data = self.model, self.data
         clock = time.process_time if ask["clock"] == "processor" else time.perf_counter
         controls, starts = np.array(ask["targets_rad"]) @ self.mix.T, ask["starts"]
-        steps, secs, drops, begin = 0, 0.0, 0, clock()
+        steps, secs, drops, episode, begin = 0, 0.0, 0, ask["first"], clock()
         while clock() - begin < ask["secs"]:
-            start = starts[(ask["first"] + drops + steps // ask["episode_steps"]) % len(starts)]
+            start = starts[episode % len(starts)]
+            episode += 1
             self.begin(start)
             home = np.array(start["object_m"])
             for _ in range(ask["episode_steps"]):
