@@ -24,7 +24,7 @@ const LONG: f64 = 3.0;
 const STARTS_PER_ROUND: usize = 8;
 
 /// MuJoCo as it ran.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct OpponentResult {
     /// Integrator.
     pub integrator: &'static str,
@@ -177,6 +177,11 @@ impl Opponent {
             drops_per_1000_steps: 1e3 * self.drops as f64 / self.steps.max(1) as f64,
         }
     }
+}
+
+/// The fastest of those that are no less exact in what is demanded; the fastest come first.
+pub(super) fn fastest(opponents: &[OpponentResult], demand: Demand) -> Option<&OpponentResult> {
+    opponents.iter().find(|opponent| opponent.no_less_exact_in.contains(&demand))
 }
 
 #[cfg(test)]
