@@ -1,3 +1,5 @@
+//! The search among engines that are made up.
+
 use super::*;
 use std::collections::HashMap;
 
