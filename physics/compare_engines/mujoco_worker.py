@@ -109,6 +109,15 @@ class World:
         names = [model.geom(index).name for index in range(model.ngeom)]
         self.region = np.array([regions.get(name, -1) for name in names])
 
+    def options(self):
+        """What the model has of what was asked for, in the same words."""
+        option, options = self.model.opt, {"integrator": None, "cone": None, "solver": None}
+        for name in options:
+            values = INTEGRATORS if name == "integrator" else NAMED[name]
+            options[name] = next(word for word, value in values.items() if value == getattr(option, name))
+        return {**options, "iterations": option.iterations, "ls_iterations": option.ls_iterations,
+                "tolerance": option.tolerance, "timestep": option.timestep}
+
     def begin(self, start):
         mujoco.mj_resetData(self.model, self.data)
         self.data.qpos[self.qpos] = start["joints_rad"]
@@ -190,9 +199,10 @@ class World:
         model, data = self.model, self.data
         clock = time.process_time if ask["clock"] == "processor" else time.perf_counter
         controls, starts = np.array(ask["targets_rad"]) @ self.mix.T, ask["starts"]
-        steps, secs, drops, begin = 0, 0.0, 0, clock()
+        steps, secs, drops, episode, begin = 0, 0.0, 0, ask["first"], clock()
         while clock() - begin < ask["secs"]:
-            start = starts[(ask["first"] + drops + steps // ask["episode_steps"]) % len(starts)]
+            start = starts[episode % len(starts)]
+            episode += 1
             self.begin(start)
             home = np.array(start["object_m"])
             for _ in range(ask["episode_steps"]):
@@ -217,7 +227,7 @@ def answer(ask, state):
         return {"mujoco": mujoco.__version__, "python": platform.python_version(), "integrators": known}
     if kind == "load":
         state["world"] = World(ask)
-        return {}
+        return state["world"].options()
     world = state["world"]
     if kind == "overlap":
         return [world.overlap(start) for start in ask["starts"]]

@@ -54,7 +54,7 @@ pub struct Shape {
 }
 
 /// The result. What needs PyTorch is `null` without it. Rates and ratios are medians over the rounds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct LearnerBench {
     /// Epochs.
     pub shapes: Vec<EpochSpeed>,
@@ -87,7 +87,7 @@ pub struct LearnerBench {
 }
 
 /// What ran on both sides.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct LearnerVersions {
     /// The commit this program was built from.
     pub giraffe: String,
@@ -96,7 +96,7 @@ pub struct LearnerVersions {
 }
 
 /// An epoch of one shape.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct EpochSpeed {
     /// The shape.
     #[serde(flatten)]
@@ -136,7 +136,7 @@ pub struct EpochSpeed {
 }
 
 /// PyTorch in one of its ways.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct PytorchSpeed {
     /// How the network is written and the cores are used.
     pub setting: String,
@@ -146,7 +146,7 @@ pub struct PytorchSpeed {
 
 /// Collecting: the actor alone, without gradients, in worlds that cost nothing. Ours counts normalising, drawing and
 /// recording; PyTorch's the network, drawing, and how likely what was drawn is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct CollectingSpeed {
     /// Width of the LSTM, and of the encoder before it.
     pub core_width: usize,
@@ -171,7 +171,7 @@ pub struct CollectingSpeed {
 }
 
 /// Acting for one hand, as deployment does.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct ActingSpeed {
     /// Width of the LSTM, and of the encoder before it.
     pub core_width: usize,

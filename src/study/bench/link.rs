@@ -37,7 +37,7 @@ const TURNS_PER_COMMAND: u32 = 2;
 const WARM_UP: usize = 30;
 
 /// What is measured, and for how long.
-#[derive(Debug, Clone, PartialEq, Args)]
+#[derive(Debug, Args)]
 pub struct LinkBenchOptions {
     /// A hand: a name from `giraffe list robots`, or the path of a folder or MJCF file.
     #[arg(long, default_value = "leap-right")]
@@ -51,7 +51,7 @@ pub struct LinkBenchOptions {
 }
 
 /// Quantiles of many measurements, µs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Quantiles {
     /// Half are below.
     pub p50_us: f64,
@@ -77,7 +77,7 @@ impl Quantiles {
 }
 
 /// The loops of both ends at one rate.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct LoopRow {
     /// Commands per second.
     pub policy_hz: u32,
@@ -90,7 +90,7 @@ pub struct LoopRow {
 }
 
 /// One measurement with a reader that never reads, one without.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct SlowObserver {
     /// The controller's loop without it.
     pub controller_without: Quantiles,
@@ -101,7 +101,7 @@ pub struct SlowObserver {
 }
 
 /// The result.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct LinkBench {
     /// From the arrival of a state to its command being handed to the system: half are below, µs.
     pub state_to_command_p50_us: f64,

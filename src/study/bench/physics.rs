@@ -30,7 +30,7 @@ use exactness::Yardstick;
 pub use exactness::{Demand, Exactness};
 use giraffe_physics::PhysicsSettings;
 pub use opponent::OpponentResult;
-use opponent::{Opponent, Track, Trials};
+use opponent::{Opponent, Track, Trials, fastest};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -41,7 +41,7 @@ const MEMORY_WORLDS: usize = 4096;
 const TRIAL_SECS: f64 = 0.15;
 
 /// What is measured, and for how long.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Args)]
 pub struct PhysicsBenchOptions {
     /// How often every measurement is repeated; medians are reported.
     #[arg(long, default_value_t = 5, value_parser = typed::count)]
@@ -64,7 +64,7 @@ pub struct PhysicsBenchOptions {
 }
 
 /// The result. Rates are of one thread. What needs MuJoCo is `null` without it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct PhysicsBench {
     /// The whole environment step (randomized physics, sensing, observation, reward, resets), median.
     pub control_steps_per_sec_per_core: f64,
@@ -140,9 +140,8 @@ pub fn bench_physics(config: &RunConfig, options: &PhysicsBenchOptions, stop: &A
     let mut rivals = lab.map(|lab| Rivals::new(lab, &setup, options, stop)).transpose()?;
     let rates = rounds(&setup, rivals.as_mut(), options, stop)?;
     let opponents = rivals.as_ref().map_or_else(Vec::new, |rivals| rivals.results(&setup, &rates));
-    let fastest = |demand| opponents.iter().find(|opponent| opponent.no_less_exact_in.contains(&demand));
-    let ratio = |demand| fastest(demand).map(|opponent| opponent.ratio.median);
-    let best = fastest(Demand::Everything);
+    let ratio = |demand| fastest(&opponents, demand).map(|opponent| opponent.ratio.median);
+    let best = fastest(&opponents, Demand::Everything);
     let cores2 = cores::two_cores(&setup, options, stop)?;
     let rate = Spread::of(&rates);
     let ours = rivals.as_ref().map(|rivals| rivals.ours);
@@ -186,7 +185,7 @@ impl<'l> Rivals<'l> {
         let yardstick = Yardstick::new(&mut lab, setup)?;
         let ours = yardstick.exactness(&mut lab, &setup.training_step(), None)?;
         let mut track = Track::new(&mut lab, setup)?;
-        say::note("MuJoCo's fastest settings that are no less exact: a minute or two");
+        say::note("MuJoCo's fastest settings that are no less exact: some minutes");
         let known = lab.versions().integrators.clone();
         let integrators = INTEGRATORS.into_iter().filter(|name| known.iter().any(|known| known == name));
         let secs = TRIAL_SECS.min(options.secs);

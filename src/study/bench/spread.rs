@@ -29,6 +29,12 @@ impl Spread {
     pub fn of_ratios(over: &[f64], under: &[f64]) -> Self {
         Self::of(&over.iter().zip(under).map(|(over, under)| over / under).collect::<Vec<_>>())
     }
+
+    /// For people: the median, in so many columns at least, and the others in brackets.
+    pub fn text(self, width: usize, decimals: usize) -> String {
+        let Self { median, min, max } = self;
+        format!("{median:>width$.decimals$} [{min:.decimals$}, {max:.decimals$}]")
+    }
 }
 
 /// Whether to go on.
@@ -40,4 +46,17 @@ pub fn go_on(stop: &AtomicBool) -> Result<()> {
         bail!("stopped");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_ratios_it_is_round_by_round_and_the_median_of_two_is_between_them() {
+        let ratios = Spread::of_ratios(&[6.0, 2.0, 9.0, 8.0], &[2.0, 2.0, 1.0, 4.0]);
+        assert_eq!(ratios, Spread { median: 2.5, min: 1.0, max: 9.0 });
+        assert_eq!((ratios.text(0, 2), ratios.text(6, 1)), ("2.50 [1.00, 9.00]".into(), "   2.5 [1.0, 9.0]".into()));
+        assert!(Spread::of(&[]).median.is_nan());
+    }
 }

@@ -24,6 +24,13 @@ impl<'a> Lab<'a> {
         Ok(Self { workers, stop })
     }
 
+    /// For tests: with the Python that the environment names, if that has MuJoCo; it is said where it has not.
+    #[cfg(test)]
+    pub fn if_any(stop: &'a AtomicBool) -> Option<Self> {
+        let not_tried = |error| crate::say::note(format_args!("not tried without MuJoCo: {error:#}"));
+        Self::open(&crate::study::python::program(None), 1, stop).map_err(not_tried).ok()
+    }
+
     /// What runs on MuJoCo's side.
     pub fn versions(&self) -> &Versions {
         self.workers[0].versions()
@@ -113,15 +120,37 @@ mod tests {
     use super::*;
     use crate::run::config::RunConfig;
     use crate::study::engines::{joints, setup};
-    use crate::study::python;
+
+    #[test]
+    fn the_model_has_every_option_that_is_asked_for() {
+        let stop = AtomicBool::new(false);
+        let Some(mut lab) = Lab::if_any(&stop) else { return };
+        let (setup, _) = setup(&RunConfig::default()).expect("the usual hand");
+        for integrator in lab.versions().integrators.clone() {
+            for cone in ["pyramidal", "elliptic"] {
+                for solver in ["newton", "cg", "pgs"] {
+                    let options = MujocoOptions {
+                        cone: Some(cone),
+                        solver: Some(solver),
+                        iterations: Some(7),
+                        ls_iterations: Some(9),
+                        tolerance: Some(1e-5),
+                    };
+                    let mut found: Value = lab.worker().ask(&setup.load(5, &integrator, &options)).expect("it loads");
+                    let found = found.as_object_mut().expect("options have names");
+                    assert_eq!(found.remove("integrator"), Some(json!(integrator)));
+                    let step_secs = found.remove("timestep").and_then(|secs| secs.as_f64()).expect("a number");
+                    assert!((step_secs - 0.01).abs() < 1e-8, "{step_secs}");
+                    assert_eq!(json!(found), json!(options));
+                }
+            }
+        }
+    }
 
     #[test]
     fn mujoco_runs_with_the_solver_it_is_told_and_refuses_one_it_has_not() {
         let stop = AtomicBool::new(false);
-        let Ok(mut lab) = Lab::open(&python::program(None), 1, &stop) else {
-            crate::say::note("not tried: there is no MuJoCo");
-            return;
-        };
+        let Some(mut lab) = Lab::if_any(&stop) else { return };
         let (setup, _) = setup(&RunConfig::default()).expect("the usual hand");
         let (alone, script) = (setup.hand_alone(), joints::script(&setup.hand_alone()));
         let mut end = |options| {

@@ -47,7 +47,7 @@ pub enum Engine {
 }
 
 /// Options of MuJoCo, by its own names. What is not named is as the hand's file has it, or as MuJoCo usually has it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MujocoOptions {
     /// Friction cone: `pyramidal` or `elliptic`.
     pub cone: Option<&'static str>,

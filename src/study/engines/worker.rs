@@ -18,7 +18,7 @@ const SCRIPT: Script = Script {
 };
 
 /// What runs on the other side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Versions {
     /// Version of MuJoCo.
     pub mujoco: String,

@@ -22,7 +22,7 @@ const SCRIPT: Script =
     Script { text: include_str!("../learner_opponent.py"), runs: "PyTorch", advice: ADVICE, environment: KEEP_MEMORY };
 
 /// What runs on the other side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct TorchVersions {
     /// Version of PyTorch.
     pub torch: String,
@@ -148,7 +148,7 @@ impl Opponents {
     }
 
     /// Floating-point operations per second of the product of two large square matrices, in the fastest way of using
-    /// the cores, in the best of three tries.
+    /// the cores, in the best of the script's tries.
     pub(super) fn flops_per_sec(&mut self) -> Result<f64> {
         let width: usize = if self.device == DeviceChoice::Cpu { PEAK_WIDTH } else { DEVICE_PEAK_WIDTH };
         let operations = 2.0 * (width as f64).powi(3);

@@ -8,7 +8,7 @@ use clap::Args;
 use giraffe_policy::{DeviceChoice, PpoConfig, Widths};
 
 /// What is measured, and for how long. What was not said depends on whether it has to be quick.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Args)]
 pub struct LearnerBenchOptions {
     /// Widths of the LSTM, and of the encoder before it [default: 128,256,512; with --quick 128].
     #[arg(long, value_name = "N", value_delimiter = ',')]

@@ -67,9 +67,9 @@ fn number(value: Option<f64>) -> String {
 }
 
 fn rate(spread: Option<Spread>) -> String {
-    spread.map_or_else(|| "-".to_owned(), |Spread { median, min, max }| format!("{median:.0} [{min:.0}, {max:.0}]"))
+    spread.map_or_else(|| "-".to_owned(), |spread| spread.text(0, 0))
 }
 
 fn ratio(spread: Option<Spread>) -> String {
-    spread.map_or_else(|| "-".to_owned(), |Spread { median, min, max }| format!("{median:.2} [{min:.2}, {max:.2}]"))
+    spread.map_or_else(|| "-".to_owned(), |spread| spread.text(0, 2))
 }

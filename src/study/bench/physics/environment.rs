@@ -141,13 +141,14 @@ impl Environment {
     }
 }
 
-/// Resident memory of one world among many, in bytes; nothing where the system does not say.
+/// Resident memory of one world among many, in bytes; nothing where the system does not say, or says that there is no more
+/// than before: then the worlds lie in memory that something else has let go of.
 pub(super) fn bytes_per_world(setup: &Setup, world_count: usize) -> Result<Option<f64>> {
     let Some(before) = resident_bytes() else { return Ok(None) };
     say::note(format_args!("memory of {world_count} worlds"));
     let mut environment = Environment::build(setup, world_count, 0)?;
     (0..WARM_UP_STEPS / 4).for_each(|_| environment.step());
-    Ok(resident_bytes().map(|after| (after - before) / world_count as f64))
+    Ok(resident_bytes().filter(|after| *after > before).map(|after| (after - before) / world_count as f64))
 }
 
 /// What this process has in memory (Linux).

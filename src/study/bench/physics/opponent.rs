@@ -2,9 +2,10 @@
 
 use super::candidate::Candidate;
 use super::exactness::{Demand, Exactness, Yardstick};
-use super::search::Judge;
+use super::search::{Judge, Trial};
 use crate::study::bench::spread::{Spread, go_on};
 use crate::study::engines::episodes::{random_targets, variant};
+use crate::study::engines::grip::DROP_M;
 use crate::study::engines::lab::Lab;
 use crate::study::engines::rollout::{MujocoOptions, Setup, written_start};
 use crate::study::engines::worker::Worker;
@@ -17,11 +18,13 @@ use std::sync::atomic::AtomicBool;
 /// Starts of episodes, and control steps of random targets, that a measurement goes round.
 const STARTS: usize = 32;
 const TARGET_STEPS: usize = 2000;
-/// As the task has it.
-const DROP_M: f32 = 0.1;
+/// A long trial is so many times as long as a short one.
+const LONG: f64 = 3.0;
+/// From the start that a round begins with to that of the next: a round of two seconds gets about so far.
+const STARTS_PER_ROUND: usize = 8;
 
 /// MuJoCo as it ran.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct OpponentResult {
     /// Integrator.
     pub integrator: &'static str,
@@ -71,19 +74,25 @@ impl Track {
     /// A short trial, by the processor's clock: it is to rank settings, and what else runs on the machine changes from one
     /// moment to the next.
     fn trial(&mut self, worker: &mut Worker, setup: &Setup, of: Candidate, secs: f64) -> Result<Block> {
-        self.time(worker, setup, of, json!({ "secs": secs, "first": 0, "clock": "processor" }))
+        self.ask(0, secs, "processor");
+        self.time(worker, setup, of)
     }
 
     /// A round, by the same clock as ours.
-    fn round(&mut self, worker: &mut Worker, setup: &Setup, of: Candidate, first: u64, secs: f64) -> Result<Block> {
-        self.time(worker, setup, of, json!({ "secs": secs, "first": first, "clock": "wall" }))
+    fn round(&mut self, worker: &mut Worker, setup: &Setup, of: Candidate, first: usize, secs: f64) -> Result<Block> {
+        self.ask(first, secs, "wall");
+        self.time(worker, setup, of)
     }
 
-    fn time(&mut self, worker: &mut Worker, setup: &Setup, of: Candidate, how: Value) -> Result<Block> {
+    /// From which start on, for how long, and by which clock.
+    fn ask(&mut self, first: usize, secs: f64, clock: &str) {
+        self.0["first"] = first.into();
+        self.0["secs"] = secs.into();
+        self.0["clock"] = clock.into();
+    }
+
+    fn time(&self, worker: &mut Worker, setup: &Setup, of: Candidate) -> Result<Block> {
         worker.ask::<Value>(&setup.load(of.substeps, of.integrator, &of.options))?;
-        for name in ["secs", "first", "clock"] {
-            self.0[name] = how[name].clone();
-        }
         worker.ask(&self.0)
     }
 }
@@ -94,15 +103,16 @@ pub(super) struct Trials<'t, 'l> {
     pub(super) setup: &'t Setup,
     pub(super) track: &'t mut Track,
     pub(super) yardstick: &'t Yardstick,
-    /// Of one trial of speed.
+    /// Seconds of a short trial of speed.
     pub(super) secs: f64,
     pub(super) stop: &'t AtomicBool,
 }
 
 impl Judge for Trials<'_, '_> {
-    fn rate(&mut self, candidate: Candidate) -> Result<f64> {
+    fn rate(&mut self, candidate: Candidate, trial: Trial) -> Result<f64> {
         go_on(self.stop)?;
-        let block = self.track.trial(self.lab.worker(), self.setup, candidate, self.secs)?;
+        let secs = if trial == Trial::Long { LONG * self.secs } else { self.secs };
+        let block = self.track.trial(self.lab.worker(), self.setup, candidate, secs)?;
         Ok(block.control_steps as f64 / block.secs)
     }
 
@@ -133,29 +143,73 @@ impl Opponent {
 
     /// One round: control steps within `mj_step`.
     pub(super) fn measure(&mut self, track: &mut Track, worker: &mut Worker, setup: &Setup, secs: f64) -> Result<()> {
-        let block = track.round(worker, setup, self.candidate, self.drops + self.steps, secs)?;
+        let block = track.round(worker, setup, self.candidate, self.first(), secs)?;
+        self.note(&block);
+        Ok(())
+    }
+
+    /// The start that the next round begins with: the same for all, however fast they are and whatever they dropped.
+    fn first(&self) -> usize {
+        STARTS_PER_ROUND * self.rates.len()
+    }
+
+    fn note(&mut self, block: &Block) {
         self.steps += block.control_steps;
         self.drops += block.drops;
         self.rates.push(block.control_steps as f64 / block.secs);
-        Ok(())
     }
 
     /// What the rounds amount to, beside ours.
     pub(super) fn result(&self, setup: &Setup, ours: &Exactness, our_rates: &[f64]) -> OpponentResult {
         let (Candidate { integrator, substeps, options }, period_secs) =
             (self.candidate, setup.robot.control.period_secs);
-        let demands = [Demand::Everything, Demand::Motion, Demand::Joints].into_iter();
+        let demands = Demand::ALL.into_iter();
         OpponentResult {
             integrator,
             step_secs: self.candidate.engine().step_secs(period_secs),
             substeps,
             options,
-            label: self.candidate.label(period_secs),
+            label: self.candidate.engine().label(period_secs),
             exactness: self.exactness,
             no_less_exact_in: demands.filter(|demand| self.exactness.is_no_worse(ours, *demand)).collect(),
             control_steps_per_sec: Spread::of(&self.rates),
             ratio: Spread::of_ratios(our_rates, &self.rates),
             drops_per_1000_steps: 1e3 * self.drops as f64 / self.steps.max(1) as f64,
         }
+    }
+}
+
+/// The fastest of those that are no less exact in what is demanded; the fastest come first.
+pub(super) fn fastest(opponents: &[OpponentResult], demand: Demand) -> Option<&OpponentResult> {
+    opponents.iter().find(|opponent| opponent.no_less_exact_in.contains(&demand))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_begins_at_the_same_start_for_all_and_rounds_go_through_all_starts() {
+        let exactness = Exactness {
+            joint_rms_rad: 0.0,
+            slip_rms_degrees: 0.0,
+            grip_object_m: 0.0,
+            grip_force_newton: 0.0,
+            dropped: Some(0),
+        };
+        let candidate = Candidate { integrator: "euler", substeps: 7, options: MujocoOptions::USUAL };
+        let firsts = |control_steps, drops| {
+            let mut opponent = Opponent { candidate, exactness, rates: Vec::new(), steps: 0, drops: 0 };
+            let mut track = Track(json!({}));
+            let mut asked = Vec::new();
+            for _ in 0..5 {
+                track.ask(opponent.first(), 1.0, "wall");
+                asked.push(track.0["first"].as_u64().expect("a number") % STARTS as u64);
+                opponent.note(&Block { control_steps, secs: 1.0, drops });
+            }
+            asked
+        };
+        assert_eq!(firsts(8000, 0), [0, 8, 16, 24, 0]);
+        assert_eq!(firsts(5001, 1433), firsts(8000, 0));
     }
 }

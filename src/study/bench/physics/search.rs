@@ -1,6 +1,11 @@
 //! MuJoCo at its best: the fastest of its integrators, steps and solvers among those that are exact enough.
+//!
+//! One short trial of each setting of [`settings`], with one integrator, then what came near the fastest with the others.
+//! From the fastest with every solver the search goes on, one thing changed at a time, until nothing gets faster: so limits
+//! that help together are found, if one of them is the fastest by itself. What was lucky in a short trial is found out
+//! in long ones, in turns.
 
-use super::candidate::{Candidate, settings};
+use super::candidate::{Candidate, SOLVERS, settings};
 use super::exactness::{Demand, Exactness};
 use crate::study::engines::rollout::MujocoOptions;
 use anyhow::Result;
@@ -9,22 +14,30 @@ use anyhow::Result;
 const MOST_SUBSTEPS: u32 = 100;
 /// Every setting is also tried with up to so many more physics steps: fewer iterations may do there.
 const STEPS_BEYOND: u32 = 2;
-/// A setting is not tried with more physics steps where it promises less than this part of the rate that is of interest:
-/// trials are short, and promises rough.
-const HOPELESS: f64 = 0.85;
-/// How many of the fastest that are exact in everything are looked for: what is slower is not looked at.
-const LOOKED_FOR: usize = 4;
-/// How many of the fastest with one integrator are tried with the others, by what they fulfil.
-const HANDED_ON: [(Demand, usize); 3] = [(Demand::Everything, LOOKED_FOR), (Demand::Motion, 2), (Demand::Joints, 2)];
-/// How many of the fastest, by what they fulfil, are timed again before it is decided who takes part in the rounds.
-const TIMED_AGAIN: usize = 4;
-/// How many of the fastest take part.
+/// Trials are short, and one is off by several per cent: who has this part of the best rate may still be the fastest.
+const MARGIN: f64 = 0.85;
+/// Of those that had long trials, who has this part of the best rate is timed again beside new ones.
+const CLOSE: f64 = 0.95;
+/// What is faster by less than this is not worth another change: it cannot be told from luck.
+const GAIN: f64 = 1.01;
+/// How many long trials each has at a time. The best counts, since others on the machine only disturb.
+const LONG_TRIALS: usize = 3;
+/// How many of the fastest take part in the rounds.
 const IN_ROUNDS: usize = 2;
+
+/// How long a trial is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trial {
+    /// To see who is worth more.
+    Short,
+    /// To tell those apart that are close together.
+    Long,
+}
 
 /// Who measures a candidate.
 pub(super) trait Judge {
-    /// Control steps per second, in a short trial.
-    fn rate(&mut self, candidate: Candidate) -> Result<f64>;
+    /// Control steps per second, in one trial.
+    fn rate(&mut self, candidate: Candidate, trial: Trial) -> Result<f64>;
     /// Joint error of the hand alone, rad.
     fn joint_rms_rad(&mut self, candidate: Candidate) -> Result<f64>;
     /// Errors, until one is found that is beyond the limit where that is demanded.
@@ -43,39 +56,50 @@ struct Tried {
 struct Search<'s> {
     judge: &'s mut dyn Judge,
     ours: &'s Exactness,
+    /// The usual solver at the largest step that is exact enough in joints, by integrator.
+    usual: Vec<Candidate>,
+    /// All that had a trial.
+    seen: Vec<Candidate>,
+    /// Those of them that had long ones.
+    timed_long: Vec<Candidate>,
     /// Those whose joints are exact enough.
     tried: Vec<Tried>,
 }
 
-/// Who takes part in the rounds: the two fastest of all, the fastest with each integrator, and the fastest that is as
-/// exact as ours in motion alone and in joints alone.
+/// Who takes part in the rounds, the fastest first: the two fastest of all, the fastest with each integrator, and the
+/// fastest that is as exact as ours in motion alone and in joints alone.
 pub(super) fn best(judge: &mut dyn Judge, integrators: &[&'static str], ours: &Exactness) -> Result<Vec<Candidate>> {
-    let mut search = Search { judge, ours, tried: Vec::new() };
-    let mut firsts = Vec::new();
-    for &integrator in integrators {
-        if let Some(usual) = search.largest_step(integrator)? {
-            firsts.push((usual, search.judge.rate(usual)?));
-        }
-    }
-    firsts.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let Some(((leader, _), others)) = firsts.split_first() else { return Ok(Vec::new()) };
+    let (usual, seen, timed_long, tried) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut search = Search { judge, ours, usual, seen, timed_long, tried };
+    search.find_usual(integrators)?;
+    let usual = search.usual.clone();
+    let Some((leader, others)) = usual.split_first() else { return Ok(Vec::new()) };
     search.every_setting(*leader)?;
     search.until_exact(*leader)?;
-    let handed_on = search.handed_on();
-    for (usual, _) in others {
-        let like = |like: &Candidate| Candidate {
-            substeps: usual.substeps + like.substeps - leader.substeps,
-            options: like.options,
-            ..*usual
-        };
-        search.attempt(handed_on.iter().map(like))?;
-        search.until_exact(*usual)?;
+    let near = search.near_the_best(MARGIN);
+    for other in others {
+        let like = near.iter().filter_map(|of| search.with_integrator(*of, other.integrator));
+        search.attempt(like.collect())?;
+        search.until_exact(*other)?;
     }
-    search.time_again()?;
-    Ok(search.chosen(integrators))
+    search.refine()?;
+    Ok(search.chosen())
 }
 
 impl Search<'_> {
+    /// The largest step with each integrator; the fastest first.
+    fn find_usual(&mut self, integrators: &[&'static str]) -> Result<()> {
+        let mut found = Vec::new();
+        for &integrator in integrators {
+            if let Some(usual) = self.largest_step(integrator)? {
+                found.push((usual, self.judge.rate(usual, Trial::Short)?));
+            }
+        }
+        found.sort_by(|a, b| b.1.total_cmp(&a.1));
+        self.usual = found.into_iter().map(|(usual, _)| usual).collect();
+        Ok(())
+    }
+
     /// The usual solver with the fewest physics steps whose joint error is no greater than ours. Every number is tried,
     /// from one up, so that none is passed over.
     fn largest_step(&mut self, integrator: &'static str) -> Result<Option<Candidate>> {
@@ -90,16 +114,13 @@ impl Search<'_> {
 
     /// Every setting of the solver, at the largest step and at slightly smaller ones.
     fn every_setting(&mut self, usual: Candidate) -> Result<()> {
-        let mut waiting: Vec<(MujocoOptions, f64)> =
-            settings().into_iter().map(|options| (options, f64::INFINITY)).collect();
-        for more in 0..=STEPS_BEYOND {
-            let substeps = usual.substeps + more;
-            let bound = self.bound();
-            let shrunk = f64::from(substeps - 1) / f64::from(substeps);
-            let promising = waiting.iter().filter(|(_, before)| more == 0 || before * shrunk >= HOPELESS * bound);
-            let timed =
-                self.attempt(promising.map(|(options, _)| Candidate { substeps, options: *options, ..usual }))?;
-            waiting = timed.iter().map(|(candidate, rate)| (candidate.options, *rate)).collect();
+        let at = |more: u32, options| Candidate { substeps: usual.substeps + more, options, ..usual };
+        let mut timed = self.attempt(settings().into_iter().map(|options| at(0, options)).collect())?;
+        for more in 1..=STEPS_BEYOND {
+            let shrunk = f64::from(usual.substeps + more - 1) / f64::from(usual.substeps + more);
+            let bound = MARGIN * self.best_rate(Demand::Everything);
+            let promising = timed.iter().filter(|(_, before)| before * shrunk >= bound);
+            timed = self.attempt(promising.map(|(of, _)| at(more, of.options)).collect())?;
         }
         Ok(())
     }
@@ -110,17 +131,69 @@ impl Search<'_> {
             if self.has_exact(usual.integrator) {
                 break;
             }
-            self.attempt(std::iter::once(Candidate { substeps, ..usual }))?;
+            self.attempt(vec![Candidate { substeps, ..usual }])?;
         }
         Ok(())
     }
 
-    /// Times some, and then looks how exact they are, the fastest first, as far as they are of interest. Returns their
-    /// rates.
-    fn attempt(&mut self, candidates: impl Iterator<Item = Candidate>) -> Result<Vec<(Candidate, f64)>> {
+    /// From the fastest on, one change after the other, until nothing gets faster.
+    fn refine(&mut self) -> Result<()> {
+        self.time_again()?;
+        loop {
+            let before = Demand::ALL.map(|demand| self.best_rate(demand));
+            self.attempt(self.around())?;
+            self.time_again()?;
+            let is_faster = |(demand, before): (Demand, f64)| self.best_rate(demand) > GAIN * before;
+            if !Demand::ALL.into_iter().zip(before).any(is_faster) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What is near the fastest.
+    fn around(&self) -> Vec<Candidate> {
+        self.centres().into_iter().flat_map(|centre| self.neighbours(centre)).collect()
+    }
+
+    /// Where the search goes on from: the fastest exact one with each solver, if it is near the best, and the fastest that
+    /// is exact in less.
+    fn centres(&self) -> Vec<Candidate> {
+        let exact = self.near(Demand::Everything, MARGIN);
+        let with = |solver: &str| exact.iter().find(|of| of.candidate.solver() == solver);
+        let mut centres: Vec<Candidate> =
+            SOLVERS.into_iter().filter_map(|(solver, _)| with(solver)).map(|of| of.candidate).collect();
+        for demand in Demand::ALL {
+            self.ranked(demand).first().into_iter().for_each(|of| add(&mut centres, of.candidate));
+        }
+        centres
+    }
+
+    /// One thing changed: a limit of the solver, the cone, the integrator, or one physics step more or less.
+    fn neighbours(&self, of: Candidate) -> Vec<Candidate> {
+        let mut near = of.with_other_options();
+        near.extend(self.usual.iter().filter_map(|usual| self.with_integrator(of, usual.integrator)));
+        let steps = [of.substeps.saturating_sub(1).max(1), (of.substeps + 1).min(MOST_SUBSTEPS)];
+        near.extend(steps.map(|substeps| Candidate { substeps, ..of }));
+        near
+    }
+
+    /// The same with another integrator, as far above the largest step of that one as it is above that of its own.
+    fn with_integrator(&self, of: Candidate, integrator: &str) -> Option<Candidate> {
+        let usual = |name: &str| self.usual.iter().find(|usual| usual.integrator == name);
+        let (from, to) = (usual(of.integrator)?, usual(integrator)?);
+        let substeps = (to.substeps + of.substeps).checked_sub(from.substeps)?.clamp(1, MOST_SUBSTEPS);
+        Some(Candidate { integrator: to.integrator, substeps, ..of })
+    }
+
+    /// Times those that are new, and then looks how exact they are, the fastest first, as far as they are of interest.
+    /// Returns their rates.
+    fn attempt(&mut self, candidates: Vec<Candidate>) -> Result<Vec<(Candidate, f64)>> {
         let mut timed = Vec::new();
         for candidate in candidates {
-            timed.push((candidate, self.judge.rate(candidate)?));
+            if !self.seen.contains(&candidate) {
+                self.seen.push(candidate);
+                timed.push((candidate, self.judge.rate(candidate, Trial::Short)?));
+            }
         }
         timed.sort_by(|a, b| b.1.total_cmp(&a.1));
         for &(candidate, rate) in &timed {
@@ -137,10 +210,9 @@ impl Search<'_> {
     /// The least that a candidate of such a rate must fulfil to be of interest; nothing if it is too slow for anything.
     fn demand(&self, candidate: Candidate, rate: f64) -> Option<Demand> {
         let is_wanted = |demand: Demand| demand == Demand::Everything && !self.has_exact(candidate.integrator);
-        let is_fast = |demand, count: usize| self.ranked(demand).get(count - 1).is_none_or(|tried| rate > tried.rate);
-        let weakest_first = HANDED_ON.into_iter().rev();
-        let mut wanted = weakest_first.filter(|(demand, count)| is_fast(*demand, *count) || is_wanted(*demand));
-        wanted.next().map(|(demand, _)| demand)
+        let is_fast = |demand| rate >= MARGIN * self.best_rate(demand);
+        let mut weakest_first = Demand::ALL.into_iter().rev();
+        weakest_first.find(|demand| is_fast(*demand) || is_wanted(*demand))
     }
 
     /// Whether there is one that is exact enough in everything with an integrator.
@@ -148,7 +220,7 @@ impl Search<'_> {
         self.ranked(Demand::Everything).iter().any(|tried| tried.candidate.integrator == integrator)
     }
 
-    /// Those that fulfil a demand, the fastest first.
+    /// Those that fulfil a demand, the fastest first; of equals the one that was tried first.
     fn ranked(&self, demand: Demand) -> Vec<Tried> {
         let fulfils = |tried: &&Tried| tried.exactness.is_no_worse(self.ours, demand);
         let mut found: Vec<Tried> = self.tried.iter().filter(fulfils).copied().collect();
@@ -156,40 +228,66 @@ impl Search<'_> {
         found
     }
 
-    /// What is slower than this is of no interest any more.
-    fn bound(&self) -> f64 {
-        self.ranked(Demand::Everything).get(LOOKED_FOR - 1).map_or(0.0, |tried| tried.rate)
+    fn best_rate(&self, demand: Demand) -> f64 {
+        self.ranked(demand).first().map_or(0.0, |tried| tried.rate)
     }
 
-    fn handed_on(&self) -> Vec<Candidate> {
+    /// Those that fulfil a demand and have such a part of the best rate.
+    fn near(&self, demand: Demand, part: f64) -> Vec<Tried> {
+        let bound = part * self.best_rate(demand);
+        self.ranked(demand).into_iter().filter(|tried| tried.rate >= bound).collect()
+    }
+
+    /// Those that fulfil any demand and have such a part of the best rate.
+    fn near_the_best(&self, part: f64) -> Vec<Candidate> {
         let mut found = Vec::new();
-        for (demand, count) in HANDED_ON {
-            let fastest = self.ranked(demand).into_iter().take(count).map(|tried| tried.candidate);
-            fastest.for_each(|candidate| add(&mut found, candidate));
+        for demand in Demand::ALL {
+            self.near(demand, part).iter().for_each(|tried| add(&mut found, tried.candidate));
         }
         found
     }
 
-    /// A short trial says little: the fastest get more of them. The best counts, since others only disturb.
+    /// Long trials, in turns, of all that may be the fastest, and of the fastest with each integrator. They replace what
+    /// was known: who was lucky in a short one is so no longer. Nothing to do if all of them had some.
     fn time_again(&mut self) -> Result<()> {
-        let mut again = Vec::new();
-        for (demand, _) in HANDED_ON {
-            let fastest = self.ranked(demand).into_iter().take(TIMED_AGAIN).map(|tried| tried.candidate);
-            fastest.for_each(|candidate| add(&mut again, candidate));
+        loop {
+            let mut again = self.near_the_best(MARGIN);
+            self.fastest_by_integrator().into_iter().for_each(|candidate| add(&mut again, candidate));
+            again.retain(|candidate| !self.timed_long.contains(candidate));
+            if again.is_empty() {
+                return Ok(());
+            }
+            self.timed_long.extend(&again);
+            self.near_the_best(CLOSE).into_iter().for_each(|candidate| add(&mut again, candidate));
+            self.time_in_turns(&again)?;
         }
-        for candidate in again.iter().chain(&again) {
-            let rate = self.judge.rate(*candidate)?;
-            let same = self.tried.iter_mut().filter(|tried| tried.candidate == *candidate);
-            same.for_each(|tried| tried.rate = tried.rate.max(rate));
+    }
+
+    fn time_in_turns(&mut self, all: &[Candidate]) -> Result<()> {
+        let mut rates = vec![0.0f64; all.len()];
+        for _ in 0..LONG_TRIALS {
+            for (candidate, rate) in all.iter().zip(&mut rates) {
+                *rate = rate.max(self.judge.rate(*candidate, Trial::Long)?);
+            }
+        }
+        for tried in &mut self.tried {
+            if let Some(at) = all.iter().position(|candidate| *candidate == tried.candidate) {
+                tried.rate = rates[at];
+            }
         }
         Ok(())
     }
 
-    fn chosen(&self, integrators: &[&str]) -> Vec<Candidate> {
+    fn fastest_by_integrator(&self) -> Vec<Candidate> {
+        let exact = self.ranked(Demand::Everything);
+        let fastest = |usual: &Candidate| exact.iter().find(|tried| tried.candidate.integrator == usual.integrator);
+        self.usual.iter().filter_map(fastest).map(|tried| tried.candidate).collect()
+    }
+
+    fn chosen(&self) -> Vec<Candidate> {
         let exact = self.ranked(Demand::Everything);
         let mut chosen: Vec<Candidate> = exact.iter().take(IN_ROUNDS).map(|tried| tried.candidate).collect();
-        let fastest = |integrator: &&str| exact.iter().find(|tried| tried.candidate.integrator == *integrator);
-        integrators.iter().filter_map(fastest).for_each(|tried| add(&mut chosen, tried.candidate));
+        self.fastest_by_integrator().into_iter().for_each(|candidate| add(&mut chosen, candidate));
         for demand in [Demand::Motion, Demand::Joints] {
             self.ranked(demand).first().into_iter().for_each(|tried| add(&mut chosen, tried.candidate));
         }
@@ -204,113 +302,4 @@ fn add(found: &mut Vec<Candidate>, candidate: Candidate) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Ours, in units of its own errors.
-    const OURS: Exactness = Exactness {
-        joint_rms_rad: 1.0,
-        slip_rms_degrees: 1.0,
-        grip_object_m: 1.0,
-        grip_force_newton: 1.0,
-        dropped: Some(0),
-    };
-
-    type Number = Box<dyn Fn(Candidate) -> f64>;
-
-    /// Engines that are as fast and as exact as formulas say.
-    struct Formulas {
-        rate: Number,
-        joints: Number,
-        object: Number,
-        force: Number,
-    }
-
-    impl Judge for Formulas {
-        fn rate(&mut self, candidate: Candidate) -> Result<f64> {
-            Ok((self.rate)(candidate))
-        }
-
-        fn joint_rms_rad(&mut self, candidate: Candidate) -> Result<f64> {
-            Ok((self.joints)(candidate))
-        }
-
-        fn exactness(&mut self, candidate: Candidate, _limit: &Exactness, _demand: Demand) -> Result<Exactness> {
-            Ok(Exactness {
-                joint_rms_rad: (self.joints)(candidate),
-                slip_rms_degrees: 0.0,
-                grip_object_m: (self.object)(candidate),
-                grip_force_newton: (self.force)(candidate),
-                dropped: Some(0),
-            })
-        }
-    }
-
-    /// Seven steps are enough, each costs as much as its iterations, and contact is exact whatever they are.
-    fn formulas() -> Formulas {
-        Formulas {
-            rate: Box::new(|of| 1.0 / (f64::from(of.substeps) * (1.0 + f64::from(iterations(of))))),
-            joints: Box::new(|of| 6.5 / f64::from(of.substeps)),
-            object: Box::new(|_| 0.0),
-            force: Box::new(|_| 0.0),
-        }
-    }
-
-    fn iterations(of: Candidate) -> u32 {
-        of.options.iterations.unwrap_or(50)
-    }
-
-    fn found(mut judge: Formulas, integrators: &[&'static str]) -> Vec<Candidate> {
-        best(&mut judge, integrators, &OURS).expect("formulas do not fail")
-    }
-
-    #[test]
-    fn no_number_of_steps_is_passed_over() {
-        for first in 1..=40 {
-            // As it happens, this one and no other below 50.
-            let is_exact = move |of: Candidate| of.substeps == first || of.substeps >= 50;
-            let joints: Number = Box::new(move |of| if is_exact(of) { 0.5 } else { 2.0 });
-            let chosen = found(Formulas { joints, ..formulas() }, &["euler"]);
-            assert!(!chosen.is_empty() && chosen.iter().all(|of| of.substeps == first), "{first}: {chosen:?}");
-        }
-    }
-
-    #[test]
-    fn who_is_faster_by_being_less_exact_is_not_the_opponent_but_is_shown() {
-        let object: Number = Box::new(|of| if iterations(of) < 2 { 1.1 } else { 0.9 });
-        let force: Number = Box::new(|of| if iterations(of) < 8 { 1.1 } else { 0.9 });
-        let chosen = found(Formulas { object, force, ..formulas() }, &["euler"]);
-        let counts: Vec<u32> = chosen.iter().map(|of| iterations(*of)).collect();
-        // Two that are exact in everything, one in motion, one in joints.
-        assert_eq!(counts, [8, 8, 2, 1], "{chosen:?}");
-    }
-
-    #[test]
-    fn fewer_iterations_in_more_steps_are_found() {
-        let object: Number =
-            Box::new(|of| if iterations(of) < if of.substeps == 7 { 10 } else { 2 } { 1.1 } else { 0.9 });
-        let chosen = found(Formulas { object, ..formulas() }, &["euler"]);
-        assert_eq!((chosen[0].substeps, iterations(chosen[0])), (8, 2), "{chosen:?}");
-    }
-
-    #[test]
-    fn every_integrator_has_its_best_setting_measured() {
-        let rate = |of: Candidate| if of.integrator == "euler" { 3.0 } else { 1.0 } / f64::from(iterations(of));
-        let joints = |of: Candidate| if of.integrator == "euler" { 6.5 } else { 4.5 } / f64::from(of.substeps);
-        let chosen =
-            found(Formulas { rate: Box::new(rate), joints: Box::new(joints), ..formulas() }, &["euler", "discrete"]);
-        let best_of = |integrator: &str| chosen.iter().find(|of| of.integrator == integrator).copied();
-        for (integrator, substeps) in [("euler", 7), ("discrete", 5)] {
-            let best = best_of(integrator).unwrap_or_else(|| panic!("{integrator} has no row: {chosen:?}"));
-            assert_eq!((best.substeps, iterations(best)), (substeps, 1), "{chosen:?}");
-        }
-    }
-
-    #[test]
-    fn if_contact_is_less_exact_at_the_largest_step_a_smaller_one_is_the_opponent() {
-        let object: Number = Box::new(|of| 12.5 / f64::from(of.substeps));
-        let chosen = found(Formulas { object, ..formulas() }, &["euler"]);
-        let exact: Vec<u32> = chosen.iter().map(|of| of.substeps).collect();
-        assert_eq!(exact, [13, 7], "{chosen:?}");
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! The result for people.
 
 use super::cores::REFERENCE_ROBOT;
+use super::opponent::fastest;
 use super::{Demand, Exactness, OpponentResult, PhysicsBench};
 use crate::study::bench::spread::Spread;
 use std::fmt::Write as _;
@@ -51,20 +52,17 @@ impl PhysicsBench {
     }
 
     fn write_ratios(&self, text: &mut String) {
-        let fastest = |demand: Demand| self.opponents.iter().find(|of| of.no_less_exact_in.contains(&demand));
         for (name, demand) in [
             ("ratio to the fastest no less exact in everything", Demand::Everything),
             ("ratio to the fastest no less exact but for the force", Demand::Motion),
             ("ratio to the fastest no less exact in joints alone", Demand::Joints),
         ] {
-            let value = fastest(demand).map_or_else(|| "-".to_owned(), |of| with_spread(of.ratio));
-            line(text, name, &value);
+            line(text, name, &with_spread(fastest(&self.opponents, demand).map(|of| of.ratio)));
         }
     }
 
     fn write_cores(&self, text: &mut String) {
-        let spread = |spread: Option<Spread>| spread.map_or_else(|| "-".to_owned(), with_spread);
-        line(text, "two threads over one", &spread(self.cores2.map(|cores| cores.speedup)));
+        line(text, "two threads over one", &with_spread(self.cores2.map(|cores| cores.speedup)));
         if let Some(cores) = self.cores2 {
             let _ = writeln!(text, "{:<NAMES$}{}", "one of them alone", rates(cores.one_thread));
             let _ = writeln!(text, "{:<NAMES$}{}", "both together", rates(cores.two_threads));
@@ -86,8 +84,8 @@ fn rates(Spread { median, min, max }: Spread) -> String {
     format!("{median:>9.0}{min:>9.0}{max:>9.0}")
 }
 
-fn with_spread(Spread { median, min, max }: Spread) -> String {
-    format!("{median:>9.2} [{min:.2}, {max:.2}]")
+fn with_spread(spread: Option<Spread>) -> String {
+    spread.map_or_else(|| "-".to_owned(), |spread| spread.text(9, 2))
 }
 
 fn errors(of: &Exactness) -> String {
