@@ -25,8 +25,7 @@
 //! let (actions, count, config) = (worlds.action_width(), worlds.world_count(), PpoConfig::default());
 //! let mut learner = PpoLearner::new(&config, &schema, actions, count, SeedTree::new(7), DeviceChoice::Cpu)?;
 //! for _ in 0..100 {
-//!     let report = learner.iterate(worlds, &mut batch)?;
-//!     println!("{} {}", report.control_steps, report.mean_reward);
+//!     println!("{}", learner.iterate(worlds, &mut batch)?.mean_reward);
 //! }
 //! # Ok(()) }
 //! ```

@@ -97,6 +97,10 @@ impl Track {
     }
 }
 
+/// What every trial is held against: it runs right before, so that a machine that gets slower or faster in the course of the
+/// search is so for both.
+const BESIDE: Candidate = Candidate { integrator: "euler", substeps: 10, options: MujocoOptions::USUAL };
+
 /// Judges candidates by running them.
 pub(super) struct Trials<'t, 'l> {
     pub(super) lab: &'t mut Lab<'l>,
@@ -112,8 +116,12 @@ impl Judge for Trials<'_, '_> {
     fn rate(&mut self, candidate: Candidate, trial: Trial) -> Result<f64> {
         go_on(self.stop)?;
         let secs = if trial == Trial::Long { LONG * self.secs } else { self.secs };
-        let block = self.track.trial(self.lab.worker(), self.setup, candidate, secs)?;
-        Ok(block.control_steps as f64 / block.secs)
+        let mut rate = |of| -> Result<f64> {
+            let block = self.track.trial(self.lab.worker(), self.setup, of, secs)?;
+            Ok(block.control_steps as f64 / block.secs)
+        };
+        let beside = rate(BESIDE)?;
+        Ok(rate(candidate)? / beside)
     }
 
     fn joint_rms_rad(&mut self, candidate: Candidate) -> Result<f64> {

@@ -36,7 +36,7 @@ pub(super) enum Trial {
 
 /// Who measures a candidate.
 pub(super) trait Judge {
-    /// Control steps per second, in one trial.
+    /// How fast it is, in one trial: in any unit, but in the same one however fast the machine is at the moment.
     fn rate(&mut self, candidate: Candidate, trial: Trial) -> Result<f64>;
     /// Joint error of the hand alone, rad.
     fn joint_rms_rad(&mut self, candidate: Candidate) -> Result<f64>;
