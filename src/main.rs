@@ -1,5 +1,5 @@
-//! The program: arguments in, exit code out. 0 done; 1 something that was compared differs; 2 a mistake that one message
-//! explains; 101 a fault of the program itself; 130 stopped by a signal.
+//! The program: arguments in, exit code out. 0 done; 1 something that was compared differs, or a stop that nobody confirmed;
+//! 2 a mistake that one message explains; 101 a fault of the program itself; 130 stopped by a signal.
 
 use clap::Error;
 use giraffe::allocator::InWords;

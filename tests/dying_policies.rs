@@ -30,6 +30,8 @@ struct Watched {
     hand: ScriptedDriver,
     turns: Turns,
     clock: Arc<dyn Clock>,
+    /// A servo does not let go.
+    stuck: Arc<AtomicBool>,
 }
 
 impl Watched {
@@ -54,6 +56,9 @@ impl HandDriver for Watched {
     }
 
     fn release(&mut self) -> Result<(), DriverError> {
+        if self.stuck.load(Ordering::SeqCst) {
+            return Err(DriverError::new("taking torque off", "not confirmed by servo 3: no answer"));
+        }
         self.write_down(None);
         self.hand.release()
     }
@@ -66,6 +71,7 @@ struct Hand {
     turns: Turns,
     clock: Arc<dyn Clock>,
     stop: Arc<AtomicBool>,
+    stuck: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -73,20 +79,21 @@ impl Hand {
     fn begin() -> Self {
         let robot = load_robot("leap-right").unwrap();
         let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
-        let (turns, stop) = (Turns::default(), Arc::new(AtomicBool::new(false)));
+        let (turns, stop, stuck) = (Turns::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let spec = ControllerSpec { lease_secs: 0.5, ..ControllerSpec::of(&robot) };
         let (endpoint, mut server) = (0..5)
             .find_map(|_| {
                 let endpoint = format!("tcp://127.0.0.1:{}", free_ports(4).unwrap());
                 let (turns, clock) = (turns.clone(), clock.clone());
-                let driver = Box::new(Watched { hand: ScriptedDriver::new(&robot), turns, clock: clock.clone() });
+                let (hand, stuck) = (ScriptedDriver::new(&robot), stuck.clone());
+                let driver = Box::new(Watched { hand, turns, clock: clock.clone(), stuck });
                 let server = BridgeServer::bind(&endpoint, spec.clone(), ExitAction::Release, driver, clock);
                 Some((endpoint, server.ok()?))
             })
             .expect("four ports are free somewhere");
         let flag = stop.clone();
         let thread = Some(std::thread::spawn(move || server.run(&flag).unwrap()));
-        Self { endpoint, robot, turns, clock, stop, thread }
+        Self { endpoint, robot, turns, clock, stop, stuck, thread }
     }
 
     /// A policy that moves it in real time, in a process of its own.
@@ -226,15 +233,35 @@ fn anybody_can_stop_a_hand_and_its_policy_is_told() {
     let policy = hand.policy(&tiny);
     hand.await_motion(past);
     let stopped = run_in(tiny.home(), &["stop", &hand.endpoint, "--emergency", "--json"]).json();
-    assert_eq!(stopped, serde_json::json!({ "mode": "estop", "faults": "ESTOP" }));
+    assert_eq!(stopped, serde_json::json!({ "confirmed": true, "mode": "estop", "faults": "ESTOP" }));
     let at = hand.turn_count();
     hand.await_turn(at, "torque off", |turn| turn.told.is_none());
     let finished = policy.finish();
     assert_eq!(finished.code, Some(2), "{finished:#?}");
     assert!(finished.stderr.contains("emergency stop"), "{finished:#?}");
     let nobody = run_in(tiny.home(), &["stop", "tcp://127.0.0.1:1"]);
-    assert_eq!(nobody.code, Some(2), "{nobody:#?}");
-    assert!(nobody.stderr.contains("NOT stopped"), "{nobody:#?}");
+    assert_eq!(nobody.code, Some(1), "{nobody:#?}");
+    assert!(nobody.stderr.contains("NOT confirmed: cut its power"), "{nobody:#?}");
+}
+
+#[test]
+fn a_stop_that_a_servo_does_not_confirm_tells_people_to_cut_its_power() {
+    let (tiny, hand) = (TinyPolicy::shared(), Hand::begin());
+    let past = hand.turn_count();
+    let policy = hand.policy(&tiny);
+    hand.await_motion(past);
+    hand.stuck.store(true, Ordering::SeqCst);
+    for emergency in [&[][..], &["--emergency"]] {
+        let told = run_in(tiny.home(), &[&["stop", hand.endpoint.as_str(), "--json"], emergency].concat());
+        assert_eq!(told.code, Some(1), "{told:#?}");
+        assert!(told.stderr.contains("NOT confirmed: cut its power"), "{told:#?}");
+        assert!(told.stdout.contains("\"confirmed\":false") && told.stdout.contains("servo 3"), "{told:#?}");
+    }
+    let at = hand.turn_count();
+    hand.stuck.store(false, Ordering::SeqCst);
+    hand.await_turn(at, "torque off", |turn| turn.told.is_none());
+    policy.finish();
+    assert_eq!(run_in(tiny.home(), &["stop", &hand.endpoint]).code, Some(0));
 }
 
 fn campaign(lives: u64) {

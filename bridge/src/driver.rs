@@ -118,11 +118,18 @@ pub trait HandDriver: Send {
     /// When a servo could not be reached. The controller then releases the motors.
     fn command(&mut self, targets: &SafeTargets) -> Result<(), DriverError>;
 
-    /// Takes torque off every servo. Must be safe to call again and again.
+    /// Takes torque off every servo, and hears from each that it has none: who asked for it is told so then. Must be safe to
+    /// call again and again.
     ///
     /// # Errors
-    /// When a servo could not be reached; called again at the next turn.
+    /// When not every servo confirmed it, naming those; called again at the next turn. Also when something else
+    /// keeps the hand from moving: then [`HandDriver::is_released`] says that torque is off all the same.
     fn release(&mut self) -> Result<(), DriverError>;
+
+    /// After a release that failed: whether every servo has confirmed all the same that it has no torque.
+    fn is_released(&self) -> bool {
+        false
+    }
 
     /// What the servos say of themselves, as last read; `None` if they cannot say. Read at the driver's own pace.
     fn health(&mut self) -> Option<&ServoHealth> {

@@ -106,6 +106,9 @@ impl BridgeServer {
                 self.sockets.wait(WAIT_MS);
                 self.serve_requests();
                 self.serve_lockstep();
+                if self.core.is_releasing() {
+                    self.release();
+                }
                 next_turn = self.clock.now();
             } else {
                 self.wait_until(next_turn);
@@ -156,18 +159,35 @@ impl BridgeServer {
     }
 
     fn execute(&mut self, order: &Order) {
-        let done = match order.targets() {
-            Some(targets) => self.driver.command(targets),
-            None => self.driver.release(),
+        let Some(targets) = order.targets() else {
+            self.release();
+            return;
         };
-        match done {
+        match self.driver.command(targets) {
             Ok(()) => self.core.on_command_done(),
             Err(error) => {
                 self.core.on_command_failed(&error.to_string(), self.clock.now());
-                // The next turn tries again.
-                let _ = self.driver.release();
+                self.release();
             }
         }
+    }
+
+    /// Takes torque off, and lets it be known whether that happened. The next turn does it again.
+    fn release(&mut self) {
+        let done = self.driver.release().map_err(|error| error.to_string());
+        let now = self.clock.now();
+        match done {
+            Ok(()) => self.core.on_released(None, now),
+            Err(detail) if self.driver.is_released() => self.core.on_released(Some(&detail), now),
+            Err(detail) => self.core.on_release_failed(&detail, now),
+        }
+    }
+
+    /// Has the driver do at once what a request asked for, and answers with what came of it.
+    fn settle(&mut self, re: u64) -> Vec<u8> {
+        let order = self.core.on_tick(self.clock.now());
+        self.execute(&order);
+        self.core.on_settled(re, self.clock.now())
     }
 
     fn advance(&mut self, secs: f32) {
@@ -190,8 +210,13 @@ impl BridgeServer {
 
     /// Ends what the servos' own protection tripped on. Torque is off, and is taken off once more to be sure.
     fn clear_alarms(&mut self, re: u64) -> Vec<u8> {
-        let done = self.driver.release().and_then(|()| self.driver.clear_alarms());
-        self.core.on_alarms_cleared(re, done.map_err(|error| error.to_string()), self.clock.now())
+        self.release();
+        let done = if self.core.is_releasing() {
+            Err("torque could not be taken off first".to_owned())
+        } else {
+            self.driver.clear_alarms().map_err(|error| error.to_string())
+        };
+        self.core.on_alarms_cleared(re, done, self.clock.now())
     }
 
     fn publish(&mut self) {
@@ -213,6 +238,10 @@ impl BridgeServer {
                 Request::Pong(reply) => {
                     self.sockets.reply(&peer, &reply);
                     self.publish();
+                }
+                Request::Settle { re } => {
+                    let reply = self.settle(re);
+                    self.sockets.reply(&peer, &reply);
                 }
                 Request::ClearAlarms { re } => {
                     let reply = self.clear_alarms(re);
@@ -245,7 +274,10 @@ impl BridgeServer {
                 }
                 reply
             }
-            Err(reply) => reply,
+            Err(reply) => {
+                self.release();
+                reply
+            }
         }
     }
 
@@ -299,7 +331,7 @@ impl BridgeServer {
         self.ended = true;
         let keep = self.exit == ExitAction::KeepHolding && self.core.mode().has_torque();
         let now = self.clock.now();
-        let last = self.core.on_shutdown(!keep, now);
+        self.core.on_shutdown(!keep, now);
         let mut done = Ok(());
         if keep && self.core.mode() != Mode::Off {
             if let Some(targets) = self.core.on_tick(now).targets() {
@@ -308,12 +340,17 @@ impl BridgeServer {
         } else {
             for _ in 0..RELEASE_ATTEMPTS {
                 done = self.driver.release();
-                if done.is_ok() {
+                if done.is_ok() || self.driver.is_released() {
+                    self.core.on_released(None, now);
+                    done = Ok(());
                     break;
                 }
             }
+            if let Err(error) = &done {
+                self.core.on_release_failed(&error.to_string(), now);
+            }
         }
-        if let Some(bytes) = last {
+        if let Some(bytes) = self.core.state_message(self.clock.now()) {
             self.sockets.publish_state(&bytes);
         }
         self.sockets.flush_at_close();

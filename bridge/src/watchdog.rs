@@ -22,12 +22,23 @@ pub enum Mode {
     Fault,
     /// No torque: somebody said so.
     Estop,
+    /// Only as published: there shall be no torque, and not every servo has confirmed that it has none.
+    Releasing,
 }
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Mode; 8] =
-        [Mode::Off, Mode::Homing, Mode::Ready, Mode::Active, Mode::Hold, Mode::Relax, Mode::Fault, Mode::Estop];
+    pub const ALL: [Mode; 9] = [
+        Mode::Off,
+        Mode::Homing,
+        Mode::Ready,
+        Mode::Active,
+        Mode::Hold,
+        Mode::Relax,
+        Mode::Fault,
+        Mode::Estop,
+        Mode::Releasing,
+    ];
 
     /// As on the wire.
     pub fn name(self) -> &'static str {
@@ -40,10 +51,11 @@ impl Mode {
             Mode::Relax => "relax",
             Mode::Fault => "fault",
             Mode::Estop => "estop",
+            Mode::Releasing => "releasing",
         }
     }
 
-    /// Whether the motors push.
+    /// Whether the motors are to push. In [`Mode::Releasing`] they are not, and may.
     pub fn has_torque(self) -> bool {
         matches!(self, Mode::Homing | Mode::Ready | Mode::Active | Mode::Hold | Mode::Relax)
     }
@@ -197,7 +209,7 @@ impl Watchdog {
             Mode::Active => return Ok(()),
             Mode::Ready => {}
             Mode::Off | Mode::Hold | Mode::Relax => self.streamed_enough(now)?,
-            Mode::Homing | Mode::Fault | Mode::Estop => {
+            Mode::Homing | Mode::Fault | Mode::Estop | Mode::Releasing => {
                 return Err(format!("the mode is `{}`", self.mode.name()));
             }
         }

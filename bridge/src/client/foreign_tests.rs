@@ -109,8 +109,10 @@ fn serve(sockets: &mut ServerSockets, shared: &Shared, hello_turns: u32) {
         }
         patience = if waiting.is_empty() { patience } else { patience.saturating_sub(1) };
         for Incoming { peer, sender, bytes } in waiting.drain(..if patience == 0 { waiting.len() } else { 0 }) {
-            if let Request::Reply(reply) | Request::Pong(reply) = core.on_ctl(&sender, &bytes, clock.now()) {
-                sockets.reply(&peer, &without_envelope(reply));
+            match core.on_ctl(&sender, &bytes, clock.now()) {
+                Request::Reply(reply) | Request::Pong(reply) => sockets.reply(&peer, &without_envelope(reply)),
+                Request::Settle { re } => sockets.reply(&peer, &core.on_settled(re, clock.now())),
+                _ => {}
             }
         }
         while let Some(Incoming { sender, bytes, .. }) = sockets.command() {
@@ -121,7 +123,10 @@ fn serve(sockets: &mut ServerSockets, shared: &Shared, hello_turns: u32) {
         }
         match core.on_tick(clock.now()).targets() {
             Some(targets) => hand.command(targets).unwrap(),
-            None => hand.release().unwrap(),
+            None => {
+                hand.release().unwrap();
+                core.on_released(None, clock.now());
+            }
         }
         hand.advance(1e-3 * TURN_MS as f32).unwrap();
         frame.begin(clock.now());

@@ -160,7 +160,7 @@ fn state_rate(bench: &mut Bench) -> Finding {
 
 fn torque_off(bench: &mut Bench) -> Finding {
     let (_, states) = listen(bench)?;
-    let off = states.iter().filter(|(_, state)| matches!(state.mode.as_str(), "off" | "fault" | "estop"));
+    let off = states.iter().filter(|(_, state)| matches!(state.mode.as_str(), "off" | "fault" | "estop" | "releasing"));
     let mut count = 0;
     for (_, state) in off {
         let same = state.q.iter().zip(&state.q_target).all(|(q, target)| q.to_bits() == target.to_bits());

@@ -29,6 +29,6 @@ impl ServerCore {
             Err(detail) => tracing::error!(detail, "the servos' alarms could not be ended"),
         }
         self.clear_faults(now);
-        self.granted(re, now)
+        self.on_settled(re, now)
     }
 }

@@ -161,6 +161,15 @@ impl ServerCore {
 
     /// Lets time pass and says what the motors are to do. Always answers with something safe.
     pub fn on_tick(&mut self, now: Nanos) -> Order {
+        let order = self.order(now);
+        if order.targets().is_some() {
+            // Before the driver hears of it: half of the servos may have torque when it fails.
+            self.safety.released = false;
+        }
+        order
+    }
+
+    fn order(&mut self, now: Nanos) -> Order {
         self.let_time_pass(now);
         let mode = self.mode();
         if mode != Mode::Relax {
@@ -172,8 +181,13 @@ impl ServerCore {
             Mode::Ready => Order::Hold(self.safety.envelope.hold(1.0)),
             Mode::Hold => Order::Hold(self.safety.envelope.hold(HOLD_EFFORT)),
             Mode::Relax => Order::Relax(self.safety.creep(self.body.measured.as_ref(), now)),
-            Mode::Off | Mode::Fault | Mode::Estop => Order::Off,
+            Mode::Off | Mode::Fault | Mode::Estop | Mode::Releasing => Order::Off,
         }
+    }
+
+    /// What is said of the motors: no torque only where the driver has confirmed that there is none.
+    pub fn published_mode(&self) -> Mode {
+        self.safety.published_mode()
     }
 
     /// Moves the watchdog, and sees to what that changes.
@@ -214,15 +228,15 @@ impl ServerCore {
         self.body.loop_us = Some(turn_us);
     }
 
-    /// The controller is about to end. Returns the last state to publish: it belongs to no session.
-    pub fn on_shutdown(&mut self, released: bool, now: Nanos) -> Option<Vec<u8>> {
-        if released {
+    /// The controller is about to end, with or without torque. The last state to publish, when that is done, belongs to no
+    /// session.
+    pub fn on_shutdown(&mut self, release: bool, now: Nanos) {
+        if release {
             self.safety.watchdog.stop(now);
         } else {
             self.safety.watchdog.hold(now);
         }
         self.link.session = None;
         self.safety.why = "the controller is ending".to_owned();
-        self.state_message(now)
     }
 }

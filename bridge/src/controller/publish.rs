@@ -45,7 +45,7 @@ impl ServerCore {
             cmd_seq: applied.seq,
             cmd_age_us: applied.age_us,
             clip: applied.clip,
-            mode: mode.name().to_owned(),
+            mode: safety.published_mode().name().to_owned(),
             fault: safety.faults.bits(),
             why: if mode == Mode::Active { String::new() } else { safety.why.clone() },
             rx_stale: counters.stale,

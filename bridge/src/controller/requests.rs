@@ -28,7 +28,13 @@ pub enum Request {
         /// Opaque parameters.
         episode: Vec<u8>,
     },
-    /// Torque is off: have the driver end the servos' alarms, then call [`ServerCore::on_alarms_cleared`].
+    /// Have the driver do what [`ServerCore::on_tick`] orders now, then call [`ServerCore::on_settled`]: what is answered has
+    /// happened.
+    Settle {
+        /// Request to answer.
+        re: u64,
+    },
+    /// There shall be no torque: have the driver take it off and end the servos' alarms, then call [`ServerCore::on_alarms_cleared`].
     ClearAlarms {
         /// Request to answer.
         re: u64,
@@ -68,7 +74,7 @@ impl ServerCore {
                 if self.mode() == Mode::Off {
                     self.safety.why = "told to stop".to_owned();
                 }
-                Request::Reply(self.granted(head.seq, now))
+                Request::Settle { re: head.seq }
             }
             "estop" => {
                 self.safety.faults.raise(Fault::Estop);
@@ -76,7 +82,7 @@ impl ServerCore {
                 self.link.drop_pending();
                 self.safety.why = "emergency stop".to_owned();
                 tracing::error!("emergency stop: motors are released");
-                Request::Reply(self.granted(head.seq, now))
+                Request::Settle { re: head.seq }
             }
             "arm" | "home" | "hold" | "reset" | "clear_fault" | "bye" if !is_commander => {
                 let detail = format!("session {} is not in force, or not yours; say hello first", head.sid);
@@ -85,7 +91,15 @@ impl ServerCore {
             "clear_fault" if self.body.health.has_alarms() && !self.mode().has_torque() => {
                 Request::ClearAlarms { re: head.seq }
             }
-            "arm" | "home" | "hold" | "clear_fault" | "bye" => Request::Reply(self.on_commander(&head, now)),
+            "arm" | "home" => Request::Reply(self.on_motion(&head, now)),
+            "hold" | "clear_fault" | "bye" => {
+                match head.t.as_str() {
+                    "hold" => self.hold_for("told to hold".to_owned(), now),
+                    "clear_fault" => self.clear_faults(now),
+                    _ => self.end_session("the commander said goodbye", now),
+                }
+                Request::Settle { re: head.seq }
+            }
             "reset" => self.on_reset(bytes, &head, now),
             other => {
                 let detail = format!("there is no request `{other}`");
@@ -94,19 +108,21 @@ impl ServerCore {
         }
     }
 
-    fn on_commander(&mut self, head: &Head, now: Nanos) -> Vec<u8> {
-        match head.t.as_str() {
-            "arm" | "home" => {
-                let granted = if head.t == "arm" { self.arm(now) } else { self.home(now) };
-                if let Err(Objection { code, detail }) = granted {
-                    return self.refusal(head.seq, &code, &detail, now);
-                }
-            }
-            "hold" => self.hold_for("told to hold".to_owned(), now),
-            "clear_fault" => self.clear_faults(now),
-            _ => self.end_session("the commander said goodbye", now),
+    fn on_motion(&mut self, head: &Head, now: Nanos) -> Vec<u8> {
+        let granted = if head.t == "arm" { self.arm(now) } else { self.home(now) };
+        match granted {
+            Ok(()) => self.granted(head.seq, now),
+            Err(Objection { code, detail }) => self.refusal(head.seq, &code, &detail, now),
         }
-        self.granted(head.seq, now)
+    }
+
+    /// The driver did, or failed to do, what was asked for. Returns the reply.
+    pub fn on_settled(&mut self, re: u64, now: Nanos) -> Vec<u8> {
+        if self.is_releasing() {
+            let detail = format!("{}; it is tried again; if the hand must be safe now, cut its power", self.safety.why);
+            return self.refusal(re, "NOT_RELEASED", &detail, now);
+        }
+        self.granted(re, now)
     }
 
     fn arm(&mut self, now: Nanos) -> Result<(), Objection> {
@@ -180,7 +196,7 @@ impl ServerCore {
 
     pub(super) fn granted(&mut self, re: u64, now: Nanos) -> Vec<u8> {
         let sid = self.sid();
-        let granted = Granted { re, mode: self.mode().name().to_owned(), fault: self.safety.faults.bits() };
+        let granted = Granted { re, mode: self.published_mode().name().to_owned(), fault: self.safety.faults.bits() };
         self.link.reply(sid, now, &granted)
     }
 }

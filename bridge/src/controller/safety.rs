@@ -36,6 +36,8 @@ pub(super) struct Safety {
     /// Why the hand does not follow, for people.
     pub(super) why: String,
     pub(super) applied: Applied,
+    /// The driver has heard of every servo that it has no torque, and none was given since. At the start nobody knows.
+    pub(super) released: bool,
     last_filter: Option<Nanos>,
     last_relax: Option<Nanos>,
     hold_at: HoldAt,
@@ -52,6 +54,7 @@ impl Safety {
             faults: FaultSet::default(),
             why: "not armed yet".to_owned(),
             applied: Applied::default(),
+            released: false,
             last_filter: None,
             last_relax: None,
             hold_at: spec.hold,
@@ -62,6 +65,14 @@ impl Safety {
     /// What the motors do.
     pub(super) fn mode(&self) -> Mode {
         self.watchdog.mode()
+    }
+
+    /// What is said of the motors.
+    pub(super) fn published_mode(&self) -> Mode {
+        match self.mode() {
+            mode if mode.has_torque() || self.released => mode,
+            _ => Mode::Releasing,
+        }
     }
 
     /// Takes torque off for what the hardware did. What waits to be applied is the caller's to drop.

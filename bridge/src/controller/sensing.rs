@@ -120,9 +120,30 @@ impl ServerCore {
         self.hardware_fault(Fault::BusError, detail, now);
     }
 
-    /// The driver did as told.
+    /// The driver moved the hand as told.
     pub fn on_command_done(&mut self) {
         self.body.bus_failing = false;
+    }
+
+    /// The driver took torque off, and heard so from every servo. `unready`: what else keeps it from moving the hand.
+    pub fn on_released(&mut self, unready: Option<&str>, now: Nanos) {
+        self.safety.released = true;
+        match unready {
+            None => self.body.bus_failing = false,
+            Some(detail) => self.on_command_failed(detail, now),
+        }
+    }
+
+    /// The driver could not take torque off every servo; `detail` names them.
+    pub fn on_release_failed(&mut self, detail: &str, now: Nanos) {
+        self.safety.released = false;
+        self.on_command_failed(detail, now);
+        self.safety.why = format!("torque is NOT confirmed off: {detail}");
+    }
+
+    /// Whether there shall be no torque, and not every servo has confirmed that it has none.
+    pub fn is_releasing(&self) -> bool {
+        self.published_mode() == Mode::Releasing
     }
 
     /// The loop came late.

@@ -125,7 +125,7 @@ impl ServerCore {
             },
             grants,
             notes,
-            mode: self.mode().name().to_owned(),
+            mode: self.published_mode().name().to_owned(),
             fault: self.safety.faults.bits(),
             test_poses,
             calibration,

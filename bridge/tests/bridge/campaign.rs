@@ -60,7 +60,7 @@ fn send_bytes(rig: &mut Rig, rng: &mut StreamRng, sent: &mut Vec<Vec<u8>>) -> Co
 }
 
 /// Something is asked. True if the hand was put somewhere or armed.
-fn ask_something(rig: &mut Rig, rng: &mut StreamRng) -> bool {
+fn ask_something(rig: &mut Rig, rng: &mut StreamRng, judge: &mut Judge) -> bool {
     let known_sid = rig.sid;
     if rng.random_range(0..10) == 0 {
         rig.sid = rng.random();
@@ -78,10 +78,17 @@ fn ask_something(rig: &mut Rig, rng: &mut StreamRng) -> bool {
         _ => rig.ask(&Arm {}),
     };
     rig.sid = known_sid;
+    if let Request::Settle { re } = answer {
+        rig.settle(re);
+        assert_says_what_is_so(rig);
+        return false;
+    }
     if let Request::ClearAlarms { re } = answer {
+        rig.tick();
         assert!(!rig.core.mode().has_torque(), "alarms are ended only without torque");
         let works = rng.random_range(0..3) > 0;
         rig.core.on_alarms_cleared(re, if works { Ok(()) } else { Err("noise".to_owned()) }, rig.now);
+        judge.alarmed &= !works;
         return false;
     }
     if let Request::Reset { re, .. } = answer {
@@ -91,6 +98,13 @@ fn ask_something(rig: &mut Rig, rng: &mut StreamRng) -> bool {
         return rig.core.on_reset_done(re, &start, &frame, None, rig.now).is_ok();
     }
     before != rig.core.mode() && rig.core.mode() == Mode::Active
+}
+
+/// No torque is said only where every servo confirmed it since it was last told to push.
+fn assert_says_what_is_so(rig: &mut Rig) {
+    let mode = rig.state().1.mode;
+    assert!(!rig.may_push || !matches!(mode.as_str(), "off" | "fault" | "estop"), "mode `{mode}`, and it may push");
+    assert!(rig.may_push || !rig.lets_go || mode != "releasing", "every servo let go");
 }
 
 fn sense_something(rig: &mut Rig, rng: &mut StreamRng) {
@@ -185,7 +199,7 @@ fn live(life: u64) -> (u64, u64) {
                 moved |= was != rig.core.mode() && was == Mode::Off;
             }
             50..56 => {
-                moved |= ask_something(&mut rig, &mut rng);
+                moved |= ask_something(&mut rig, &mut rng, &mut judge);
                 judge.fed = if moved { rig.now } else { judge.fed };
             }
             56..59 => {
@@ -200,12 +214,15 @@ fn live(life: u64) -> (u64, u64) {
         if !life.is_multiple_of(3) && rng.random_range(0..4) == 0 {
             servos_say(&mut rig, &mut rng, &mut judge);
         }
+        rig.lets_go = rng.random_range(0..60) > 0;
         let order = rig.tick();
+        assert_says_what_is_so(&mut rig);
         judge.judge(&mut rig, &order, std::mem::take(&mut moved));
     }
     // Whatever came before: once it is quiet for long enough, torque is off.
     // (Only a simulated hand that stands at the start of an episode waits for ever.)
     let waits_for_ever = rig.core.mode() == Mode::Ready && rig.core.world_stands();
+    rig.lets_go = true;
     if !rig.core.is_lockstep() && !waits_for_ever {
         rig.wait(2.0 + 0.15);
         rig.tick();

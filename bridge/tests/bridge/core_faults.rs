@@ -316,12 +316,15 @@ fn sensors_that_fail_three_times_release_the_hand_and_zeros_are_never_made_up() 
 #[test]
 fn a_bus_that_fails_releases_the_hand() {
     let mut rig = active();
+    rig.lets_go = false;
     rig.core.on_command_failed("write to motor 3 timed out", rig.now);
     assert_eq!(rig.tick(), Order::Off);
     assert!(rig.core.faults().holds(Fault::BusError));
+    let refused: Refusal = rig.ask_for(&ClearFault {});
+    assert!(refused.code == "NOT_RELEASED" && refused.detail.contains("servo 3"), "{refused:?}");
+    rig.lets_go = true;
     let granted: Granted = rig.ask_for(&ClearFault {});
-    assert_eq!(granted.mode, "fault");
-    rig.core.on_command_done();
+    assert_eq!(granted.mode, "fault", "it came back while it was asked");
     let granted: Granted = rig.ask_for(&ClearFault {});
     assert_eq!(granted.mode, "off");
 }

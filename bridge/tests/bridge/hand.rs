@@ -119,6 +119,10 @@ pub struct Rig {
     pub cmd_seq: u64,
     /// Angles the hand is sensed at.
     pub q: Vec<f32>,
+    /// Whether the servos confirm that they have no torque.
+    pub lets_go: bool,
+    /// Whether a servo may push: it was told to, and did not confirm since that it does not.
+    pub may_push: bool,
 }
 
 impl Rig {
@@ -128,7 +132,10 @@ impl Rig {
         let q = spec.robot.home_rad.clone();
         let mut core = ServerCore::new(spec, now).unwrap();
         core.on_sensed(&sensed(&q, now), now);
-        Self { core, sender: Sender::local(), now, sid: 0, ctl_seq: 0, cmd_seq: 0, q }
+        let sender = Sender::local();
+        let mut rig = Self { core, sender, now, sid: 0, ctl_seq: 0, cmd_seq: 0, q, lets_go: true, may_push: true };
+        rig.release();
+        rig
     }
 
     pub fn plain() -> Self {
@@ -149,10 +156,26 @@ impl Rig {
         self.core.on_ctl(&self.sender, &bytes, self.now)
     }
 
+    /// Does what the controller's loop does with a request before it answers, and returns the answer.
+    pub fn settle(&mut self, re: u64) -> Vec<u8> {
+        self.tick();
+        self.core.on_settled(re, self.now)
+    }
+
+    fn release(&mut self) {
+        if self.lets_go {
+            self.may_push = false;
+            self.core.on_released(None, self.now);
+        } else {
+            self.core.on_release_failed("taking torque off: not confirmed by servo 3", self.now);
+        }
+    }
+
     /// Asks and expects a reply of one type.
     pub fn ask_for<B: Body, A: Body>(&mut self, body: &B) -> A {
         match self.ask(body) {
             Request::Reply(bytes) | Request::Pong(bytes) => decode::<A>(&bytes).unwrap().1,
+            Request::Settle { re } => decode::<A>(&self.settle(re)).unwrap().1,
             other => panic!("no reply: {other:?}"),
         }
     }
@@ -197,8 +220,14 @@ impl Rig {
         self.send(&command)
     }
 
+    /// A turn of the loop: the hand does as it is told.
     pub fn tick(&mut self) -> Order {
-        self.core.on_tick(self.now)
+        let order = self.core.on_tick(self.now);
+        match order.targets() {
+            Some(_) => self.may_push = true,
+            None => self.release(),
+        }
+        order
     }
 
     /// Turns of the loop at 10 ms, without commands.

@@ -26,6 +26,7 @@ mod protocol_text;
 mod proxy;
 mod python;
 mod raw;
+mod release;
 mod saboteur;
 mod schema;
 mod security;

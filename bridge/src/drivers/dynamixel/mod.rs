@@ -262,6 +262,10 @@ impl HandDriver for DynamixelDriver {
         self.set_up_all()
     }
 
+    fn is_released(&self) -> bool {
+        self.torque == Torque::Off
+    }
+
     fn health(&mut self) -> Option<&ServoHealth> {
         Some(&self.monitor.health)
     }

@@ -73,15 +73,20 @@ impl DynamixelDriver {
             return Ok(());
         }
         // One by one, so that one servo that does not answer keeps no other under torque.
-        let mut failed = Ok(());
-        for id in ids {
+        let mut failed: Vec<String> = Vec::new();
+        for (joint, id) in ids.into_iter().enumerate() {
             let bus = self.bus_for(RELEASE_TURNS / self.wires.len() as f64)?;
             if let Err(error) = bus.write(id, TORQUE_ENABLE, &[0]) {
-                failed = Err(error);
+                failed.push(format!("{id} ({}): {}", self.names[joint], error.reason));
             }
         }
-        // All of them confirmed after all: the next call finds them so.
-        failed.and(Err(DriverError::new("taking torque off", "not every servo has confirmed it yet")))
+        // Where all of them confirmed it after all, the next call finds them so.
+        let reason = if failed.is_empty() {
+            "not every servo has confirmed it yet".to_owned()
+        } else {
+            format!("not confirmed by servo {}", failed.join(", servo "))
+        };
+        Err(DriverError::new("taking torque off", reason))
     }
 
     /// Sets up every servo that is not. Torque is off.

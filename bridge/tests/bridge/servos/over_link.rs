@@ -4,7 +4,9 @@ use super::Bench;
 use super::calibration::valid;
 use crate::controller::{LAYOUT, await_that, clock, endpoint, never};
 use giraffe_bridge::drivers::dynamixel::{DynamixelDriver, DynamixelSettings};
-use giraffe_bridge::{BridgeClient, BridgeError, BridgeServer, ClientConfig, ControllerSpec, ExitAction};
+use giraffe_bridge::{
+    BridgeClient, BridgeError, BridgeServer, ClientConfig, ClientSecurity, ControllerSpec, ExitAction, Observer,
+};
 use giraffe_robots::{Hand, Signal, SignalFrame};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -105,6 +107,25 @@ fn a_servo_that_falls_silent_is_a_fault_of_the_hand_and_the_rest_lets_go() {
     let told = stopped(&mut client, &targets);
     assert!(told.contains("SENSOR_STALE") && told.contains("servo 3"), "{told}");
     await_that(|| !bench.servos.has_torque(2));
+}
+
+#[test]
+fn a_servo_that_does_not_confirm_a_stop_is_named_and_let_go_when_it_is_back() {
+    let bench = slow_bench();
+    let served = Served::start(&bench);
+    let mut client = served.client(&bench);
+    client.arm().unwrap();
+    await_that(|| bench.servos.has_torque(3));
+    bench.servos.bus().servo(3).faults.absent = true;
+    let mut onlooker = Observer::connect(&served.endpoint, &ClientSecurity::LocalOnly, clock(), never()).unwrap();
+    let refused = onlooker.stop().expect_err("servo 3 may push").to_string();
+    assert!(refused.contains("NOT_RELEASED") && refused.contains("servo 3"), "{refused}");
+    assert!(!bench.servos.has_torque(1) && !bench.servos.has_torque(2), "the others let go");
+    assert_eq!(onlooker.await_state(5.0).unwrap().1.mode, "releasing");
+    bench.servos.bus().servo(3).faults.absent = false;
+    await_that(|| onlooker.await_state(5.0).unwrap().1.mode == "fault");
+    assert!(!bench.servos.any_torque());
+    assert_eq!(onlooker.stop().unwrap().mode, "fault");
 }
 
 #[test]
