@@ -322,6 +322,7 @@ fn connect(policy: &Policy, parts: &Parts, options: &DeployOptions, stop: &Arc<A
     let manifest = policy.manifest();
     let mut config = ClientConfig::new(&options.endpoint, parts.scene.robot());
     config.policy = PolicyIdentity { name: manifest.context.task.clone(), hash: policy.fingerprint()? };
+    config.object = Some(parts.scene.object().name.to_owned());
     config.lockstep = !options.real_time;
     config.security = options.security.read()?;
     // What happens when the object is not seen any more is decided by what the policy reads, as in training: see `Pilot`.

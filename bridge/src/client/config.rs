@@ -19,6 +19,8 @@ pub struct ClientConfig {
     pub rehearsal: bool,
     /// Insist on lock-step (needs `rehearsal`).
     pub lockstep: bool,
+    /// Name of the object that the policy is for. Poses of another are not believed; nobody's is asked for if there is none.
+    pub object: Option<String>,
     /// The policy reads where the object is: when that is not known any more the hand is held.
     pub needs_object_pose: bool,
     /// Nobody answering is an error after so long, s.
@@ -37,6 +39,7 @@ impl ClientConfig {
             software: SOFTWARE.to_owned(),
             rehearsal: false,
             lockstep: false,
+            object: None,
             needs_object_pose: false,
             connect_timeout_secs: 3.0,
             security: ClientSecurity::LocalOnly,

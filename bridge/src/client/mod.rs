@@ -78,7 +78,8 @@ impl BridgeClient {
         let sockets = ClientSockets::connect(&endpoints, &config.security).map_err(refused)?;
         let (joint_count, lockstep) = (config.robot.joint_count(), config.lockstep);
         let admission = Admission::new(has_keys);
-        let link = Link::new(&config.endpoint, sockets, admission, clock, stop, joint_count, lockstep);
+        let mut link = Link::new(&config.endpoint, sockets, admission, clock, stop, joint_count, lockstep);
+        link.newest.object.expect(config.object.clone());
         let deadline = after(link.now(), config.connect_timeout_secs);
         let mut client =
             Self { config, link, terms: None, places: Vec::new(), held_since: None, rearmed: false, due: None };

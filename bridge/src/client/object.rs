@@ -28,9 +28,34 @@ pub(super) struct ObjectView {
     unseen_since: Option<Moment>,
     /// The episode that was begun last.
     episode: u64,
+    /// The object that poses must be of.
+    expected: Option<String>,
+    /// Of what else, or in which other frame, a pose was, if any: said once.
+    foreign: Option<String>,
 }
 
+/// The frame that poses are in.
+const FRAME: &str = "palm";
+
 impl ObjectView {
+    /// Poses of other objects are not believed.
+    pub(super) fn expect(&mut self, object: Option<String>) {
+        self.expected = object;
+    }
+
+    /// Why a pose is not one of the object in the palm frame, in words; those numbers mean something else.
+    fn foreign(&self, pose: &Pose) -> Option<String> {
+        if pose.frame != FRAME {
+            let frame = &pose.frame;
+            return Some(format!(
+                "poses come in the frame `{frame}`, expected `{FRAME}`: have the tracker send the object in the palm's frame"
+            ));
+        }
+        let expected = self.expected.as_ref().filter(|expected| **expected != pose.object)?;
+        let object = &pose.object;
+        Some(format!("poses are of `{object}`, expected `{expected}`: hold that, or name what is held with --object"))
+    }
+
     /// An episode begins, with the first pose of it where the controller watches.
     pub(super) fn begin(&mut self, pose: Option<WithHead<Pose>>, now: Nanos) {
         // The time of the hand may begin anew with the episode.
@@ -47,6 +72,14 @@ impl ObjectView {
     /// a clock of its own.
     pub(super) fn take(&mut self, pose: WithHead<Pose>, ours: bool, now: Nanos) {
         let body = &pose.body;
+        if let Some(words) = self.foreign(body) {
+            self.reject();
+            if self.foreign.is_none() {
+                tracing::warn!("{words}; none of them is believed");
+                self.foreign = Some(words);
+            }
+            return;
+        }
         // What was under way when the episode began tells of another time of the hand.
         if ours && body.episode < self.episode {
             return;
@@ -158,6 +191,33 @@ mod tests {
         odd.body.p[0] = f32::NAN;
         view.take(odd, false, at(5.5));
         assert_eq!((seen(&view, 0.0, 6.0), view.rejected()), ((false, Some(3000)), 1));
+    }
+
+    #[test]
+    fn a_pose_in_another_frame_or_of_another_object_is_not_believed_whoever_sends_it() {
+        let turned = |change: &dyn Fn(&mut Pose)| {
+            let mut odd = pose(0.0, true);
+            change(&mut odd.body);
+            odd
+        };
+        let camera = |body: &mut Pose| body.frame = "camera".to_owned();
+        let teapot = |body: &mut Pose| body.object = "teapot".to_owned();
+        for (change, said) in [(&camera as &dyn Fn(&mut Pose), "`camera`"), (&teapot, "`teapot`")] {
+            for (truth, ours) in [(false, false), (false, true), (true, true)] {
+                let mut view = ObjectView::default();
+                view.expect(Some("cube".to_owned()));
+                let mut odd = turned(change);
+                odd.body.truth = truth;
+                view.take(odd, ours, at(1.0));
+                assert_eq!((seen(&view, 0.0, 1.0), view.rejected()), ((false, None), 1));
+                assert!(view.foreign.as_ref().is_some_and(|words| words.contains(said)), "{:?}", view.foreign);
+                view.take(pose(0.0, true), ours, at(1.0));
+                assert!(seen(&view, 0.0, 1.0).0, "the right one is");
+            }
+        }
+        let mut view = ObjectView::default();
+        view.take(turned(&teapot), false, at(1.0));
+        assert!(seen(&view, 0.0, 1.0).0, "nobody said what to expect");
     }
 
     #[test]
