@@ -102,7 +102,9 @@ pub fn end_if_possible() {
     // The lock is never let go of, so that nobody begins to write now.
     match written {
         Ok(said) if said.is_empty() => {
-            crate::say::aside("stopped in the middle of something; nothing that was finished is lost");
+            crate::say::aside(
+                "stopped in the middle of something: of that nothing is kept; what was printed or written before stays",
+            );
             end_now(EXIT_STOPPED)
         }
         Ok(said) => {

@@ -54,6 +54,17 @@ pub enum SeenBy {
     Nobody,
 }
 
+/// Where the zeros come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Zeros {
+    /// From where the servos stood while every joint was put at zero.
+    Measured,
+    /// From the description: a horn that is one spline off goes unnoticed. Also what a file means that does not say.
+    #[default]
+    Described,
+}
+
 /// A calibration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +79,9 @@ pub struct Calibration {
     pub tool: String,
     /// Who saw the joints move.
     pub seen_by: SeenBy,
+    /// Where the zeros come from.
+    #[serde(default)]
+    pub zeros: Zeros,
     /// The servos.
     pub bus: BusIdentity,
     /// Every joint.
@@ -108,15 +122,19 @@ impl Calibration {
         hex(&digest[..ID_BYTES])
     }
 
-    /// What a driver says of itself with this calibration.
-    pub fn calibrated(&self) -> Calibrated {
-        match self.seen_by {
-            SeenBy::Operator => Calibrated::Valid { id: self.id() },
-            SeenBy::Nobody => {
-                let detail = "nobody saw the joints move when the calibration was made: run `giraffe wiggle` and look";
-                Calibrated::Missing { detail: detail.to_owned() }
+    /// What a driver says of itself with this calibration. `allow_described`: zeros that nobody measured will do.
+    pub fn calibrated(&self, allow_described: bool) -> Calibrated {
+        let detail = match (self.seen_by, self.zeros) {
+            (SeenBy::Nobody, _) => {
+                "nobody saw the joints move when the calibration was made: run `giraffe wiggle` and look"
             }
-        }
+            (SeenBy::Operator, Zeros::Described) if !allow_described => {
+                "nobody measured the zeros of the joints, the file has those of the description: lay the hand flat and run \
+                 `giraffe wiggle` with --flat, or serve with --allow-described-zeros"
+            }
+            (SeenBy::Operator, _) => return Calibrated::Valid { id: self.id() },
+        };
+        Calibrated::Missing { detail: detail.to_owned() }
     }
 
     /// Holds it against the hand's description.

@@ -85,7 +85,7 @@ pub enum Command {
     Keygen(KeygenArguments),
     /// Move every joint of a real hand a little, to find out how it is wired; writes its calibration.
     #[command(
-        after_help = "Examples:\n  giraffe wiggle --driver dynamixel --port /dev/ttyUSB0 --out leap.toml\n  giraffe wiggle --driver scripted --assume-yes --out try.toml"
+        after_help = "Examples:\n  giraffe wiggle --driver dynamixel --port /dev/ttyUSB0 --out leap.toml --flat\n  giraffe wiggle --driver scripted --assume-yes --out try.toml"
     )]
     Wiggle(WiggleArguments),
     /// A hand before anything is learned with it.

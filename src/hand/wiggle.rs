@@ -5,7 +5,7 @@ use crate::calendar::UtcTime;
 use crate::say;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use giraffe_bridge::calibration::{Calibration, wiring};
+use giraffe_bridge::calibration::{Calibration, Zeros, wiring};
 use giraffe_bridge::commissioning::{AssumeYes, Findings, TerminalWitness, WiggleSpec, Witness, wiggle};
 use giraffe_bridge::{BusIdentity, HandDriver, MonotonicClock};
 use giraffe_robots::{RobotModel, load_robot};
@@ -100,5 +100,11 @@ fn report(arguments: &WiggleArguments, findings: &Findings, calibration: &Calibr
         say::result_line("every joint is wired as described")?;
     }
     corrections.iter().try_for_each(say::result_line)?;
-    say::result_line(format_args!("wrote {out} (calibration {})", calibration.id()))
+    say::result_line(format_args!("wrote {out} (calibration {})", calibration.id()))?;
+    if calibration.zeros == Zeros::Described {
+        say::note(
+            "the zeros are those of the description, nobody measured them: a real hand will not be armed; lay it flat and use --flat",
+        );
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! From what was seen to how a hand is wired. Pure.
 
 use super::{CommissioningError, Sighting};
-use crate::calibration::{Calibration, JointCalibration, JointWire, MAX_OFFSET_RAD, SeenBy};
+use crate::calibration::{Calibration, JointCalibration, JointWire, MAX_OFFSET_RAD, SeenBy, Zeros};
 use crate::driver::BusIdentity;
 use giraffe_robots::RobotModel;
 use std::fmt;
@@ -28,6 +28,8 @@ pub struct Findings {
     pub wires: Vec<JointWire>,
     /// What was thought wrongly.
     pub corrections: Vec<Correction>,
+    /// Where the zeros come from.
+    pub zeros: Zeros,
     /// The self test of each joint: asked and moved, rad.
     tested: Vec<(f32, f32)>,
 }
@@ -108,7 +110,8 @@ impl Findings {
             let (thought, found) = (finding.wire, wires[finding.joint]);
             corrections.extend(differences(&robot.joints[finding.joint].name, thought, found));
         }
-        let findings = Self { wires, corrections, tested };
+        let zeros = if flat_rad.is_some() { Zeros::Measured } else { Zeros::Described };
+        let findings = Self { wires, corrections, zeros, tested };
         findings.check_zeros(robot)?;
         Ok(findings)
     }
@@ -147,6 +150,7 @@ impl Findings {
             date: date.to_owned(),
             tool: tool.to_owned(),
             seen_by,
+            zeros: self.zeros,
             bus,
             joints: joints.collect(),
         }

@@ -200,6 +200,8 @@ pub fn wiggle(
     }
     match (found, released) {
         (found, Ok(())) => found,
+        // Something else keeps the hand from moving; it is in what was found, or in the next command's answer.
+        (found, Err(_)) if mover.driver.is_released() => found,
         (found, Err(source)) => {
             let why = found.err().map_or_else(|| "every joint was moved".to_owned(), |error| error.to_string());
             Err(CommissioningError::NotReleased { why, source })
@@ -207,14 +209,14 @@ pub fn wiggle(
     }
 }
 
-/// A servo bus may lose a packet now and then.
+/// A servo bus may lose a packet now and then. Of several failures the first says why: those after it may only say that the
+/// next attempt has to wait.
 fn try_often(mut attempt: impl FnMut() -> Result<(), DriverError>) -> Result<(), DriverError> {
-    for _ in 1..ATTEMPTS {
-        if attempt().is_ok() {
-            return Ok(());
-        }
+    let first = attempt();
+    if first.is_ok() || (1..ATTEMPTS).any(|_| attempt().is_ok()) {
+        return Ok(());
     }
-    attempt()
+    first
 }
 
 /// A hand and what it is moved with.

@@ -21,6 +21,8 @@ pub struct DriverOptions {
     pub baud: Option<u32>,
     /// Go on with a USB adapter that holds answers back, slowly.
     pub allow_usb_latency: bool,
+    /// Zeros that nobody measured will do.
+    pub allow_described_zeros: bool,
 }
 
 /// Opens a driver for a hand.

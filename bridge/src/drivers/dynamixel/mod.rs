@@ -124,6 +124,7 @@ impl DynamixelDriver {
         let mut settings = DynamixelSettings::new(port);
         settings.baud = options.baud.unwrap_or(settings.baud);
         settings.allow_usb_latency = options.allow_usb_latency;
+        settings.allow_described_zeros = options.allow_described_zeros;
         let mut driver = Self::new(robot, settings, calibration)?;
         driver.connect()?;
         Ok(driver)
@@ -263,7 +264,7 @@ impl HandDriver for DynamixelDriver {
     }
 
     fn is_released(&self) -> bool {
-        self.torque == Torque::Off
+        self.torque == Torque::Off && self.bus.is_some()
     }
 
     fn health(&mut self) -> Option<&ServoHealth> {
@@ -276,7 +277,7 @@ impl HandDriver for DynamixelDriver {
 
     fn calibration(&self) -> Calibrated {
         match &self.calibration {
-            Some(calibration) => calibration.calibrated(),
+            Some(calibration) => calibration.calibrated(self.settings.allow_described_zeros),
             None => Calibrated::Missing {
                 detail: "no calibration was given: run `giraffe wiggle` and serve with --calibration".to_owned(),
             },

@@ -39,6 +39,8 @@ pub struct DynamixelSettings {
     pub loop_period_secs: f32,
     /// Serve even when the USB adapter holds answers back.
     pub allow_usb_latency: bool,
+    /// Zeros of the joints that nobody measured will do.
+    pub allow_described_zeros: bool,
     /// Whether answers of several servos are asked for in one packet, where firmware can.
     pub fast_sync_read: bool,
 }
@@ -56,6 +58,7 @@ impl DynamixelSettings {
             bus_watchdog: 10,
             loop_period_secs: 0.0125,
             allow_usb_latency: false,
+            allow_described_zeros: false,
             fast_sync_read: true,
         }
     }

@@ -1,7 +1,7 @@
 //! A calibration file is of one hand, and says what is wrong with it.
 
 use super::{Bench, servo_hand};
-use giraffe_bridge::calibration::{Calibration, JointCalibration, SeenBy, wiring};
+use giraffe_bridge::calibration::{Calibration, JointCalibration, SeenBy, Zeros, wiring};
 use giraffe_bridge::drivers::DriverOptions;
 use giraffe_bridge::drivers::dynamixel::DynamixelDriver;
 use giraffe_bridge::{BusIdentity, Calibrated, HandDriver, ServoIdentity};
@@ -27,6 +27,7 @@ pub fn valid() -> Calibration {
         date: "2026-11-23".to_owned(),
         tool: "a test".to_owned(),
         seen_by: SeenBy::Operator,
+        zeros: Zeros::Measured,
         bus,
         joints: joints.collect(),
     }
@@ -119,4 +120,26 @@ fn a_driver_takes_only_a_calibration_of_the_servos_that_are_there() {
     unseen.seen_by = SeenBy::Nobody;
     unseen.save(&path).unwrap();
     assert!(matches!(open().unwrap().calibration(), Calibrated::Missing { .. }), "nobody looked");
+}
+
+#[test]
+fn zeros_that_nobody_measured_arm_no_real_hand_unless_that_is_allowed() {
+    let bench = Bench::new();
+    let path = bench.folder.path().join("hand.toml");
+    let open = |allow_described_zeros| {
+        let (port, calibration) = (Some(bench.servos.port().to_owned()), Some(path.clone()));
+        let options = DriverOptions { port, calibration, allow_described_zeros, ..DriverOptions::default() };
+        DynamixelDriver::open(&bench.robot, &options).unwrap().calibration()
+    };
+    let described = Calibration { zeros: Zeros::Described, ..valid() };
+    described.save(&path).unwrap();
+    let Calibrated::Missing { detail } = open(false) else { panic!("it does not count") };
+    assert!(detail.contains("zeros") && detail.contains("--flat"), "{detail}");
+    assert_eq!(open(true), Calibrated::Valid { id: described.id() });
+    // A file of before, which cannot say it.
+    let text = std::fs::read_to_string(&path).unwrap().replace("zeros = \"described\"\n", "");
+    std::fs::write(&path, text).unwrap();
+    assert!(matches!(open(false), Calibrated::Missing { .. }));
+    valid().save(&path).unwrap();
+    assert_eq!(open(false), Calibrated::Valid { id: valid().id() });
 }

@@ -341,6 +341,57 @@ fn torque_that_stays_on_is_told_loudly() {
     assert!(error.to_string().contains("Cut the supply"), "{error}");
 }
 
+/// Lets go, and fails at something else: each time it says something else.
+struct Unready {
+    hand: ScriptedDriver,
+    fails_from: u32,
+    releases: u32,
+}
+
+impl HandDriver for Unready {
+    fn loop_period_secs(&self) -> f32 {
+        0.01
+    }
+    fn sense(&mut self, frame: &mut SignalFrame) -> Result<(), DriverError> {
+        self.hand.sense(frame)
+    }
+    fn command(&mut self, targets: &SafeTargets) -> Result<(), DriverError> {
+        self.hand.command(targets)
+    }
+    fn release(&mut self) -> Result<(), DriverError> {
+        self.hand.release()?;
+        self.releases += 1;
+        match self.releases.checked_sub(self.fails_from) {
+            None => Ok(()),
+            Some(0) => Err(DriverError::new("setting up servo 2", "Drive Mode is 1, expected 0")),
+            Some(_) => Err(DriverError::new("setting up the servos", "the next attempt is in a second")),
+        }
+    }
+    fn is_released(&self) -> bool {
+        self.hand.target_rad().is_none()
+    }
+    fn rehearsal(&mut self) -> Option<&mut dyn Rehearsal> {
+        self.hand.rehearsal()
+    }
+}
+
+#[test]
+fn what_keeps_a_hand_from_moving_is_told_by_its_first_words_and_not_as_torque_that_stays_on() {
+    let robot = super::servo_hand();
+    let run = |fails_from: u32| {
+        let mut driver = Unready { hand: ScriptedDriver::new(&robot), fails_from, releases: 0 };
+        let (wires, stop) = (wiring(&robot, None).unwrap(), AtomicBool::new(false));
+        let spec = WiggleSpec::default();
+        wiggle(&mut driver, &robot, &wires, &spec, &mut AssumeYes, &Quick::default(), &stop).map_err(|e| e.to_string())
+    };
+    let error = run(1).unwrap_err();
+    assert!(error.contains("servo 2") && error.contains("Drive Mode is 1"), "{error}");
+    let releases = 2 + robot.joint_count() as u32;
+    let error = run(3).unwrap_err();
+    assert!(!error.contains("Cut the supply"), "in the middle: {error}");
+    assert!(run(releases).is_ok(), "at the very end, with everything found");
+}
+
 #[test]
 fn a_file_that_nobody_vouches_for_says_so() {
     let robot = super::servo_hand();
