@@ -14,7 +14,7 @@ use crate::run::folder::CONFIG_FILE;
 use crate::run::score::Score;
 use crate::run::table::score_table;
 use crate::typed;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use giraffe_policy::DeviceChoice;
 use giraffe_randomization::NONE;
@@ -237,6 +237,9 @@ fn assess(
         return told(&[("evaluated", &evaluated), ("evaluated, nominal", &evaluated_nominal)]);
     }
     let deployed = attempt?;
+    if let Some(why) = &deployed.ended_early {
+        bail!("deploying over ZeroMQ ended early, in {why}");
+    }
     Ok(Some(QuickstartReport {
         task: parts.task.name().to_owned(),
         trained: trained.score.clone(),

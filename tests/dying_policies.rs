@@ -237,7 +237,7 @@ fn anybody_can_stop_a_hand_and_its_policy_is_told() {
     let at = hand.turn_count();
     hand.await_turn(at, "torque off", |turn| turn.told.is_none());
     let finished = policy.finish();
-    assert_eq!(finished.code, Some(2), "{finished:#?}");
+    assert_eq!(finished.code, Some(1), "{finished:#?}");
     assert!(finished.stderr.contains("emergency stop"), "{finished:#?}");
     let nobody = run_in(tiny.home(), &["stop", "tcp://127.0.0.1:1"]);
     assert_eq!(nobody.code, Some(1), "{nobody:#?}");

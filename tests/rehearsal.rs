@@ -51,9 +51,30 @@ fn a_controller_that_dies_ends_the_deployment_with_a_message() {
     let begun = crate::support::now();
     controller.end("KILL");
     let finished = process.finish();
-    assert_eq!(finished.code, Some(2), "{finished:#?}");
+    assert_eq!(finished.code, Some(1), "{finished:#?}");
     assert!(finished.stderr.contains("no answer") && !finished.stderr.contains("panicked"), "{finished:#?}");
+    assert!(finished.stdout.contains("no episode was finished"), "{finished:#?}");
     assert!(begun.elapsed() < Duration::from_secs(6));
+}
+
+#[test]
+fn episodes_that_were_finished_before_a_controller_died_are_scored() {
+    let (tiny, controller) = (TinyPolicy::shared(), Controller::simulated());
+    let log = tiny.home().join("died.mcap");
+    let log = log.to_str().unwrap();
+    let endpoint = &controller.endpoint;
+    let arguments = ["deploy", "run", "--episodes", "100000", "--connect", endpoint, "--json", "--log", log];
+    let process = Process::start(&mut giraffe(arguments), tiny.home());
+    // Some episodes take no more than this in lock-step, wherever it is cut.
+    std::thread::sleep(Duration::from_secs(4));
+    controller.end("KILL");
+    let finished = process.finish();
+    assert_eq!(finished.code, Some(1), "{finished:#?}");
+    assert!(finished.stderr.contains("ended early"), "{finished:#?}");
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let episodes = report["score"]["episodes"].as_u64().unwrap();
+    assert!(episodes > 0, "{report}");
+    assert!(report["ended_early"].as_str().unwrap().contains(&format!("episode {episodes}")), "{report}");
 }
 
 #[test]

@@ -305,6 +305,7 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
     }
     match &deployment.score {
         Some(score) => say::result(&score_table(parts.task.measures(), &[("deployed", score)]))?,
+        None if deployment.control_steps == 0 => say::result_line("no episode was finished")?,
         None => {
             say::result_line("nobody watched the object: no score (a tracker publishes poses on the `pose` socket)")?;
         }
@@ -319,11 +320,16 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
     Ok(compared(&deployment, stop))
 }
 
-/// Stopped, or different where episodes were compared.
+/// Stopped, or ended early, or different where episodes were compared.
 fn compared(deployment: &Deployment, stop: &AtomicBool) -> ExitCode {
     let is_different = deployment.paired.as_ref().is_some_and(|paired| !paired.is_equal());
-    let is_stopped = stop.load(Ordering::Relaxed);
-    if is_different && !is_stopped { ExitCode::from(EXIT_DIFFERENT) } else { done(stop) }
+    if let Some(why) = &deployment.ended_early {
+        say::note(format_args!("error: the deployment ended early, in {why}"));
+    }
+    if stop.load(Ordering::Relaxed) || !(is_different || deployment.ended_early.is_some()) {
+        return done(stop);
+    }
+    ExitCode::from(EXIT_DIFFERENT)
 }
 
 /// Threads for whatever is counted in parallel. Made here, where it can be said that there are none.

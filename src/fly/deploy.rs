@@ -34,6 +34,10 @@ pub struct Deployment {
     pub control_steps: u64,
     /// `lock-step` or `real time`.
     pub mode: String,
+    /// Why the hand was not followed to the last episode: the link was lost, or somebody stopped it. All the rest is of the
+    /// whole episodes before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<String>,
     /// The log that was written. Not in reports: two deployments of the same seed have the same report.
     #[serde(skip)]
     pub log: Option<LogSummary>,
@@ -135,8 +139,8 @@ impl WatchedHand for BridgedHand {
 /// Connects, runs the episodes, and leaves the hand held or released as its controller is set up to.
 ///
 /// # Errors
-/// When no controller answers, the hand is another one, or it stops following; when a log was asked for by name and
-/// cannot be written.
+/// When no controller answers, the hand is another one, or nothing could be begun; when a log was asked for by name and
+/// cannot be written. A hand that is lost on the way is no error: what was finished counts, and the report says why it ended.
 pub fn deploy(
     policy: &Policy,
     parts: &Parts,
@@ -153,7 +157,7 @@ pub fn deploy(
         let why = match &flown {
             Err(error) => Some(format!("{error:#}")),
             Ok(_) if stop.load(Ordering::Relaxed) => Some("interrupted".to_owned()),
-            Ok(_) => None,
+            Ok(deployment) => deployment.ended_early.clone(),
         };
         let event = why.map(|why| Record::Event(Event::new(EventKind::Stop, why)));
         event.into_iter().for_each(|event| log.handle().record(event));
@@ -207,6 +211,7 @@ fn fly_all(
     let settings = deciding_settings(parts);
     let mut results = Vec::new();
     let mut paired = options.paired.then(Paired::default);
+    let mut ended_early = None;
     for index in 0..options.episodes as u64 {
         if stop.load(Ordering::Relaxed) {
             break;
@@ -225,6 +230,11 @@ fn fly_all(
         match prepare() {
             // It was waiting for the hand when somebody said stop: what is over counts.
             Err(_) if stop.load(Ordering::Relaxed) => break,
+            // Where nothing was finished yet there is nothing to keep: a mistake like any other.
+            Err(error) if index > 0 => {
+                ended_early = Some(format!("before episode {index}: {error:#}"));
+                break;
+            }
             ready => ready?,
         }
         let mut nobody = Nobody;
@@ -237,7 +247,11 @@ fn fly_all(
         let result = match pilot.fly_observed(hand, observer, stop) {
             // As above.
             Err(_) if stop.load(Ordering::Relaxed) => break,
-            flown => flown.with_context(|| format!("episode {index}"))?,
+            Err(error) => {
+                ended_early = Some(format!("episode {index}: {error:#}"));
+                break;
+            }
+            Ok(result) => result,
         };
         if let (Some(paired), Some(plan), false) = (&mut paired, plan, result.cut)
             && let Some(is_equal) = twin.lives_the_same(index, plan, parts, &trace, stop)?
@@ -253,7 +267,7 @@ fn fly_all(
         }
         results.push(result);
     }
-    Ok(summary(&results, paired, parts.task, options.real_time))
+    Ok(Deployment { ended_early, ..summary(&results, paired, parts.task, options.real_time) })
 }
 
 fn get_ready(policy: &Policy, home: bool, hand: &mut BridgedHand) -> Result<()> {
@@ -381,6 +395,7 @@ fn summary(results: &[EpisodeResult], paired: Option<Paired>, task: &dyn Task, r
         missed_tick_count: results.iter().map(|result| result.missed_tick_count).sum(),
         control_steps: results.iter().map(|result| u64::from(result.trial.step_count)).sum(),
         mode: mode_name(real_time).to_owned(),
+        ended_early: None,
         log: None,
     }
 }
