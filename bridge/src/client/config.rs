@@ -19,7 +19,7 @@ pub struct ClientConfig {
     pub rehearsal: bool,
     /// Insist on lock-step (needs `rehearsal`).
     pub lockstep: bool,
-    /// Name of the object that the policy is for. Poses of another are not believed; nobody's is asked for if there is none.
+    /// Name of the object that the policy is for: what trackers say of another is not believed. `None`: of any.
     pub object: Option<String>,
     /// The policy reads where the object is: when that is not known any more the hand is held.
     pub needs_object_pose: bool,

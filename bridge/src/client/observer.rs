@@ -63,6 +63,9 @@ impl Observer {
                 let advice = "nobody publishes states there; is a controller running?";
                 return Err(self.link.silent(attempted, timeout_secs, advice));
             }
+            // What answers pings says nothing that is waited for, but unread it would fill the queue, and the answer to a later
+            // stop would be lost.
+            while self.link.sockets.reply().is_some() {}
             self.link.send(&Ping {});
             self.link.sockets.wait(WAIT_MS);
         }
