@@ -11,7 +11,7 @@ use giraffe_robots::{Hand, SignalFrame};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Servos that may not let go.
 #[derive(Clone, Default)]
@@ -88,7 +88,7 @@ impl Scene {
 
     /// Reads states until one has this mode. None before may promise what is not so.
     fn await_mode(&mut self, wanted: &str) -> u64 {
-        let until = Instant::now() + Duration::from_secs(20);
+        let clock = clock();
         loop {
             // A state may lie in the socket for a while: who pushes now has pushed when it was written.
             let (_, state) = self.onlooker.await_state(2.0).unwrap();
@@ -97,7 +97,7 @@ impl Scene {
             if state.mode == wanted {
                 return state.fault;
             }
-            assert!(Instant::now() < until, "mode `{}` instead of `{wanted}`", state.mode);
+            assert!(clock.now().as_secs() < 20.0, "mode `{}` instead of `{wanted}`", state.mode);
         }
     }
 
