@@ -243,18 +243,6 @@ fn an_onlooker_reads_what_the_hand_does_and_can_stop_it() {
 }
 
 #[test]
-fn an_onlooker_who_has_looked_for_long_is_still_answered() {
-    let scene = Scene::moving();
-    let mut onlooker =
-        Observer::connect(&scene.controller.endpoint, &ClientSecurity::LocalOnly, clock(), never()).unwrap();
-    // More than any queue holds.
-    for _ in 0..300 {
-        onlooker.await_state(2.0).unwrap();
-    }
-    assert_eq!(onlooker.stop().unwrap().mode, "off");
-}
-
-#[test]
 fn a_policy_may_act_on_every_state_as_it_comes() {
     let mut scene = Scene::moving();
     let before = scene.client.report();
