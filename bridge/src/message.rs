@@ -401,6 +401,9 @@ pub struct State {
     pub loop_us: Option<u64>,
 }
 
+/// The frame that every [`Pose`] is in.
+pub const POSE_FRAME: &str = "palm";
+
 /// Where the object is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pose {

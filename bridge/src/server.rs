@@ -107,7 +107,7 @@ impl BridgeServer {
                 self.serve_requests();
                 self.serve_lockstep();
                 if self.core.is_releasing() {
-                    self.release();
+                    let _ = self.release();
                 }
                 next_turn = self.clock.now();
             } else {
@@ -160,27 +160,34 @@ impl BridgeServer {
 
     fn execute(&mut self, order: &Order) {
         let Some(targets) = order.targets() else {
-            self.release();
+            let _ = self.release();
             return;
         };
         match self.driver.command(targets) {
             Ok(()) => self.core.on_command_done(),
             Err(error) => {
                 self.core.on_command_failed(&error.to_string(), self.clock.now());
-                self.release();
+                let _ = self.release();
             }
         }
     }
 
     /// Takes torque off, and lets it be known whether that happened. The next turn does it again.
-    fn release(&mut self) {
-        let done = self.driver.release().map_err(|error| error.to_string());
+    ///
+    /// # Errors
+    /// When not every servo confirmed it.
+    fn release(&mut self) -> Result<(), DriverError> {
+        let done = self.driver.release();
         let now = self.clock.now();
         match done {
             Ok(()) => self.core.on_released(None, now),
-            Err(detail) if self.driver.is_released() => self.core.on_released(Some(&detail), now),
-            Err(detail) => self.core.on_release_failed(&detail, now),
+            Err(error) if self.driver.is_released() => self.core.on_released(Some(&error.to_string()), now),
+            Err(error) => {
+                self.core.on_release_failed(&error.to_string(), now);
+                return Err(error);
+            }
         }
+        Ok(())
     }
 
     /// Has the driver do at once what a request asked for, and answers with what came of it.
@@ -210,13 +217,8 @@ impl BridgeServer {
 
     /// Ends what the servos' own protection tripped on. Torque is off, and is taken off once more to be sure.
     fn clear_alarms(&mut self, re: u64) -> Vec<u8> {
-        self.release();
-        let done = if self.core.is_releasing() {
-            Err("torque could not be taken off first".to_owned())
-        } else {
-            self.driver.clear_alarms().map_err(|error| error.to_string())
-        };
-        self.core.on_alarms_cleared(re, done, self.clock.now())
+        let done = self.release().and_then(|()| self.driver.clear_alarms());
+        self.core.on_alarms_cleared(re, done.map_err(|error| error.to_string()), self.clock.now())
     }
 
     fn publish(&mut self) {
@@ -275,7 +277,7 @@ impl BridgeServer {
                 reply
             }
             Err(reply) => {
-                self.release();
+                let _ = self.release();
                 reply
             }
         }
@@ -339,15 +341,10 @@ impl BridgeServer {
             }
         } else {
             for _ in 0..RELEASE_ATTEMPTS {
-                done = self.driver.release();
-                if done.is_ok() || self.driver.is_released() {
-                    self.core.on_released(None, now);
-                    done = Ok(());
+                done = self.release();
+                if done.is_ok() {
                     break;
                 }
-            }
-            if let Err(error) = &done {
-                self.core.on_release_failed(&error.to_string(), now);
             }
         }
         if let Some(bytes) = self.core.state_message(self.clock.now()) {

@@ -40,6 +40,11 @@ impl Mode {
         Mode::Releasing,
     ];
 
+    /// The mode of this name on the wire.
+    pub fn named(name: &str) -> Option<Mode> {
+        Mode::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+
     /// As on the wire.
     pub fn name(self) -> &'static str {
         match self {

@@ -14,7 +14,7 @@ use crate::hand::serve::{ServeOptions, Served, ServoArguments, open_driver, serv
 use crate::typed;
 use anyhow::Result;
 use clap::Args;
-use giraffe_bridge::drivers::DRIVERS;
+use giraffe_bridge::drivers::{DRIVERS, DriverOptions};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
@@ -31,6 +31,9 @@ pub struct ServeArguments {
     /// Where its servos are.
     #[command(flatten)]
     pub servos: ServoArguments,
+    /// Let a real hand be armed whose zeros nobody measured.
+    #[arg(long)]
+    pub allow_described_zeros: bool,
     /// Where it is served, and to whom.
     #[command(flatten)]
     pub options: ServeOptions,
@@ -50,7 +53,8 @@ pub fn drivers() -> Vec<(&'static str, &'static str)> {
 /// When there is no such hand or driver, or it cannot be opened or served.
 pub fn run(arguments: &ServeArguments, stop: &AtomicBool) -> Result<ExitCode> {
     let (robot, offered) = program::offered(&arguments.hand, arguments.seed)?;
-    let driver = open_driver(offered, &arguments.driver, &robot, &arguments.servos.options())?;
+    let servos = DriverOptions { allow_described_zeros: arguments.allow_described_zeros, ..arguments.servos.options() };
+    let driver = open_driver(offered, &arguments.driver, &robot, &servos)?;
     serve(Served { robot, driver_name: arguments.driver.clone(), driver }, &arguments.options, stop)?;
     Ok(ExitCode::SUCCESS)
 }

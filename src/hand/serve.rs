@@ -28,9 +28,6 @@ pub struct ServoArguments {
     /// Go on with a USB adapter that holds answers back (latency timer above 1 ms), slowly.
     #[arg(long)]
     pub allow_usb_latency: bool,
-    /// Let a real hand be armed whose zeros nobody measured.
-    #[arg(long)]
-    pub allow_described_zeros: bool,
 }
 
 impl ServoArguments {
@@ -41,7 +38,7 @@ impl ServoArguments {
             calibration: self.calibration.clone(),
             baud: self.baud,
             allow_usb_latency: self.allow_usb_latency,
-            allow_described_zeros: self.allow_described_zeros,
+            allow_described_zeros: false,
         }
     }
 }

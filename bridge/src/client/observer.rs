@@ -13,6 +13,9 @@ use giraffe_robots::HandError;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+/// From one ping to the next while a state is waited for, s.
+const PING_SECS: f64 = 0.05;
+
 /// What an emergency button, a display or a logger needs.
 pub struct Observer {
     link: Link,
@@ -52,6 +55,7 @@ impl Observer {
     pub fn await_state(&mut self, timeout_secs: f64) -> Result<(Head, State), HandError> {
         let attempted = "waiting for a state";
         let deadline = after(self.link.now(), timeout_secs);
+        let mut next_ping = self.link.now();
         loop {
             if let Some(state) = self.newest_state() {
                 return Ok(state);
@@ -63,10 +67,13 @@ impl Observer {
                 let advice = "nobody publishes states there; is a controller running?";
                 return Err(self.link.silent(attempted, timeout_secs, advice));
             }
-            // What answers pings says nothing that is waited for, but unread it would fill the queue, and the answer to a later
-            // stop would be lost.
+            // Whatever comes ends the wait below: a ping for each time would be a flood that the answer to a stop waits behind.
             while self.link.sockets.reply().is_some() {}
-            self.link.send(&Ping {});
+            let now = self.link.now();
+            if now >= next_ping {
+                next_ping = after(now, PING_SECS);
+                self.link.send(&Ping {});
+            }
             self.link.sockets.wait(WAIT_MS);
         }
     }
@@ -93,5 +100,50 @@ impl Observer {
             Reply::Granted((_, granted)) => Ok(granted),
             Reply::Refused(objection) => Err(refusal(attempted, objection)),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::clock::MonotonicClock;
+    use crate::message::Pong;
+    use crate::security::ServerSecurity;
+    use crate::transport::ServerSockets;
+    use crate::wire::{decode_head, encode};
+    use std::sync::atomic::Ordering;
+
+    #[test]
+    fn an_onlooker_who_waits_for_a_state_asks_now_and_then_however_fast_he_is_answered() {
+        let folder = std::env::temp_dir().join(format!("giraffe-onlooker-{}", std::process::id()));
+        let base = format!("ipc://{}", folder.display());
+        let sockets =
+            ServerSockets::bind(&Endpoints::parse(&base, false).unwrap(), &ServerSecurity::LocalOnly, false).unwrap();
+        let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let seen = Arc::clone(&over);
+        // It answers at once, and publishes nothing.
+        let answering = std::thread::spawn(move || {
+            let mut pings = 0;
+            while !seen.load(Ordering::Relaxed) {
+                sockets.wait(1);
+                while let Some(request) = sockets.request() {
+                    let head = decode_head(&request.bytes).unwrap();
+                    pings += u32::from(head.t == "ping");
+                    sockets.reply(&request.peer, &encode(0, 1, 0, &Pong { re: head.seq, t0: head.ts, t1: 0, t2: 0 }));
+                }
+            }
+            pings
+        });
+        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+        let mut onlooker = Observer::connect(&base, &ClientSecurity::LocalOnly, clock, done).unwrap();
+        onlooker.await_state(0.5).expect_err("nothing is published");
+        over.store(true, Ordering::Relaxed);
+        let pings = answering.join().unwrap();
+        for socket in ["ctl", "cmd", "state", "pose"] {
+            let _ = std::fs::remove_file(format!("{}-{socket}", folder.display()));
+        }
+        // One every 50 ms; a busy machine sends fewer.
+        assert!((1..=11).contains(&pings), "{pings} pings in half a second");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, STATE_SECS, command_from};
 use super::{Finding, Rule, Unmet, bytes, ensure};
-use crate::message::{Command, OBJECT_POSE, Ping, State, Welcome};
+use crate::message::{Command, OBJECT_POSE, POSE_FRAME, Ping, State, Welcome};
 use crate::watchdog::Mode;
 use crate::wire::{Head, encode};
 
@@ -119,8 +119,7 @@ fn state(bench: &mut Bench) -> Finding {
             let (found, count) = (values.len(), welcome.joints.len());
             ensure(found == count, || format!("`{name}` has {found} numbers for {count} joints"))?;
         }
-        let known = Mode::ALL.iter().any(|mode| mode.name() == state.mode);
-        ensure(known, || format!("mode `{}` is none of the protocol's", state.mode))?;
+        ensure(Mode::named(&state.mode).is_some(), || format!("mode `{}` is none of the protocol's", state.mode))?;
         ensure((state.mode == "active") == state.why.is_empty(), || {
             format!("mode `{}` with why `{}`", state.mode, state.why)
         })?;
@@ -160,7 +159,7 @@ fn state_rate(bench: &mut Bench) -> Finding {
 
 fn torque_off(bench: &mut Bench) -> Finding {
     let (_, states) = listen(bench)?;
-    let off = states.iter().filter(|(_, state)| matches!(state.mode.as_str(), "off" | "fault" | "estop" | "releasing"));
+    let off = states.iter().filter(|(_, state)| Mode::named(&state.mode).is_some_and(|mode| !mode.has_torque()));
     let mut count = 0;
     for (_, state) in off {
         let same = state.q.iter().zip(&state.q_target).all(|(q, target)| q.to_bits() == target.to_bits());
@@ -184,7 +183,7 @@ fn pose(bench: &mut Bench) -> Finding {
     for (head, pose) in poses {
         ensure(last.is_none_or(|last| head.seq > last), || format!("seq {} after {last:?}", head.seq))?;
         last = Some(head.seq);
-        ensure(pose.frame == "palm", || format!("frame `{}`", pose.frame))?;
+        ensure(pose.frame == POSE_FRAME, || format!("frame `{}`", pose.frame))?;
         let norm = pose.q_xyzw.iter().map(|part| part * part).sum::<f32>().sqrt();
         ensure((norm - 1.0).abs() < 1e-3, || format!("a quaternion of length {norm}"))?;
     }

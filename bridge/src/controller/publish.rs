@@ -2,7 +2,7 @@
 
 use super::{DroppedCommand, Episode, ServerCore};
 use crate::driver::TrackedObject;
-use crate::message::{Pose, Refused, Started, State, TrackerPose, WithHead};
+use crate::message::{POSE_FRAME, Pose, Refused, Started, State, TrackerPose, WithHead};
 use crate::watchdog::Mode;
 use crate::wire::{Body, Head, VERSION, encode};
 use giraffe_robots::{Nanos, SignalFrame};
@@ -83,7 +83,7 @@ impl ServerCore {
             tick: self.episode.tick,
             t_meas,
             object: object.name.clone(),
-            frame: "palm".to_owned(),
+            frame: POSE_FRAME.to_owned(),
             p: object.pose.position_m.into(),
             q_xyzw: object.pose.palm_from_object.coords.into(),
             valid: object.valid,

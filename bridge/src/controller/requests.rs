@@ -77,11 +77,7 @@ impl ServerCore {
                 Request::Settle { re: head.seq }
             }
             "estop" => {
-                self.safety.faults.raise(Fault::Estop);
-                self.safety.watchdog.estop(now);
-                self.link.drop_pending();
-                self.safety.why = "emergency stop".to_owned();
-                tracing::error!("emergency stop: motors are released");
+                self.emergency_stop(now);
                 Request::Settle { re: head.seq }
             }
             "arm" | "home" | "hold" | "reset" | "clear_fault" | "bye" if !is_commander => {
@@ -91,13 +87,24 @@ impl ServerCore {
             "clear_fault" if self.body.health.has_alarms() && !self.mode().has_torque() => {
                 Request::ClearAlarms { re: head.seq }
             }
-            "arm" | "home" => Request::Reply(self.on_motion(&head, now)),
-            "hold" | "clear_fault" | "bye" => {
-                match head.t.as_str() {
-                    "hold" => self.hold_for("told to hold".to_owned(), now),
-                    "clear_fault" => self.clear_faults(now),
-                    _ => self.end_session("the commander said goodbye", now),
-                }
+            "arm" => {
+                let armed = self.arm(now);
+                Request::Reply(self.answer(head.seq, armed, now))
+            }
+            "home" => {
+                let begun = self.home(now);
+                Request::Reply(self.answer(head.seq, begun, now))
+            }
+            "hold" => {
+                self.hold_for("told to hold".to_owned(), now);
+                Request::Settle { re: head.seq }
+            }
+            "clear_fault" => {
+                self.clear_faults(now);
+                Request::Settle { re: head.seq }
+            }
+            "bye" => {
+                self.end_session("the commander said goodbye", now);
                 Request::Settle { re: head.seq }
             }
             "reset" => self.on_reset(bytes, &head, now),
@@ -108,11 +115,18 @@ impl ServerCore {
         }
     }
 
-    fn on_motion(&mut self, head: &Head, now: Nanos) -> Vec<u8> {
-        let granted = if head.t == "arm" { self.arm(now) } else { self.home(now) };
-        match granted {
-            Ok(()) => self.granted(head.seq, now),
-            Err(Objection { code, detail }) => self.refusal(head.seq, &code, &detail, now),
+    fn emergency_stop(&mut self, now: Nanos) {
+        self.safety.faults.raise(Fault::Estop);
+        self.safety.watchdog.estop(now);
+        self.link.drop_pending();
+        self.safety.why = "emergency stop".to_owned();
+        tracing::error!("emergency stop: motors are to be released");
+    }
+
+    fn answer(&mut self, re: u64, done: Result<(), Objection>, now: Nanos) -> Vec<u8> {
+        match done {
+            Ok(()) => self.granted(re, now),
+            Err(Objection { code, detail }) => self.refusal(re, &code, &detail, now),
         }
     }
 

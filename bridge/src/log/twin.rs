@@ -106,7 +106,7 @@ struct Twin<'l> {
 
 /// Whether the motors push in a mode of the wire; one that is unknown here may.
 fn has_torque(mode: &str) -> bool {
-    Mode::ALL.into_iter().find(|known| known.name() == mode).is_none_or(Mode::has_torque)
+    Mode::named(mode).is_none_or(Mode::has_torque)
 }
 
 fn same_bits(a: &[f32], b: &[f32]) -> bool {
