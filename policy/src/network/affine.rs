@@ -4,6 +4,7 @@
 //! copies cost time that the products need. As for the memories, the bodies here run anywhere and
 //! [`super::affine_cpu`] replaces them on the processor.
 
+use super::parameters;
 #[cfg(feature = "cuda")]
 use burn::backend::Cube;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -138,17 +139,12 @@ impl<B: AffineBackend, C: CheckpointStrategy> AffineBackend for Autodiff<B, C> {
 
 /// What `layer`, which must have a bias, makes of `x` `[N, I]`.
 pub(crate) fn affine(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
-    let [weight, bias] = parameters(layer);
-    Tensor::from_dispatch(Dispatch::affine(x.into_dispatch(), weight, bias))
+    let (weight, bias) = parameters(layer);
+    Tensor::from_dispatch(Dispatch::affine(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()))
 }
 
 /// The same, with what is negative replaced by zero.
 pub(crate) fn rectified_affine(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
-    let [weight, bias] = parameters(layer);
-    Tensor::from_dispatch(Dispatch::rectified_affine(x.into_dispatch(), weight, bias))
-}
-
-fn parameters(layer: &Linear) -> [FloatTensor<Dispatch>; 2] {
-    let bias = layer.bias.as_ref().expect("every layer of the networks is made with a bias").val();
-    [layer.weight.val().into_dispatch(), bias.into_dispatch()]
+    let (weight, bias) = parameters(layer);
+    Tensor::from_dispatch(Dispatch::rectified_affine(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()))
 }

@@ -1,6 +1,6 @@
 //! `y = x W + b` on the processor.
 //!
-//! Rows go through in pieces of the size of a cache. Where a layer puts out at most half a panel, `x W` and, of one that is
+//! Rows go through in pieces of the size of a cache at most; forward, in so many that every thread has some. Where a layer puts out at most half a panel, `x W` and, of one that is
 //! not rectified, the gradient of W are left to the general library.
 
 use super::affine::AffineBackend;
@@ -76,15 +76,15 @@ fn forward(tensors: [FlexTensor; 3], is_rectified: bool) -> FlexTensor {
 /// `x W + b` with W laid out once.
 pub(super) struct Affine {
     input: usize,
+    output: usize,
     weight: Weight,
-    bias: Vec<f32>,
     is_rectified: bool,
 }
 
 enum Weight {
     Panels(Panels, Start),
-    /// For the general library.
-    Rows(Vec<f32>),
+    /// Weight and bias for the general library.
+    Rows(Vec<f32>, Vec<f32>),
 }
 
 impl Affine {
@@ -94,17 +94,17 @@ impl Affine {
         let laid = if 2 * output > PANEL {
             Weight::Panels(Panels::of([weight], output), Start::of(bias))
         } else {
-            Weight::Rows(weight.to_vec())
+            Weight::Rows(weight.to_vec(), bias.to_vec())
         };
-        Self { input: weight.len() / output, weight: laid, bias: bias.to_vec(), is_rectified }
+        Self { input: weight.len() / output, output, weight: laid, is_rectified }
     }
 
     /// y `[N, O]` of x `[N, I]`.
     pub fn apply(&self, x: &[f32]) -> Vec<f32> {
-        let (row_count, output) = (x.len() / self.input, self.bias.len());
+        let (row_count, output) = (x.len() / self.input, self.output);
         let rows = match self.weight {
             Weight::Panels(..) => piece_rows(row_count),
-            Weight::Rows(_) => GROUP_ROWS,
+            Weight::Rows(..) => GROUP_ROWS,
         };
         let mut y = Room::new(row_count * output);
         y.slots()
@@ -118,10 +118,10 @@ impl Affine {
     fn write(&self, x: &[f32], y: &mut [MaybeUninit<f32>]) {
         let y = match &self.weight {
             Weight::Panels(panels, start) => panels.write(&[Left::rows(x, self.input)], start, y),
-            Weight::Rows(weight) => {
+            Weight::Rows(weight, bias) => {
                 let rows = x.len() / self.input;
-                let y = y.write_copy_of_slice(&self.bias.repeat(rows));
-                Product { m: rows, n: self.bias.len(), k: self.input }.added_to(x, weight, y);
+                let y = y.write_copy_of_slice(&bias.repeat(rows));
+                Product { m: rows, n: self.output, k: self.input }.added_to(x, weight, y);
                 y
             }
         };

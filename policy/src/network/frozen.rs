@@ -1,13 +1,14 @@
 //! A network that acts and does not learn.
 //!
 //! While worlds are collected from it is asked for one step at a time, and laying out weights for products takes as long
-//! as the products of such a step. So on the processor they are laid out once, and no tensor is made. Elsewhere it is
-//! the network as it was.
+//! as the products of such a step. So on the processor they are laid out once, but for those that the general library
+//! multiplies (a GRU's memory, layers that put out at most half a panel), and no tensor is made. Elsewhere it is the network
+//! as it was.
 
 use super::affine_cpu::Affine;
 use super::gru_cpu::Start;
 use super::lstm_cpu::{Given, Weights};
-use super::{Inference, Layer, Network, Sequence, host};
+use super::{Inference, Layer, Network, Sequence, host, parameters};
 use crate::config::CoreKind;
 use burn::nn::Linear;
 use burn::tensor::Device;
@@ -125,8 +126,8 @@ fn affine(layer: &Linear, is_rectified: bool) -> Affine {
 
 /// Weight and bias.
 fn numbers(layer: &Linear) -> [Vec<f32>; 2] {
-    let bias = layer.bias.as_ref().expect("every layer of the networks is made with a bias");
-    [host(layer.weight.val()), host(bias.val())]
+    let (weight, bias) = parameters(layer);
+    [host(weight), host(bias)]
 }
 
 #[cfg(test)]
@@ -156,9 +157,9 @@ mod tests {
             assert_eq!(frozen.log_std_values(), network.log_std_values());
             let mut observations = vec![0.0; 3 * 150 * 9];
             crate::gaussian::fill_standard_normal(&mut rng, &mut observations);
-            let mut state = vec![0.0; 150 * 20];
-            crate::gaussian::fill_standard_normal(&mut rng, &mut state);
-            let parts = vec![state; layers * kind.state_count()];
+            // Other numbers for every part, so that none can stand for another.
+            let mut parts = vec![vec![0.0; 150 * 20]; layers * kind.state_count()];
+            parts.iter_mut().for_each(|part| crate::gaussian::fill_standard_normal(&mut rng, part));
             let state = RecurrentState::from_parts(&parts, 20, 0..150);
             let keep = (0..3 * 150).map(|i| if i % 7 == 0 { 0.0 } else { 1.0 }).collect();
             let sequence = Sequence { observations, state, keep };

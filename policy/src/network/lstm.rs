@@ -54,21 +54,6 @@ pub trait LstmBackend: Backend {
         composed_layer_forward::<Self>([features, input_weight, bias, weight, h0, c0, keep])
     }
 
-    /// Hidden and cell states alone.
-    #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
-    fn lstm_layer_states(
-        features: FloatTensor<Self>,
-        input_weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        h0: FloatTensor<Self>,
-        c0: FloatTensor<Self>,
-        keep: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (hidden, _gates, cells) = Self::lstm_layer_forward(features, input_weight, bias, weight, h0, c0, keep);
-        (hidden, cells)
-    }
-
     /// Gradients of `features`, `input_weight`, `bias` and `weight`.
     #[allow(clippy::too_many_arguments, reason = "an operation takes its tensors one by one")]
     fn lstm_layer_backward(
@@ -189,7 +174,7 @@ pub(crate) fn lstm_states(
     [h0, c0]: [Tensor<2>; 2],
     keep: Tensor<2>,
 ) -> [Tensor<3>; 2] {
-    let (hidden, cells) = Dispatch::lstm_layer_states(
+    let (hidden, _gates, cells) = Dispatch::lstm_layer_forward(
         features.into_dispatch(),
         input_weight.into_dispatch(),
         bias.into_dispatch(),

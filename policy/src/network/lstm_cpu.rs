@@ -28,12 +28,12 @@ impl LstmBackend for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let given = [features, input_weight, bias, weight, h0, c0, keep].map(|tensor| tensor.to_contiguous());
         let weights = Weights::new([&given[1], &given[2], &given[3]].map(view));
-        let dims = Dims::new(&given[0], &given[3]);
         let [features, h0, c0, keep] = [&given[0], &given[4], &given[5], &given[6]].map(view);
+        let given = Given { features, h0, c0, keep };
+        let dims = weights.dims(given);
         let mut gates = Room::new(dims.count(4 * dims.width));
-        let kept = split(gates.slots(), dims.of(4 * dims.width), piece_rows(dims.row_count));
-        let [hidden, cells] = weights.run(Given { features, h0, c0, keep }, kept.into_iter().map(Some).collect());
-        // SAFETY: every piece wrote each of its rows in every step.
+        let [hidden, cells] = weights.run(given, Some(gates.slots()));
+        // SAFETY: all gates of all rows in every step were kept.
         let gates = unsafe { gates.written() };
         let [hidden, cells] = [hidden, cells].map(|states| tensor(states, dims.of(dims.width)));
         (hidden, tensor(gates, dims.of(4 * dims.width)), cells)
@@ -124,8 +124,7 @@ impl Weights {
 
     /// Hidden and cell states, `[T, B, H]`.
     pub fn states(&self, given: Given<'_>) -> [Vec<f32>; 2] {
-        let row_count = self.dims(given).row_count;
-        self.run(given, (0..row_count.div_ceil(piece_rows(row_count))).map(|_| None).collect())
+        self.run(given, None)
     }
 
     fn dims(&self, given: Given<'_>) -> Dims {
@@ -133,14 +132,20 @@ impl Weights {
         Dims { step_count: given.keep.len() / row_count, row_count, input: self.input, width: self.width }
     }
 
-    /// The same, keeping the gates of every piece of the rows for a backward pass. No row is added to another, so
-    /// pieces may be of any size.
-    fn run(&self, given: Given<'_>, kept: Vec<Option<Gates<'_>>>) -> [Vec<f32>; 2] {
+    /// The same, and writes all of `gates` `[T, B, 4H]`, if a backward pass wants them. No row is added to another, so pieces
+    /// of the rows may be of any size.
+    fn run(&self, given: Given<'_>, gates: Option<&mut [MaybeUninit<f32>]>) -> [Vec<f32>; 2] {
         let dims = self.dims(given);
+        let of_gates = dims.count(4 * dims.width);
+        assert_eq!(given.features.len(), dims.count(dims.input), "features of every row in every step");
+        assert_eq!(gates.as_ref().map_or(of_gates, |gates| gates.len()), of_gates, "gates of every row in every step");
         let rows = piece_rows(dims.row_count);
+        let kept: Vec<Option<Gates<'_>>> = match gates {
+            Some(gates) => split(gates, dims.of(4 * dims.width), rows).into_iter().map(Some).collect(),
+            None => (0..dims.row_count.div_ceil(rows)).map(|_| None).collect(),
+        };
         let sized = || Room::new(dims.count(dims.width));
         let (mut hidden, mut cells) = (sized(), sized());
-        assert_eq!(kept.len(), dims.row_count.div_ceil(rows), "something for every piece");
         let pieces: Vec<_> = split(hidden.slots(), dims.of(dims.width), rows)
             .into_iter()
             .zip(split(cells.slots(), dims.of(dims.width), rows))

@@ -72,6 +72,12 @@ impl Inference {
     }
 }
 
+/// Weight and bias.
+fn parameters(layer: &Linear) -> (Tensor<2>, Tensor<1>) {
+    let bias = layer.bias.as_ref().expect("every layer of the networks is made with a bias").val();
+    (layer.weight.val(), bias)
+}
+
 impl Layer {
     fn new(kind: CoreKind, input: usize, core: usize, rng: &mut StreamRng, device: &Device) -> Self {
         let gate_count = kind.gate_count();
@@ -97,16 +103,11 @@ impl Layer {
         gates.reshape([step_count, row_count, width])
     }
 
-    fn input_parameters(&self) -> (Tensor<2>, Tensor<1>) {
-        let bias = self.gates.bias.as_ref().expect("every layer of the networks is made with a bias").val();
-        (self.gates.weight.val(), bias)
-    }
-
     /// Hidden states `[T, B, core]`, with gradients. `start` as in [`Prepared::starts`].
     fn forward(&self, features: Tensor<3>, start: &[Tensor<2>], keep: Tensor<2>) -> Tensor<3> {
         match (&self.candidate_bias, start) {
             (None, [h0, c0]) => {
-                let (input_weight, bias) = self.input_parameters();
+                let (input_weight, bias) = parameters(&self.gates);
                 lstm_layer(features, input_weight, bias, self.memory.val(), [h0.clone(), c0.clone()], keep)
             }
             (Some(bias), [h0]) => gru_sequence(self.fed(features), self.memory.val(), bias.val(), h0.clone(), keep),
@@ -118,7 +119,7 @@ impl Layer {
     fn states(&self, features: Tensor<3>, start: &[Tensor<2>], keep: Tensor<2>) -> Vec<Tensor<3>> {
         match start {
             [h0, c0] => {
-                let (input_weight, bias) = self.input_parameters();
+                let (input_weight, bias) = parameters(&self.gates);
                 lstm_states(features, input_weight, bias, self.memory.val(), [h0.clone(), c0.clone()], keep).to_vec()
             }
             _ => vec![self.forward(features, start, keep)],

@@ -67,7 +67,7 @@ pub struct LearnerBench {
     pub peak_gflops: f64,
     /// Whose that was: `gemm` or `PyTorch`.
     pub peak_of: &'static str,
-    /// The most that was seen of the crate gemm, which our own products are of, 1e9 operations per second.
+    /// The most that was seen of the crate gemm, 1e9 operations per second.
     pub gemm_peak_gflops: f64,
     /// The most that was seen of PyTorch, in one process or in two, 1e9 operations per second.
     pub pytorch_peak_gflops: Option<f64>,

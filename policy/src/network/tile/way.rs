@@ -10,7 +10,8 @@ pub(super) struct Place {
     pub from_stride: usize,
     pub out: *mut f32,
     pub out_stride: usize,
-    /// What will be read next: one line of the cache for every column of the left matrices is asked for on the way.
+    /// What will be read next: with AVX-512 one line of the cache for every column of the left matrices is asked for on the
+    /// way.
     pub ahead: *const f32,
 }
 
@@ -48,7 +49,7 @@ impl Way {
 
     /// The fastest of this processor.
     pub fn fastest() -> Self {
-        Self::all().next().unwrap_or(Self(Unit::Any))
+        Self::all().next().expect("any processor has a way")
     }
 
     /// Whether multiply-adds are fused.
@@ -133,7 +134,7 @@ mod x86 {
     }
 
     /// # Safety
-    /// The processor has AVX-512F, left matrices have so many rows, and 32 numbers of each lie at the place.
+    /// The processor has AVX-512F; and as with [`super::Way::compute`].
     pub unsafe fn avx512(rows: usize, lefts: &[Left<'_>], panel: &[f32], place: Place) {
         // SAFETY: as the caller promises.
         unsafe {
@@ -176,7 +177,7 @@ mod x86 {
     }
 
     /// # Safety
-    /// The processor has AVX2 and FMA, left matrices have so many rows, and 32 numbers of each lie at the place.
+    /// The processor has AVX2 and FMA; and as with [`super::Way::compute`].
     pub unsafe fn avx2(rows: usize, lefts: &[Left<'_>], panel: &[f32], place: Place) {
         // Sixteen registers hold six rows of half a panel.
         for half in [0, PANEL / 2] {

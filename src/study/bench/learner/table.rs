@@ -1,7 +1,7 @@
 //! The result for people.
 
 use super::{ActingSpeed, LearnerBench, Shape};
-use crate::study::bench::spread::Spread;
+use crate::study::bench::spread::{Spread, text_of};
 use std::fmt::Write as _;
 
 impl LearnerBench {
@@ -67,9 +67,9 @@ fn number(value: Option<f64>) -> String {
 }
 
 fn rate(spread: Option<Spread>) -> String {
-    spread.map_or_else(|| "-".to_owned(), |spread| spread.text(0, 0))
+    text_of(spread, 0, 0)
 }
 
 fn ratio(spread: Option<Spread>) -> String {
-    spread.map_or_else(|| "-".to_owned(), |spread| spread.text(0, 2))
+    text_of(spread, 0, 2)
 }
