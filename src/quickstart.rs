@@ -238,7 +238,7 @@ fn assess(
     }
     let deployed = attempt?;
     if let Some(why) = &deployed.ended_early {
-        bail!("deploying over ZeroMQ ended early, in {why}");
+        bail!("deploying over ZeroMQ ended early: {why}");
     }
     Ok(Some(QuickstartReport {
         task: parts.task.name().to_owned(),

@@ -200,7 +200,7 @@ fn run_quickstart(arguments: &QuickstartArguments, stop: &Arc<AtomicBool>) -> Re
         if arguments.json {
             print_json(&report)?;
         }
-        return Ok(compared(&report.deployed, stop));
+        return Ok(exit_code(&report.deployed, stop));
     }
     Ok(done(stop))
 }
@@ -301,7 +301,7 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
     }
     if arguments.json {
         print_json(&deployment)?;
-        return Ok(compared(&deployment, stop));
+        return Ok(exit_code(&deployment, stop));
     }
     match &deployment.score {
         Some(score) => say::result(&score_table(parts.task.measures(), &[("deployed", score)]))?,
@@ -317,14 +317,14 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
     if let Some(paired) = &deployment.paired {
         say::result_line(paired)?;
     }
-    Ok(compared(&deployment, stop))
+    Ok(exit_code(&deployment, stop))
 }
 
 /// Stopped, or ended early, or different where episodes were compared.
-fn compared(deployment: &Deployment, stop: &AtomicBool) -> ExitCode {
+fn exit_code(deployment: &Deployment, stop: &AtomicBool) -> ExitCode {
     let is_different = deployment.paired.as_ref().is_some_and(|paired| !paired.is_equal());
     if let Some(why) = &deployment.ended_early {
-        say::note(format_args!("error: the deployment ended early, in {why}"));
+        say::note(format_args!("error: the deployment ended early: {why}"));
     }
     if stop.load(Ordering::Relaxed) || !(is_different || deployment.ended_early.is_some()) {
         return done(stop);
