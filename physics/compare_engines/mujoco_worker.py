@@ -111,11 +111,10 @@ class World:
 
     def options(self):
         """What the model has of what was asked for, in the same words."""
-        option, options = self.model.opt, {"integrator": None, "cone": None, "solver": None}
-        for name in options:
-            values = INTEGRATORS if name == "integrator" else NAMED[name]
-            options[name] = next(word for word, value in values.items() if value == getattr(option, name))
-        return {**options, "iterations": option.iterations, "ls_iterations": option.ls_iterations,
+        option = self.model.opt
+        words = {name: next(word for word, value in values.items() if value == getattr(option, name))
+                 for name, values in {"integrator": INTEGRATORS, **NAMED}.items()}
+        return {**words, "iterations": option.iterations, "ls_iterations": option.ls_iterations,
                 "tolerance": option.tolerance, "timestep": option.timestep}
 
     def begin(self, start):
@@ -178,6 +177,11 @@ class World:
                 break
         return trace
 
+    def is_dropped(self, home, drop_m):
+        """Whether the object is farther than that from where it began, or nowhere."""
+        away = self.data.qpos[self.free:self.free + 3] - home
+        return not away @ away < drop_m ** 2
+
     def hold(self, ask):
         """In how many episodes the object was dropped."""
         model, data, dropped = self.model, self.data, 0
@@ -187,8 +191,7 @@ class World:
             for control in np.array(targets) @ self.mix.T:
                 data.ctrl[:] = control
                 mujoco.mj_step(model, data, self.substeps)
-                away = data.qpos[self.free:self.free + 3] - home
-                if not away @ away < ask["drop_m"] ** 2:  # also when it is no number
+                if self.is_dropped(home, ask["drop_m"]):
                     dropped += 1
                     break
         return {"dropped": dropped}
@@ -211,8 +214,7 @@ class World:
                 mujoco.mj_step(model, data, self.substeps)
                 secs += clock() - before
                 steps += 1
-                away = data.qpos[self.free:self.free + 3] - home
-                if not away @ away < ask["drop_m"] ** 2:  # also when it is no number
+                if self.is_dropped(home, ask["drop_m"]):
                     drops += 1
                     break
                 if clock() - begin > ask["secs"]:

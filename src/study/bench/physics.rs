@@ -202,11 +202,11 @@ impl<'l> Rivals<'l> {
         opponents.iter_mut().try_for_each(|opponent| opponent.measure(track, lab.worker(), setup, secs))
     }
 
-    /// The fastest first.
+    /// Who is fastest beside us first: rates by themselves may be of other moments of a machine whose speed changes.
     fn results(&self, setup: &Setup, rates: &[f64]) -> Vec<OpponentResult> {
         let mut results: Vec<_> =
             self.opponents.iter().map(|opponent| opponent.result(setup, &self.ours, rates)).collect();
-        results.sort_by(|a, b| b.control_steps_per_sec.median.total_cmp(&a.control_steps_per_sec.median));
+        results.sort_by(|a, b| a.ratio.median.total_cmp(&b.ratio.median));
         results
     }
 }

@@ -37,6 +37,11 @@ impl Spread {
     }
 }
 
+/// For people: as [`Spread::text`], or a dash where nothing was measured.
+pub fn text_of(spread: Option<Spread>, width: usize, decimals: usize) -> String {
+    spread.map_or_else(|| "-".to_owned(), |spread| spread.text(width, decimals))
+}
+
 /// Whether to go on.
 ///
 /// # Errors

@@ -207,7 +207,7 @@ mod tests {
 
     /// The worker counts drops by itself, and must count what traces show.
     #[test]
-    fn both_engines_hold_the_cube_and_a_solver_without_iterations_drops_it_every_time() {
+    fn both_engines_hold_the_cube_and_a_solver_with_one_iteration_drops_it_every_time() {
         let stop = AtomicBool::new(false);
         let Some(mut lab) = Lab::if_any(&stop) else { return };
         let (setup, task) = setup(&RunConfig::default()).expect("the usual hand");

@@ -85,14 +85,9 @@ impl Yardstick {
         Ok(self.joints.error(lab, engine)?.rms_rad)
     }
 
-    /// Every error of an engine; where there is a limit, only until one is found that is beyond it and demanded not to be.
+    /// Every error of an engine; where there is a limit, only until one is found that shows that it is less exact in motion.
     /// (What is slow to find comes last.)
-    pub(super) fn exactness(
-        &self,
-        lab: &mut Lab,
-        engine: &Engine,
-        limit: Option<(&Exactness, Demand)>,
-    ) -> Result<Exactness> {
+    pub(super) fn exactness(&self, lab: &mut Lab, engine: &Engine, limit: Option<&Exactness>) -> Result<Exactness> {
         let mut found = Exactness {
             joint_rms_rad: self.joint_rms_rad(lab, engine)?,
             slip_rms_degrees: f64::INFINITY,
@@ -103,15 +98,14 @@ impl Yardstick {
         // As if what was not looked at yet were exact.
         let is_hopeless = |found: Exactness| {
             let smaller = |error: f64| if error == f64::INFINITY { 0.0 } else { error };
-            limit.is_some_and(|(limit, demand)| {
+            limit.is_some_and(|limit| {
                 let found = Exactness {
                     slip_rms_degrees: smaller(found.slip_rms_degrees),
                     grip_object_m: smaller(found.grip_object_m),
-                    grip_force_newton: smaller(found.grip_force_newton),
                     dropped: Some(0),
                     ..found
                 };
-                !found.is_no_worse(limit, if demand == Demand::Joints { Demand::Motion } else { demand })
+                !found.is_no_worse(limit, Demand::Motion)
             })
         };
         if is_hopeless(found) {
@@ -222,7 +216,7 @@ mod tests {
         assert!(found.dropped.is_some_and(|dropped| dropped > CHANCE_DROPS), "{found:?}");
         // Once the object is farther away than the limit has it, the slope is of no interest.
         let loose = Exactness { joint_rms_rad: 1.0, ..usual };
-        let cut_short = exactness(hasty, Some((&loose, Demand::Joints)));
+        let cut_short = exactness(hasty, Some(&loose));
         assert_eq!(cut_short, Exactness { slip_rms_degrees: f64::INFINITY, dropped: None, ..found });
         assert!(!cut_short.is_no_worse(&loose, Demand::Motion) && cut_short.is_no_worse(&loose, Demand::Joints));
     }

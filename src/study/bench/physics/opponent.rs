@@ -20,7 +20,7 @@ const STARTS: usize = 32;
 const TARGET_STEPS: usize = 2000;
 /// A long trial is so many times as long as a short one.
 const LONG: f64 = 3.0;
-/// From the start that a round begins with to that of the next: a round of two seconds gets about so far.
+/// From the start that a round begins with to that of the next: four rounds begin at four quarters of the starts.
 const STARTS_PER_ROUND: usize = 8;
 
 /// MuJoCo as it ran.
@@ -78,12 +78,6 @@ impl Track {
         self.time(worker, setup, of)
     }
 
-    /// A round, by the same clock as ours.
-    fn round(&mut self, worker: &mut Worker, setup: &Setup, of: Candidate, first: usize, secs: f64) -> Result<Block> {
-        self.ask(first, secs, "wall");
-        self.time(worker, setup, of)
-    }
-
     /// From which start on, for how long, and by which clock.
     fn ask(&mut self, first: usize, secs: f64, clock: &str) {
         self.0["first"] = first.into();
@@ -128,8 +122,8 @@ impl Judge for Trials<'_, '_> {
         self.yardstick.joint_rms_rad(self.lab, &candidate.engine())
     }
 
-    fn exactness(&mut self, candidate: Candidate, limit: &Exactness, demand: Demand) -> Result<Exactness> {
-        self.yardstick.exactness(self.lab, &candidate.engine(), Some((limit, demand)))
+    fn exactness(&mut self, candidate: Candidate, limit: &Exactness) -> Result<Exactness> {
+        self.yardstick.exactness(self.lab, &candidate.engine(), Some(limit))
     }
 }
 
@@ -151,9 +145,15 @@ impl Opponent {
 
     /// One round: control steps within `mj_step`.
     pub(super) fn measure(&mut self, track: &mut Track, worker: &mut Worker, setup: &Setup, secs: f64) -> Result<()> {
-        let block = track.round(worker, setup, self.candidate, self.first(), secs)?;
+        self.ask(track, secs);
+        let block = track.time(worker, setup, self.candidate)?;
         self.note(&block);
         Ok(())
+    }
+
+    /// The question of a round, by the same clock as ours.
+    fn ask(&self, track: &mut Track, secs: f64) {
+        track.ask(self.first(), secs, "wall");
     }
 
     /// The start that the next round begins with: the same for all, however fast they are and whatever they dropped.
@@ -187,7 +187,7 @@ impl Opponent {
     }
 }
 
-/// The fastest of those that are no less exact in what is demanded; the fastest come first.
+/// The one that is fastest beside us of those that are no less exact in what is demanded; such come first.
 pub(super) fn fastest(opponents: &[OpponentResult], demand: Demand) -> Option<&OpponentResult> {
     opponents.iter().find(|opponent| opponent.no_less_exact_in.contains(&demand))
 }
@@ -211,7 +211,7 @@ mod tests {
             let mut track = Track(json!({}));
             let mut asked = Vec::new();
             for _ in 0..5 {
-                track.ask(opponent.first(), 1.0, "wall");
+                opponent.ask(&mut track, 1.0);
                 asked.push(track.0["first"].as_u64().expect("a number") % STARTS as u64);
                 opponent.note(&Block { control_steps, secs: 1.0, drops });
             }

@@ -3,7 +3,7 @@
 use super::cores::REFERENCE_ROBOT;
 use super::opponent::fastest;
 use super::{Demand, Exactness, OpponentResult, PhysicsBench};
-use crate::study::bench::spread::Spread;
+use crate::study::bench::spread::{Spread, text_of};
 use std::fmt::Write as _;
 
 /// Least width of the first column.
@@ -85,7 +85,7 @@ fn rates(Spread { median, min, max }: Spread) -> String {
 }
 
 fn with_spread(spread: Option<Spread>) -> String {
-    spread.map_or_else(|| "-".to_owned(), |spread| spread.text(9, 2))
+    text_of(spread, 9, 2)
 }
 
 fn errors(of: &Exactness) -> String {
