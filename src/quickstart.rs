@@ -1,8 +1,9 @@
 //! The main job, from nothing to a table: train, evaluate, deploy over ZeroMQ.
 
 use crate::fly::controller::Controller;
-use crate::fly::deploy::{Deployment, deploy};
+use crate::fly::deploy::deploy;
 use crate::fly::options::DeployOptions;
+use crate::fly::report::Deployment;
 use crate::keys::PolicyKeys;
 use crate::learn::budget::Budget;
 use crate::learn::display::Display;
@@ -228,6 +229,7 @@ fn assess(
             paired: options.deployed_episodes > 0,
             home: false,
             memoryless: false,
+            reconnect: None,
             seed: config.seed,
             log: None,
         },

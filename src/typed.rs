@@ -33,6 +33,15 @@ pub fn real(text: &str) -> Result<f64, String> {
     text.trim().parse().map_err(|_| "expected a number, such as 2.5".to_owned())
 }
 
+/// How long, s: above zero.
+///
+/// # Errors
+/// When it is no time.
+pub fn secs(text: &str) -> Result<f64, String> {
+    let found = real(text).ok().filter(|secs| secs.is_finite() && *secs > 0.0);
+    found.ok_or_else(|| "expected seconds above zero, such as 30".to_owned())
+}
+
 /// Rust's own digits, and `_` between them as TOML has it.
 fn whole(text: &str) -> Option<u64> {
     let text = text.trim();
@@ -54,6 +63,10 @@ mod tests {
         }
         assert!(number("-3").expect_err("negative").contains("0 or more"));
         assert!(count("x").expect_err("a letter").contains("0 or more"));
+        assert_eq!(secs("2.5"), Ok(2.5));
+        for wrong in ["0", "-1", "inf", "NaN", "soon"] {
+            assert!(secs(wrong).expect_err(wrong).contains("seconds above zero"));
+        }
         assert!(real("fast").expect_err("a word").contains("2.5"));
     }
 }

@@ -12,6 +12,7 @@ mod faults;
 mod keys;
 mod kill;
 mod log_replay;
+mod lost_hands;
 mod metrics;
 mod new_hands;
 mod own_hand;

@@ -221,6 +221,7 @@ fn go_on(mut training: Training, iterations: u64) -> TrainReport {
 /// Three paired episodes.
 fn paired(served: &Served, log: Option<LogOptions>) -> DeployOptions {
     DeployOptions {
+        reconnect: None,
         endpoint: served.endpoint.clone(),
         security: PolicyKeys::default(),
         episodes: 3,

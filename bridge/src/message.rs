@@ -401,6 +401,9 @@ pub struct State {
     pub loop_us: Option<u64>,
 }
 
+/// What [`State::why`] says after a [`Stop`], until the next arm: who comes back to a hand by himself must not move it then.
+pub const TOLD_TO_STOP: &str = "told to stop";
+
 /// The frame that every [`Pose`] is in.
 pub const POSE_FRAME: &str = "palm";
 

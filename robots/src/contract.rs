@@ -72,6 +72,12 @@ pub enum HandError {
         /// Why.
         reason: String,
     },
+    /// The link to the hand was there, and is not any more: the hand holds, then lets go, by itself.
+    #[error("the link was lost: {reason}")]
+    LinkLost {
+        /// How that was noticed.
+        reason: String,
+    },
     /// The hand's numbers cannot be right.
     #[error("{what} is not a finite number")]
     NotFinite {

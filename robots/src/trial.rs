@@ -91,6 +91,11 @@ impl Outcome {
     pub const ALL: [Outcome; 6] =
         [Outcome::TimeUp, Outcome::Done, Outcome::Failed, Outcome::Unseen, Outcome::Diverged, Outcome::Unreadable];
 
+    /// The outcome of this name.
+    pub fn named(name: &str) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
     /// Whether the object was kept and the hand could go on. Everything else counts as a failure.
     pub fn is_sound(self) -> bool {
         matches!(self, Outcome::TimeUp | Outcome::Done)

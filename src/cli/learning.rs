@@ -4,9 +4,10 @@ use super::config::ConfigArguments;
 use super::meeting::tell_hand_of;
 use super::outcome::{EXIT_DIFFERENT, done, print_json};
 use super::scene::SceneArguments;
-use crate::fly::deploy::{Deployment, deploy};
+use crate::fly::deploy::deploy;
 use crate::fly::log::default_path;
 use crate::fly::options::{DeployOptions, LogOptions};
+use crate::fly::report::Deployment;
 use crate::learn::budget::Budget;
 use crate::learn::display::Display;
 use crate::learn::processes::Processes;
@@ -314,6 +315,10 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
         "{}, {} control steps, {} joint targets altered by the envelope, {} control periods missed",
         deployment.mode, deployment.control_steps, deployment.clipped_count, deployment.missed_tick_count
     ))?;
+    if let [first, ..] = &deployment.reconnections[..] {
+        let count = deployment.reconnections.len();
+        say::result_line(format_args!("the hand was lost and reached again {count} times; first: {}", first.why))?;
+    }
     if let Some(paired) = &deployment.paired {
         say::result_line(paired)?;
     }

@@ -158,7 +158,7 @@ fn sections(wanted: &LogOptions, logged: &LoggedPolicy<'_>, terms: &Welcome) -> 
 pub struct Recorder {
     log: LogHandle,
     task: &'static dyn Task,
-    /// Of the next episode.
+    /// Which episode of the deployment it is.
     episode: u64,
     step: u64,
     /// Which of the goals of the episode it is, and its values.
@@ -169,6 +169,11 @@ impl Recorder {
     /// Into this log.
     pub fn new(log: LogHandle, task: &'static dyn Task) -> Self {
         Self { log, task, episode: 0, step: 0, goal: (0, None) }
+    }
+
+    /// What comes now is of this episode of the deployment, from 0.
+    pub fn turn_to(&mut self, episode: u64) {
+        self.episode = episode;
     }
 
     fn summary(&self, result: &EpisodeResult) -> EpisodeSummary {
@@ -235,6 +240,5 @@ impl StepObserver for Recorder {
     fn ended(&mut self, result: &EpisodeResult) {
         let event = Event::new(EventKind::EpisodeEnd, "").numbered(u64::from(result.trial.step_count));
         self.log.record(Record::Event(event.summed_up(self.summary(result))));
-        self.episode += 1;
     }
 }

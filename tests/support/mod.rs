@@ -1,6 +1,7 @@
 //! Running the program as a user does: its own process, its own folder, and never for longer than a test may take.
 
 pub mod hands;
+pub mod needs;
 
 use giraffe::fly::controller::free_ports;
 use serde_json::Value;
@@ -191,6 +192,10 @@ impl TinyPolicy {
     }
 }
 
+fn serve_simulated(endpoint: &str) -> Command {
+    giraffe(["serve", "--driver", "sim", "--seed", "3", "--bind", endpoint])
+}
+
 /// A controller on free ports of this machine, ended when dropped.
 pub struct Controller {
     process: Process,
@@ -204,22 +209,35 @@ impl Controller {
         // Somebody else may take a port between its being found free and its being bound.
         for _ in 0..5 {
             let endpoint = format!("tcp://127.0.0.1:{}", free_ports(4).unwrap());
-            let mut process = Process::start(&mut command(&endpoint), Path::new("."));
-            while process.is_running() {
-                assert!(process.begun.elapsed() < LIMIT, "it does not listen: {}", process.printed("stderr"));
-                if process.printed("stdout").starts_with("listening") {
-                    return Self { process, endpoint };
-                }
-                std::thread::sleep(Duration::from_millis(2));
+            match Self::start_at(&endpoint, &command) {
+                Ok(controller) => return controller,
+                Err(words) => said = words,
             }
-            said = process.printed("stderr");
         }
         panic!("the controller never listened: {said}");
     }
 
+    /// The same where somebody expects it; or what it said instead of listening.
+    fn start_at(endpoint: &str, command: &impl Fn(&str) -> Command) -> Result<Self, String> {
+        let mut process = Process::start(&mut command(endpoint), Path::new("."));
+        while process.is_running() {
+            assert!(process.begun.elapsed() < LIMIT, "it does not listen: {}", process.printed("stderr"));
+            if process.printed("stdout").starts_with("listening") {
+                return Ok(Self { process, endpoint: endpoint.to_owned() });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Err(process.printed("stderr"))
+    }
+
     /// giraffe's own simulated hand.
     pub fn simulated() -> Self {
-        Self::start(|endpoint| giraffe(["serve", "--driver", "sim", "--seed", "3", "--bind", endpoint]))
+        Self::start(serve_simulated)
+    }
+
+    /// The same where another one was.
+    pub fn simulated_at(endpoint: &str) -> Self {
+        Self::start_at(endpoint, &serve_simulated).unwrap_or_else(|said| panic!("it does not listen: {said}"))
     }
 
     /// Sends a signal that is not meant to end it.

@@ -332,7 +332,7 @@ impl Link {
     /// Whether the other end is still there and still ours.
     pub(super) fn check_link(&self, attempted: &str) -> Result<(), HandError> {
         if let Some(why) = &self.session.over {
-            return Err(HandError::Stopped { reason: format!("the session is over: {why}") });
+            return Err(HandError::LinkLost { reason: format!("the session is over: {why}") });
         }
         let silence_secs = self.now().secs_since(self.newest.arrived);
         if self.session.lockstep || silence_secs > SILENCE_SECS {

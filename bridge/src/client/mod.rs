@@ -277,6 +277,20 @@ impl BridgeClient {
         drop(self);
     }
 
+    /// Ends the session, if there is one, and does not look back: what is asked for afterwards is refused.
+    pub fn leave(&mut self) {
+        if self.link.session.sid != 0 && self.link.session.over.is_none() {
+            self.link.send(&Bye {});
+            self.link.sockets.flush_at_close();
+            self.link.session.over = Some("we said goodbye".to_owned());
+        }
+    }
+
+    /// Why the hand does not follow, in the controller's own words; empty while it does.
+    pub fn why(&self) -> &str {
+        self.link.newest.state.as_ref().map_or("", |state| &state.body.why)
+    }
+
     fn ask_plainly<B: Body>(&mut self, attempted: &str, body: &B) -> Result<(), HandError> {
         match self.ask(attempted, body)? {
             Reply::Granted(_) => Ok(()),
@@ -292,9 +306,6 @@ impl BridgeClient {
 
 impl Drop for BridgeClient {
     fn drop(&mut self) {
-        if self.link.session.sid != 0 && self.link.session.over.is_none() {
-            self.link.send(&Bye {});
-            self.link.sockets.flush_at_close();
-        }
+        self.leave();
     }
 }

@@ -122,7 +122,8 @@ impl BridgeClient {
         if by_silence && !self.link.session.lockstep && now.secs_since(since) < patience_secs {
             return Ok(());
         }
-        Err(HandError::Stopped { reason: self.link.newest.why() })
+        let reason = self.link.newest.why();
+        Err(if by_silence { HandError::LinkLost { reason } } else { HandError::Stopped { reason } })
     }
 
     pub(super) fn write(&mut self, sensed: &mut SignalFrame) {

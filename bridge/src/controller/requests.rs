@@ -5,7 +5,7 @@ use super::link::OddInARow;
 use crate::driver::Calibrated;
 use crate::fault::{Fault, FaultSet};
 use crate::handshake::Objection;
-use crate::message::{Granted, Pong, Refusal, Reset};
+use crate::message::{Granted, Pong, Refusal, Reset, TOLD_TO_STOP};
 use crate::security::Sender;
 use crate::watchdog::Mode;
 use crate::wire::{Head, VERSION, decode, decode_head};
@@ -72,7 +72,7 @@ impl ServerCore {
                 self.safety.watchdog.stop(now);
                 self.link.drop_pending();
                 if self.mode() == Mode::Off {
-                    self.safety.why = "told to stop".to_owned();
+                    self.safety.why = TOLD_TO_STOP.to_owned();
                 }
                 Request::Settle { re: head.seq }
             }

@@ -6,8 +6,8 @@
 //!
 //! [`DeploymentLog::handle`] gives a [`LogHandle`], which is a [`LinkTap`]. Recording copies a few
 //! hundred bytes and never waits; when the queue is full the record is dropped, counted, and the gap written into the
-//! log at its place. A chunk is closed every [`FLUSH_SECS`], so that a process that is killed leaves a file that can be
-//! read up to there.
+//! log at its place. A chunk is closed every [`FLUSH_SECS`] and where an episode ends, so that a process that is killed leaves
+//! a file that can be read up to there.
 //!
 //! Invariants: records are in the file in the order in which they were recorded; a float32 that is written is read back
 //! with the same bits; what came over the link is kept as the bytes that came.

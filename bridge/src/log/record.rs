@@ -112,6 +112,8 @@ pub enum EventKind {
     RecurrentReset,
     /// The hand had been armed anew: recurrent state and history were emptied after the step before.
     Rearmed,
+    /// The link had been lost and is there again, in a new session: numbers of states and commands begin anew.
+    Reconnected,
     /// The controller says another mode than before. `number`: its fault bits.
     Mode,
     /// The controller says other faults than before. `number`: their bits.

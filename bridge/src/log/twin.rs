@@ -81,7 +81,7 @@ pub fn check_envelope(entries: &[Entry], spec: &EnvelopeSpec, lockstep: bool) ->
     for entry in entries {
         match &entry.logged {
             Logged::Command { message, .. } => {
-                twin.commands.insert(message.head.seq, message.body.q.clone());
+                twin.commands.insert((message.head.sid, message.head.seq), message.body.q.clone());
             }
             Logged::State(state) => twin.state(state, count),
             _ => {}
@@ -100,7 +100,8 @@ struct Twin<'l> {
     differed: bool,
     /// Angles by the `seq` of the state that said them.
     measured: BTreeMap<u64, Vec<f32>>,
-    commands: BTreeMap<u64, Vec<f32>>,
+    /// Targets by session and `seq` of the command.
+    commands: BTreeMap<(u64, u64), Vec<f32>>,
     check: EnvelopeCheck,
 }
 
@@ -121,6 +122,9 @@ impl<'l> Twin<'l> {
             return;
         }
         let last = self.last.filter(|last| last.head.sid == state.head.sid);
+        if last.is_none() {
+            self.begin_session(state.head.sid);
+        }
         let begins = body.tick == 0 && body.mode == Mode::Ready.name();
         let applied_anew = last.is_some_and(|last| last.body.cmd_seq != body.cmd_seq) && body.cmd_seq != 0;
         if begins {
@@ -141,6 +145,15 @@ impl<'l> Twin<'l> {
             self.measured.pop_first();
         }
         self.last = Some(state);
+    }
+
+    /// States and commands are counted anew, and nothing is known of the time between.
+    fn begin_session(&mut self, sid: u64) {
+        self.unknown = Some(LOST);
+        self.measured.clear();
+        let before = self.commands.len();
+        self.commands.retain(|(of, _), _| *of == sid);
+        self.check.never_applied += (before - self.commands.len()) as u64;
     }
 
     fn known_at(&mut self, targets: &[f32]) {
@@ -171,10 +184,10 @@ impl<'l> Twin<'l> {
             None => None,
         };
         // Commands before it are of no more use.
-        let command = self.commands.get(&body.cmd_seq).cloned();
-        let passed = self.commands.keys().filter(|seq| **seq < body.cmd_seq && **seq != last.body.cmd_seq).count();
-        self.check.never_applied += passed as u64;
-        self.commands.retain(|seq, _| *seq >= body.cmd_seq);
+        let command = self.commands.get(&(state.head.sid, body.cmd_seq)).cloned();
+        let passed = |(_, seq): &&(u64, u64)| *seq < body.cmd_seq && *seq != last.body.cmd_seq;
+        self.check.never_applied += self.commands.keys().filter(passed).count() as u64;
+        self.commands.retain(|(_, seq), _| *seq >= body.cmd_seq);
         let problem = match (elapsed_secs, measured, &command) {
             _ if !follows => Some(LOST),
             (None, _, _) => Some(NO_DT),

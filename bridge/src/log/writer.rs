@@ -152,7 +152,13 @@ impl Writer {
                 self.put(topic::IGNORED_RAW, &bytes, at)?;
             }
             Record::Sensed(pose) => self.put_json(topic::POSE_USED, &pose, at)?,
-            Record::Event(event) => self.event(&event, at)?,
+            Record::Event(event) => {
+                self.event(&event, at)?;
+                // What is finished is to be there whatever happens next.
+                if event.kind == EventKind::EpisodeEnd {
+                    self.mcap.flush()?;
+                }
+            }
             Record::Link(report) => {
                 self.take_report(report);
                 self.link(at)?;

@@ -105,7 +105,7 @@ fn a_policy_that_is_not_heard_is_told_that_the_hand_holds() {
     let mut scene = Scene::moving();
     scene.network.stall(From::Policy, &[CMD, CTL]);
     let (error, _) = scene.until_it_fails();
-    assert!(matches!(&error, HandError::Stopped { reason } if reason.contains("LINK_LOST")), "{error}");
+    assert!(matches!(&error, HandError::LinkLost { reason } if reason.contains("LINK_LOST")), "{error}");
     scene.holds_still();
 }
 

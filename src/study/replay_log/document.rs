@@ -1,6 +1,7 @@
 //! A replayed log in words.
 
 use super::{Check, LogReplayReport};
+use crate::run::table::score_table;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -8,6 +9,13 @@ use std::fmt::Write as _;
 pub fn text(report: &LogReplayReport) -> String {
     let LogReplayReport { log, mode, episodes, steps, .. } = report;
     let mut text = format!("{}: {mode}, {episodes} episodes, {steps} control steps\n", log.display());
+    if report.reconnections > 0 {
+        let _ = writeln!(text, "the hand was lost and reached again {} times", report.reconnections);
+    }
+    match &report.score {
+        Some(score) => text += &score_table(report.measures, &[("as written down", score)]),
+        None => text += "no score: no episode was whole and watched, or an older program wrote the log\n",
+    }
     if let Some(cut) = &report.cut {
         let _ = writeln!(text, "the log was cut short ({cut}); what is here is everything up to its last whole chunk");
     }

@@ -15,12 +15,13 @@ pub use document::text;
 use crate::run::episode::Pilot;
 use crate::run::evaluate::TrainedPolicy;
 use crate::run::folder::POLICY_FILE;
+use crate::run::score::Score;
 use anyhow::{Context, Result, bail};
 use giraffe_bridge::EnvelopeSpec;
-use giraffe_bridge::log::{EnvelopeCheck, EventKind, Logged, LoggedDeployment, check_envelope, read};
+use giraffe_bridge::log::{EnvelopeCheck, EventKind, Logged, LoggedDeployment, LoggedEpisode, check_envelope, read};
 use giraffe_bridge::message::{JointLimits, NO_ENVELOPE, Welcome};
 use giraffe_policy::Policy;
-use giraffe_robots::{find_object, find_task};
+use giraffe_robots::{Measure, Outcome, Task, TrialResult, find_object, find_task};
 use hand::Places;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -52,7 +53,15 @@ pub struct LogReplayReport {
     pub policy: String,
     /// `lock-step` or `real time`.
     pub mode: String,
-    /// Episodes in the log.
+    /// What the log says came of the episodes that were whole and watched, as the deployment itself reports it; `None` where
+    /// there were none.
+    pub score: Option<Score>,
+    /// What its measures are called.
+    #[serde(skip)]
+    pub measures: &'static [Measure],
+    /// How often the hand was lost and reached again.
+    pub reconnections: usize,
+    /// Episodes in the log, whole or not.
     pub episodes: usize,
     /// Control steps in the log.
     pub steps: u64,
@@ -171,6 +180,9 @@ pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
         dropped_records: log.events(EventKind::LogDropped).map(|event| event.number).sum(),
         policy: fingerprint,
         mode,
+        score: score_of(task, &episodes),
+        measures: task.measures(),
+        reconnections: log.events(EventKind::Reconnected).count(),
         episodes: episodes.len(),
         steps: episodes.iter().map(|episode| episode.steps.len() as u64).sum(),
         observations,
@@ -184,6 +196,21 @@ pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
         report.files = picture::draw(&log, &welcome.joints, out)?;
     }
     Ok(report)
+}
+
+/// The score of the deployment, from what was written down at the end of each episode.
+fn score_of(task: &dyn Task, episodes: &[LoggedEpisode]) -> Option<Score> {
+    let result = |episode: &LoggedEpisode| -> Option<TrialResult> {
+        let summary = episode.summary.as_ref()?;
+        // Of one that was cut there is no outcome.
+        let outcome = Outcome::named(&summary.outcome)?;
+        let value = |name: &str| summary.measures.iter().find(|measure| measure.name == name)?.value;
+        let measures = task.measures().iter().map(|measure| value(measure.name)).collect();
+        let step_count = u32::try_from(episode.steps.len()).unwrap_or(u32::MAX);
+        (!summary.measures.is_empty()).then_some(TrialResult { outcome, measures, step_count })
+    };
+    let results: Vec<TrialResult> = episodes.iter().filter_map(result).collect();
+    (!results.is_empty()).then(|| Score::of(task.measures(), &results))
 }
 
 /// The policy asked for, or that of the run in whose folder the log lies.
