@@ -1,20 +1,18 @@
 //! A hand in another simulator, in another language, in another process: nothing is shared but the protocol.
 
+use crate::support::needs::python;
 use crate::support::{Controller, TinyPolicy, run_in};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 #[test]
 fn a_policy_moves_a_hand_in_mujoco_behind_a_controller_in_python() {
-    const PACKAGES: &str = "import zmq, msgpack, mujoco, numpy, tomllib";
-    let python = Command::new("python3").args(["-c", PACKAGES]).stderr(Stdio::null()).status();
-    if !python.is_ok_and(|status| status.success()) {
-        println!("skipped: python3 with the packages of bridge/examples/python/requirements.txt is not here");
+    let Some(python) = python("zmq, msgpack, mujoco, numpy, tomllib", "a policy moves a hand in MuJoCo") else {
         return;
-    }
+    };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridge/examples/python/mujoco_hand.py");
     let controller = Controller::start(|endpoint| {
-        let mut command = Command::new("python3");
+        let mut command = Command::new(&python);
         command.arg(&script).args(["--seed", "3", "--lockstep", "--bind", endpoint]);
         command
     });

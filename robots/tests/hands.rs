@@ -1,6 +1,9 @@
 //! What holds for every built-in hand, and what is particular to each of the newer ones.
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests: a panic is the report, and exact numbers are meant")]
 
+#[path = "../../tests/support/needs.rs"]
+mod needs;
+
 use giraffe_robots::description::mirror;
 use giraffe_robots::{Limits, ROBOTS, Region, RobotModel, load_robot};
 use nalgebra::{Isometry3, Point3, Quaternion, Translation3, UnitQuaternion, Vector3};
@@ -245,13 +248,9 @@ fn fingertips_stand_where_mujoco_puts_them() {
 
 #[test]
 fn mujoco_agrees_on_every_hand_where_it_is_installed() {
-    let installed = Command::new("python3").args(["-c", "import mujoco"]).stderr(Stdio::null()).status();
-    if !installed.is_ok_and(|status| status.success()) {
-        println!("skipped: python3 with mujoco is not here");
-        return;
-    }
+    let Some(python) = needs::python("mujoco", "MuJoCo agrees on every hand") else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("check_mujoco.py");
-    let mut check = Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut check = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = String::new();
     for (entry, robot) in ROBOTS.iter().zip(all()) {
         let name = entry.name;

@@ -1,5 +1,6 @@
 //! Logs of deployments: what is recorded comes back, whatever happens to the writer.
 
+use crate::needs::python;
 use giraffe_bridge::log::{
     DeploymentLog, EpisodeSummary, Event, EventKind, Goal, JointState, LogStart, Logged, LoggedDeployment,
     MeasuredValue, Numbers, Record, exact, read, read_bytes,
@@ -251,22 +252,13 @@ with open(sys.argv[1], "rb") as file:
               list(decoded.velocity), list(decoded.effort))
 "#;
 
-/// The Python that has other readers.
-#[allow(clippy::disallowed_methods, reason = "which Python there is is a matter of who runs the tests")]
-fn python() -> String {
-    std::env::var("GIRAFFE_PYTHON").ok().filter(|path| !path.is_empty()).unwrap_or_else(|| "python3".to_owned())
-}
-
 #[test]
 fn another_reader_finds_the_same_joint_states() {
-    let run = |script: &str, path: &Path| Program::new(python()).args(["-c", script]).arg(path).output();
+    let Some(python) = python("mcap, mcap_ros2", "another reader finds the same joint states") else { return };
     let folder = tempfile::tempdir().unwrap();
-    if !run("import mcap, mcap_ros2", folder.path()).is_ok_and(|output| output.status.success()) {
-        eprintln!("left out: no Python with mcap and mcap-ros2-support (GIRAFFE_PYTHON says which to use)");
-        return;
-    }
     written(folder.path(), 1);
-    let output = run(READ_ELSEWHERE, &folder.path().join("logs/one.mcap")).unwrap();
+    let mut reader = Program::new(python);
+    let output = reader.args(["-c", READ_ELSEWHERE]).arg(folder.path().join("logs/one.mcap")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let expected = "/joint_states True ['a', 'bc'] [0.10000000149011612, -0.0] [0.0, 0.0] []\n\
                     /joint_command True ['a', 'bc'] [0.10000000149011612, -0.0] [] []\n";

@@ -20,6 +20,8 @@ mod link;
 mod log;
 mod log_envelope;
 mod log_goals;
+#[path = "../../../tests/support/needs.rs"]
+mod needs;
 mod object;
 mod over_sockets;
 mod protocol_text;

@@ -2,6 +2,7 @@
 
 use crate::controller::{Controller, LAYOUT, Way, await_that, clock, endpoint};
 use crate::hand::small_hand;
+use crate::needs::python;
 use giraffe_bridge::ClientSecurity;
 use giraffe_bridge::conformance::{CheckOptions, Verdict, check};
 use giraffe_robots::{Hand, SignalFrame, load_robot};
@@ -12,13 +13,8 @@ use std::sync::atomic::AtomicBool;
 
 /// Runs a script of the examples, if there is a Python that can.
 fn script(name: &str) -> Option<Command> {
-    const PACKAGES: &str = "import zmq, msgpack, mujoco, numpy, tomllib";
-    let python = Command::new("python3").args(["-c", PACKAGES]).stderr(Stdio::null()).status();
-    if !python.is_ok_and(|status| status.success()) {
-        println!("skipped: python3 with the packages of bridge/examples/python/requirements.txt is not here");
-        return None;
-    }
-    let mut command = Command::new("python3");
+    let python = python("zmq, msgpack, mujoco, numpy, tomllib", name)?;
+    let mut command = Command::new(python);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python").join(name));
     Some(command)
 }

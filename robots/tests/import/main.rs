@@ -6,6 +6,8 @@ mod make;
 mod meshes;
 mod mistakes;
 mod mjcf;
+#[path = "../../../tests/support/needs.rs"]
+mod needs;
 mod numbers;
 mod palms;
 mod standing;

@@ -2,14 +2,14 @@
 
 use super::mjcf::{CLAW, claw};
 use super::urdf::{GRIP, grip};
-use super::{edit, says};
+use super::{edit, needs, says};
 use giraffe_robots::{
     ImportReport, Limits, ROBOTS, RobotModel, ServoLimits, load_robot, load_robot_with_report, read_robot_file,
     strict_folder,
 };
 use nalgebra::Isometry3;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use tempfile::TempDir;
 
 fn written(robot: &RobotModel, report: &ImportReport) -> TempDir {
@@ -141,11 +141,7 @@ for index in range(1, model.nbody):
 
 #[test]
 fn mujoco_reads_what_was_written_as_the_same_hand_where_it_is_installed() {
-    let installed = Command::new("python3").args(["-c", "import mujoco"]).stderr(Stdio::null()).status();
-    if !installed.is_ok_and(|status| status.success()) {
-        println!("skipped: python3 with mujoco is not here");
-        return;
-    }
+    let Some(python) = needs::python("mujoco", "MuJoCo reads what was written as the same hand") else { return };
     let built_in = ROBOTS.iter().map(|entry| (load_robot(entry.name).unwrap(), ImportReport::default()));
     for (robot, report) in built_in.chain([claw(CLAW), grip(GRIP)]) {
         let folder = written(&robot, &report);
@@ -154,7 +150,7 @@ fn mujoco_reads_what_was_written_as_the_same_hand_where_it_is_installed() {
             robot.joints.iter().zip(&pose_rad).map(|(joint, angle)| format!("{}\t{angle}\n", joint.name)).collect();
         fs::write(folder.path().join("pose"), asked).unwrap();
         let pose = fs::File::open(folder.path().join("pose")).unwrap();
-        let mut script = Command::new("python3");
+        let mut script = Command::new(&python);
         let answer = script.args(["-c", ASK_MUJOCO]).arg(folder.path().join("hand.xml")).stdin(pose).output().unwrap();
         assert!(answer.status.success(), "{}: {}", robot.name, String::from_utf8_lossy(&answer.stderr));
         let answer = String::from_utf8(answer.stdout).unwrap();
