@@ -1,4 +1,7 @@
 //! Which randomization range covers a difference between the engines.
+//!
+//! That is a search: every usual range is tried until a value is found that does. A search over enough values finds something for
+//! any difference, so what it finds is then tried once, in episodes that it never saw.
 
 use super::episodes::{EpisodeStatistics, NOT_COMPARED, STATISTICS, Variant, measure};
 use super::lab::Lab;
@@ -43,15 +46,11 @@ pub enum Verdict {
     Agrees,
     /// More than that, but inside MuJoCo's 95 % interval as it is.
     WithinInterval,
-    /// One value of one parameter, inside its usual range, puts the statistic into MuJoCo's 95 % interval.
-    Covered {
-        /// Name of the parameter.
-        parameter: &'static str,
-        /// The value.
-        value: f32,
-        /// The statistic there.
-        statistic: f64,
-    },
+    /// One value of one parameter, inside its usual range, puts the statistic into MuJoCo's 95 % interval, in the episodes in
+    /// which it was looked for and in others.
+    Covered(Found),
+    /// It does in those in which it was looked for, not in the others.
+    NotConfirmed(Found),
     /// No parameter alone does; the one that came nearest.
     NotCovered {
         /// Name of the parameter.
@@ -63,6 +62,31 @@ pub enum Verdict {
     },
 }
 
+/// What a search found, and what became of it in other episodes.
+#[derive(Debug, Clone, Serialize)]
+pub struct Found {
+    /// Name of the parameter.
+    pub parameter: &'static str,
+    /// The value.
+    pub value: f32,
+    /// The statistic there.
+    pub statistic: f64,
+    /// The same in the other episodes.
+    pub held_out: f64,
+    /// MuJoCo's 95 % interval in those.
+    pub held_out_wanted: [f64; 2],
+}
+
+/// The same episodes in both engines.
+pub struct Measured {
+    /// The episodes.
+    pub variant: Variant,
+    /// The training step's.
+    pub ours: EpisodeStatistics,
+    /// MuJoCo's.
+    pub mujoco: EpisodeStatistics,
+}
+
 /// A comparison that is still open.
 struct Open {
     index: usize,
@@ -72,7 +96,8 @@ struct Open {
     nearest: Option<(&'static str, f32, f64)>,
 }
 
-/// Compares the training step with MuJoCo in one variant, and looks for cover where they differ.
+/// Compares the training step with MuJoCo in one variant, and looks for cover where they differ. What is found in the episodes
+/// `searched` is tried in those of `held_out`.
 ///
 /// # Errors
 /// When rapier fails, or somebody asks to stop.
@@ -80,11 +105,11 @@ pub fn compare(
     lab: &mut Lab,
     setup: &Setup,
     task: &dyn Task,
-    variant: &Variant,
-    ours: &EpisodeStatistics,
-    mujoco: &EpisodeStatistics,
+    searched: &Measured,
+    held_out: &Measured,
     say: &dyn Fn(&str),
 ) -> Result<Vec<Comparison>> {
+    let Measured { variant, ours, mujoco } = searched;
     let mut rows: Vec<Comparison> = STATISTICS
         .iter()
         .filter(|(name, _)| *name != NOT_COMPARED)
@@ -116,7 +141,7 @@ pub fn compare(
             let mut left = Vec::new();
             for mut case in std::mem::take(&mut open) {
                 match search.cover(&mut case, end, &there)? {
-                    Some(verdict) => rows[case.index].verdict = verdict,
+                    Some(found) => rows[case.index].verdict = search.confirmed(&case, found, held_out)?,
                     None => left.push(case),
                 }
             }
@@ -165,20 +190,32 @@ struct Search<'s, 'l> {
 impl Search<'_, '_> {
     /// The statistics with the parameter at this value in every episode.
     fn at(&mut self, value: f32) -> Result<EpisodeStatistics> {
+        self.in_episodes(self.variant, value)
+    }
+
+    fn in_episodes(&mut self, variant: &Variant, value: f32) -> Result<EpisodeStatistics> {
         let changed = |rollout: &Rollout| {
             let mut rollout = rollout.clone();
             self.parameter.set(value, &mut rollout.plan.parameters);
             rollout
         };
-        let rollouts = self.variant.rollouts.iter().map(changed).collect();
-        let variant = Variant { name: self.variant.name, rollouts };
+        let rollouts = variant.rollouts.iter().map(changed).collect();
+        let variant = Variant { name: variant.name, rollouts };
         measure(self.lab, self.setup, self.task, &self.setup.training_step(), &variant)
     }
 
-    /// Whether the parameter covers a case, at `end` or between its nominal value and there.
-    fn cover(&mut self, case: &mut Open, end: f32, there: &EpisodeStatistics) -> Result<Option<Verdict>> {
+    /// What becomes of what was found in other episodes.
+    fn confirmed(&mut self, case: &Open, (value, statistic): (f32, f64), held_out: &Measured) -> Result<Verdict> {
+        let there = self.in_episodes(&held_out.variant, value)?.statistics[case.statistic].value;
+        let held_out_wanted = held_out.mujoco.statistics[case.statistic].bounds();
+        let parameter = self.parameter.name;
+        let found = Found { parameter, value, statistic, held_out: there, held_out_wanted };
+        Ok(if inside(there, held_out_wanted) { Verdict::Covered(found) } else { Verdict::NotConfirmed(found) })
+    }
+
+    /// The value at which the parameter covers a case, at `end` or between its nominal value and there, and the statistic then.
+    fn cover(&mut self, case: &mut Open, end: f32, there: &EpisodeStatistics) -> Result<Option<(f32, f64)>> {
         let name = self.parameter.name;
-        let covered = |value, statistic| Some(Verdict::Covered { parameter: name, value, statistic });
         let (mut near, mut far) =
             ((self.parameter.nominal, case.nominal), (end, there.statistics[case.statistic].value));
         let nearer =
@@ -187,7 +224,7 @@ impl Search<'_, '_> {
             case.nearest = Some((name, far.0, far.1));
         }
         if inside(far.1, case.wanted) {
-            return Ok(covered(far.0, far.1));
+            return Ok(Some(far));
         }
         let middle = 0.5 * (case.wanted[0] + case.wanted[1]);
         for _ in 0..BISECTIONS {
@@ -199,7 +236,7 @@ impl Search<'_, '_> {
             let value = near.0 + part * (far.0 - near.0);
             let statistic = self.at(value)?.statistics[case.statistic].value;
             if inside(statistic, case.wanted) {
-                return Ok(covered(value, statistic));
+                return Ok(Some((value, statistic)));
             }
             let between = (value, statistic);
             if (statistic < middle) == (near.1 < middle) { near = between } else { far = between }

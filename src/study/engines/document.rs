@@ -1,7 +1,7 @@
 //! The report of a comparison, for people.
 
 use super::EnginesReport;
-use super::coverage::{Comparison, TOLERATED_DIFFERENCE, Verdict};
+use super::coverage::{Comparison, Found, TOLERATED_DIFFERENCE, Verdict};
 use super::episodes::STATISTICS;
 use super::pictures::PICTURES;
 use std::fmt::Write as _;
@@ -56,15 +56,22 @@ fn verdict(row: &Comparison) -> String {
     match &row.verdict {
         Verdict::Agrees => "agrees".to_owned(),
         Verdict::WithinInterval => format!("{:.3} is inside MuJoCo's 95 % interval {wanted}", row.ours.value),
-        Verdict::Covered { parameter, value, statistic } => {
-            format!("**covered** by `{parameter}` = {value:.3}, which gives {statistic:.3}, inside {wanted}")
-        }
+        Verdict::Covered(found) => format!("**covered** by {}", found_words(found, &wanted)),
+        Verdict::NotConfirmed(found) => format!("**not confirmed**: {}", found_words(found, &wanted)),
         Verdict::NotCovered { parameter, value, statistic } => format!(
             "**not covered**: no parameter alone brings {:.3} into {wanted}; the nearest is `{parameter}` = {value:.3} \
              with {statistic:.3}",
             row.ours.value
         ),
     }
+}
+
+fn found_words(found: &Found, wanted: &str) -> String {
+    let Found { parameter, value, statistic, held_out, held_out_wanted: [low, high] } = found;
+    format!(
+        "`{parameter}` = {value:.3}, found by search, gives {statistic:.3}, inside {wanted}; in other episodes {held_out:.3} for \
+         [{low:.3}, {high:.3}]"
+    )
 }
 
 fn joint_section(report: &EnginesReport) -> String {

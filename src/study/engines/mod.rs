@@ -22,8 +22,8 @@ use crate::typed;
 use anyhow::{Context, Result};
 use clap::Args;
 use contact::{FRICTIONS, Rest, Slip, Squeeze};
-use coverage::Comparison;
-use episodes::EpisodeStatistics;
+use coverage::{Comparison, Measured};
+use episodes::{EpisodeStatistics, Variant};
 use giraffe_physics::PhysicsSettings;
 use giraffe_robots::{Task, hand_xml};
 use joints::JointResponse;
@@ -221,23 +221,28 @@ fn random_episodes(
     let quick = options.quick;
     let (count, steps) =
         if quick { (QUICK_EPISODES, QUICK_STEPS) } else { (options.episodes, task.episode_step_count() as usize) };
-    let variant = episodes::variant(lab, setup, task, name, count, steps)?;
-    let mut run = |lab: &mut Lab, engine: &Engine| -> Result<EpisodeStatistics> {
+    // As many again for what is found in these.
+    let mut variant = episodes::variant(lab, setup, task, name, 2 * count, steps)?;
+    let others = Variant { name, rollouts: variant.rollouts.split_off(count) };
+    let run = |lab: &mut Lab, engine: &Engine, variant: &Variant| -> Result<EpisodeStatistics> {
         say::note(format_args!("{name}: {count} episodes in {}", engine.label(setup.robot.control.period_secs)));
-        let row = episodes::measure(lab, setup, task, engine, &variant)?;
-        report.episodes.push(row.clone());
-        Ok(row)
+        episodes::measure(lab, setup, task, engine, variant)
     };
-    let reference = run(lab, &mujoco(25))?;
-    let training = run(lab, &setup.training_step())?;
+    let mut measured = |lab: &mut Lab, variant: Variant| -> Result<Measured> {
+        let mujoco = run(lab, &mujoco(25), &variant)?;
+        let ours = run(lab, &setup.training_step(), &variant)?;
+        Ok(Measured { variant, ours, mujoco })
+    };
+    let searched = measured(lab, variant)?;
+    let held_out = measured(lab, others)?;
+    report.episodes.extend([searched.mujoco.clone(), searched.ours.clone()]);
     if !quick {
-        run(lab, &coarse_rapier())?;
-        run(lab, &setup.rapier_with(4))?;
-        run(lab, &setup.rapier_with(10))?;
-        run(lab, &ELLIPTIC_MUJOCO)?;
+        for engine in [coarse_rapier(), setup.rapier_with(4), setup.rapier_with(10), ELLIPTIC_MUJOCO] {
+            report.episodes.push(run(lab, &engine, &searched.variant)?);
+        }
     }
     let tell = |text: &str| say::note(text);
-    report.comparisons.extend(coverage::compare(lab, setup, task, &variant, &training, &reference, &tell)?);
+    report.comparisons.extend(coverage::compare(lab, setup, task, &searched, &held_out, &tell)?);
     Ok(())
 }
 
