@@ -402,7 +402,16 @@ fn a_comparison_finds_the_same_hand_in_both_engines() {
     }
     assert!(report["rest"].as_array().unwrap().iter().all(|row| row["stayed"] == true), "{report}");
     assert_eq!(report["episodes"].as_array().unwrap().len(), 2);
-    assert!(!report["comparisons"].as_array().unwrap().is_empty());
+    let comparisons = report["comparisons"].as_array().unwrap();
+    assert!(!comparisons.is_empty());
+    // What a search found is covered only if it holds in episodes that the search never saw.
+    for verdict in comparisons.iter().map(|row| &row["verdict"]).filter(|verdict| verdict["held_out"].is_number()) {
+        let [held_out, low, high] =
+            [&verdict["held_out"], &verdict["held_out_wanted"][0], &verdict["held_out_wanted"][1]]
+                .map(|number| number.as_f64().unwrap());
+        let expected = if (low..=high).contains(&held_out) { "covered" } else { "not_confirmed" };
+        assert_eq!(verdict["is"], expected, "{verdict}");
+    }
     for name in ["report.md", "report.json", "joint_response.svg", "slip.svg", "squeeze.svg", "rest.svg"] {
         assert!(folder.path().join("report").join(name).is_file(), "{name} is missing");
     }

@@ -228,7 +228,7 @@ fn random_episodes(
         say::note(format_args!("{name}: {count} episodes in {}", engine.label(setup.robot.control.period_secs)));
         episodes::measure(lab, setup, task, engine, variant)
     };
-    let mut measured = |lab: &mut Lab, variant: Variant| -> Result<Measured> {
+    let measured = |lab: &mut Lab, variant: Variant| -> Result<Measured> {
         let mujoco = run(lab, &mujoco(25), &variant)?;
         let ours = run(lab, &setup.training_step(), &variant)?;
         Ok(Measured { variant, ours, mujoco })
