@@ -140,7 +140,7 @@ impl Search<'_> {
     /// The usual solver with more and more physics steps, if nothing else with this integrator is exact enough.
     fn until_exact(&mut self, usual: Candidate) -> Result<()> {
         for substeps in usual.substeps..=MOST_SUBSTEPS {
-            if self.has_exact(usual.integrator) {
+            if self.best_rate_with(usual.integrator).is_some() {
                 break;
             }
             self.attempt(&[Candidate { substeps, ..usual }])?;
@@ -225,7 +225,7 @@ impl Search<'_> {
         let before = self.judged.len();
         for (candidate, rate) in timed {
             let is_fast = rate >= MARGIN * self.best_rate(Demand::Everything);
-            if is_fast || !self.has_exact(candidate.integrator) {
+            if is_fast || self.best_rate_with(candidate.integrator).is_none_or(|best| rate > best) {
                 self.judged.push(candidate);
                 let exactness = self.judge.exactness(candidate, self.ours)?;
                 if exactness.is_no_worse(self.ours, Demand::Joints) {
@@ -236,9 +236,10 @@ impl Search<'_> {
         Ok(self.judged.len() > before)
     }
 
-    /// Whether there is one that is exact enough in everything with an integrator.
-    fn has_exact(&self, integrator: &str) -> bool {
-        self.ranked(Demand::Everything).iter().any(|tried| tried.candidate.integrator == integrator)
+    /// The best rate with an integrator, of those that are exact enough in everything.
+    fn best_rate_with(&self, integrator: &str) -> Option<f64> {
+        let exact = self.ranked(Demand::Everything);
+        exact.iter().find(|tried| tried.candidate.integrator == integrator).map(|tried| tried.rate)
     }
 
     /// Those that fulfil a demand, the fastest first; of equals the one that was tried first.
