@@ -1,15 +1,15 @@
 //! The tasks. To add one: a file here and its line in [`TASKS`].
 
-mod rotate_z;
+mod turning;
 
-pub use rotate_z::RotateZ;
+pub use turning::{ROTATE_Y, ROTATE_Z, Turn};
 
 use crate::names::UnknownName;
 use crate::task::Task;
 use std::sync::{PoisonError, RwLock};
 
 /// Every task of this library, by name.
-pub static TASKS: &[&dyn Task] = &[&RotateZ];
+pub static TASKS: &[&dyn Task] = &[&ROTATE_Z, &ROTATE_Y];
 
 /// Those that a program has added.
 static ADDED: RwLock<Vec<&'static dyn Task>> = RwLock::new(Vec::new());
