@@ -42,6 +42,7 @@ pub fn scene() -> Arc<SceneModel> {
             hold: HoldAt::LastTarget,
             servos: ServoLimits::REFERENCE,
         },
+        servos: None,
         kinematics_fingerprint: String::new(),
         dynamics_fingerprint: String::new(),
     };

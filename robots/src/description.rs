@@ -206,6 +206,7 @@ fn assemble(name: &str, hand: HandFile, settings: Settings) -> RobotModel {
         control: settings.control.into_inner(),
         palm_from_object_home: Isometry3::translation(x, y, z),
         safety: settings.safety.into_inner(),
+        servos: settings.servos.map(toml::Spanned::into_inner),
         kinematics_fingerprint: String::new(),
         dynamics_fingerprint: String::new(),
     };

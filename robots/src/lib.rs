@@ -47,7 +47,7 @@ pub use frame::{Nanos, SignalFrame, SignalLayout, write_fingertips};
 pub use measure::{Better, Measure, MeasureKind};
 pub use model::{
     BodyModel, ControlSpec, DeviceMapping, FingertipModel, GeomModel, GeomShape, HoldAt, JointCoupling, JointModel,
-    Limits, Region, RobotModel, SafetySpec, ServoLimits,
+    Limits, Region, RobotModel, SafetySpec, ServoKind, ServoLimits, USUAL_STIFFNESS_SHARE, USUAL_TORQUE_SHARE,
 };
 pub use names::{UnknownName, did_you_mean, nearest_name};
 pub use object::{OBJECTS, ObjectModel, ObjectPose, find_object};

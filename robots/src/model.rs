@@ -57,6 +57,9 @@ pub struct RobotModel {
     pub palm_from_object_home: Isometry3<f32>,
     /// What the safety envelope of a controller enforces by default.
     pub safety: SafetySpec,
+    /// The servos it is built with, where the description says so: without it no driver can tell currents from torques.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servos: Option<ServoKind>,
     /// Hash of names, order, axes, limits, zeros and link geometry: what a policy is bound to.
     pub kinematics_fingerprint: String,
     /// Hash of masses, gains, friction, shapes: a difference is worth a warning.
@@ -262,6 +265,35 @@ pub struct SafetySpec {
     #[serde(default, skip_serializing_if = "ServoLimits::is_reference")]
     pub servos: ServoLimits,
 }
+
+/// The servos a hand is built with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServoKind {
+    /// Name of their model, as the servos themselves would be told apart, such as `XC330-M288`.
+    pub model: String,
+    /// Torque at the joint per current. The one number by which torques and stiffness of the description become currents
+    /// and gains of the servos, and back.
+    pub torque_constant_newton_m_per_a: f32,
+}
+
+impl ServoKind {
+    /// What is wrong with it, and in which field.
+    pub fn first_mistake(&self) -> Option<(&'static str, String)> {
+        if self.model.trim().is_empty() {
+            return Some(("model", "is empty; expected the name of the servos, such as XC330-M288".to_owned()));
+        }
+        let constant = self.torque_constant_newton_m_per_a;
+        // NaN is above nothing.
+        let fits = constant > 0.0 && constant.is_finite();
+        (!fits).then(|| ("torque_constant_newton_m_per_a", format!("is {constant}; it must be a positive number")))
+    }
+}
+
+/// Largest torque of the servos as a share of the description's, in the worlds that policies are usually trained in.
+pub const USUAL_TORQUE_SHARE: Limits = Limits { lower: 0.8, upper: 1.2 };
+/// Stiffness of the servos as a share of the description's, in the worlds that policies are usually trained in.
+pub const USUAL_STIFFNESS_SHARE: Limits = Limits { lower: 0.5, upper: 1.5 };
 
 /// What a servo bears before a controller spares or releases it. Matters only where servos say how they are.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

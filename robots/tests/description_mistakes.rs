@@ -261,6 +261,14 @@ fn control_and_safety_must_be_possible() {
         let all = format!("{last}\nservos = {{ {servos} }}");
         says(about_robot_section("[safety]", last, &all), &[named]);
     }
+    let constant = "torque_constant_newton_m_per_a = 0.366";
+    for (from, to, named) in [
+        (constant, "torque_constant_newton_m_per_a = -0.366", "servos.torque_constant_newton_m_per_a"),
+        (constant, "torque_constant_newton_m_per_a = nan", "servos.torque_constant_newton_m_per_a"),
+        ("model = \"XC330-M288\"", "model = \" \"", "servos.model"),
+    ] {
+        says(about_robot_section("[servos]", from, to), &[named]);
+    }
     says(about_robot_section("[object_home]", "[0.1, 0.0, 0.05]", "[0.1, inf, 0.05]"), &["must be finite"]);
 }
 

@@ -156,3 +156,14 @@ fn the_test_vector_is_a_pose_inside_the_limits_with_no_two_joints_alike() {
 fn farthest(a: &[Point3<f32>], b: &[Point3<f32>]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).norm()).fold(0.0, f32::max)
 }
+
+#[test]
+fn the_torque_limit_is_that_of_600_milliamperes_by_the_one_torque_constant() {
+    let robot = leap();
+    let servos = robot.servos.as_ref().unwrap();
+    assert_eq!(servos.model, "XC330-M288");
+    for joint in &robot.joints {
+        let amperes = joint.effort_limit_newton_m / servos.torque_constant_newton_m_per_a;
+        assert!((amperes - 0.6).abs() < 1e-6, "{}: {amperes} A", joint.name);
+    }
+}

@@ -76,6 +76,7 @@ pub fn small_hand() -> RobotModel {
             hold: HoldAt::LastTarget,
             servos: ServoLimits::REFERENCE,
         },
+        servos: None,
         kinematics_fingerprint: "kinematics".to_owned(),
         dynamics_fingerprint: "dynamics".to_owned(),
     }

@@ -1,8 +1,9 @@
 //! The hand's links, joints and servos.
 
-use super::{between, log_uniform, lowers, raises, uniform};
+use super::{between, log_uniform, lowers, raises, uniform, within};
 use crate::effect::Observable;
 use crate::parameter::{Apply, FirstPreset, JointDraw, Meaning, RandomizedParameter};
+use giraffe_robots::{USUAL_STIFFNESS_SHARE, USUAL_TORQUE_SHARE};
 
 /// Servos of one make differ by about this much from each other.
 const ONE_MAKE: JointDraw = JointDraw::Shared { spread: 0.1 };
@@ -41,7 +42,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         meaning: Meaning::Multiply,
         nominal: 1.0,
         bounds: between(0.1, 10.0),
-        usual: uniform(0.5, 1.5),
+        usual: within(USUAL_STIFFNESS_SHARE),
         source: "UniLab Sharpa: x0.5 to 2; Dactyl 2018 table 1: x0.75 to 1.5; two public LEAP models differ by 7",
         effect: lowers(Observable::FingerSag),
         preset: FirstPreset::Wide,
@@ -96,7 +97,7 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
         meaning: Meaning::Multiply,
         nominal: 1.0,
         bounds: between(0.1, 10.0),
-        usual: uniform(0.8, 1.2),
+        usual: within(USUAL_TORQUE_SHARE),
         source: "in-hand-rotation-mjlab: x0.9 to 1.1; DeXtreme's automatic ranges: x0.9 to 2.5",
         effect: lowers(Observable::StepLag),
         preset: FirstPreset::Wide,

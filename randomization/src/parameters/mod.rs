@@ -80,6 +80,11 @@ const fn uniform(min: f32, max: f32) -> Distribution {
     Distribution::Uniform { min, max }
 }
 
+/// What a controller holds its servos against, too.
+const fn within(limits: Limits) -> Distribution {
+    uniform(limits.lower, limits.upper)
+}
+
 const fn log_uniform(min: f32, max: f32) -> Distribution {
     Distribution::LogUniform { min, max }
 }

@@ -2,7 +2,7 @@
 
 use super::error::{DescriptionError, Place};
 use super::mjcf::HandFile;
-use crate::model::{ControlSpec, DeviceMapping, SafetySpec};
+use crate::model::{ControlSpec, DeviceMapping, SafetySpec, ServoKind};
 use crate::names::did_you_mean;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -22,6 +22,8 @@ pub(super) struct Settings {
     pub(super) control: Spanned<ControlSpec>,
     pub(super) object_home: Spanned<ObjectHome>,
     pub(super) safety: Spanned<SafetySpec>,
+    /// Absent where nobody knows what it is built with.
+    pub(super) servos: Option<Spanned<ServoKind>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,6 +70,7 @@ pub(super) fn read_settings(file: &str, text: &str, hand: &HandFile) -> Result<S
     checker.regions(&settings)?;
     checker.control(&settings)?;
     checker.safety(&settings)?;
+    checker.servos(&settings)?;
     checker.finite(&settings.object_home, "position_m", &settings.object_home.get_ref().position_m)?;
     Ok(settings)
 }
@@ -214,6 +217,14 @@ impl Checker<'_> {
             return Err(self.error(at, problem));
         }
         match safety.servos.first_mistake() {
+            Some((name, problem)) => Err(self.error(at, format!("`servos.{name}` {problem}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn servos(&self, settings: &Settings) -> Result<(), DescriptionError> {
+        let Some(at) = &settings.servos else { return Ok(()) };
+        match at.get_ref().first_mistake() {
             Some((name, problem)) => Err(self.error(at, format!("`servos.{name}` {problem}"))),
             None => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! Writes `robot.toml`: what [`settings`](super::settings) reads.
 
 use super::number::toml_number;
-use crate::model::{ControlSpec, DeviceMapping, HoldAt, SafetySpec, ServoLimits};
+use crate::model::{ControlSpec, DeviceMapping, HoldAt, SafetySpec, ServoKind, ServoLimits};
 use std::fmt::Write;
 
 /// `robot.toml`, to be written.
@@ -14,6 +14,7 @@ pub(super) struct Written {
     pub(super) control: ControlSpec,
     pub(super) object_home_m: [f32; 3],
     pub(super) safety: SafetySpec,
+    pub(super) servos: Option<ServoKind>,
 }
 
 pub(super) struct WrittenJoint {
@@ -55,7 +56,13 @@ impl Written {
         text += "\n# Where an object's centre is put at the start of an episode, palm frame.\n[object_home]\n";
         line(&mut text, format_args!("position_m = {}", point(self.object_home_m)));
         text += "\n# The envelope a controller enforces by default.\n[safety]\n";
-        text + &safety(&self.safety)
+        text += &safety(&self.safety);
+        if let Some(ServoKind { model, torque_constant_newton_m_per_a }) = &self.servos {
+            text += "\n# The servos it is built with.\n[servos]\n";
+            line(&mut text, format_args!("model = {}", quoted(model)));
+            text += &rows(&[("torque_constant_newton_m_per_a", *torque_constant_newton_m_per_a)]);
+        }
+        text
     }
 }
 

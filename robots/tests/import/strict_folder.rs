@@ -4,8 +4,8 @@ use super::mjcf::{CLAW, claw};
 use super::urdf::{GRIP, grip};
 use super::{edit, needs, says};
 use giraffe_robots::{
-    ImportReport, Limits, ROBOTS, RobotModel, ServoLimits, load_robot, load_robot_with_report, read_robot_file,
-    strict_folder,
+    ImportReport, Limits, ROBOTS, RobotModel, ServoKind, ServoLimits, load_robot, load_robot_with_report,
+    read_robot_file, strict_folder,
 };
 use nalgebra::Isometry3;
 use std::fs;
@@ -68,6 +68,7 @@ fn same_hand(a: &RobotModel, b: &RobotModel) {
     assert_eq!((a.bodies.len(), a.joint_count()), (b.bodies.len(), b.joint_count()));
     assert_eq!((&a.couplings, &a.fingertips, &a.home_rad), (&b.couplings, &b.fingertips, &b.home_rad));
     assert_eq!((&a.contact_excludes, a.control, a.safety), (&b.contact_excludes, b.control, b.safety));
+    assert_eq!(a.servos, b.servos);
     assert_eq!(a.palm_from_object_home, b.palm_from_object_home);
 }
 
@@ -112,6 +113,7 @@ fn what_was_searched_for_is_written() {
     robot.palm_from_object_home = Isometry3::translation(0.03, -0.001, 0.0625);
     robot.safety.servos =
         ServoLimits { peak_secs: 4.5, supply_v: Limits { lower: 4.0, upper: 12.5 }, ..robot.safety.servos };
+    robot.servos = Some(ServoKind { model: "XL330 \"light\"".to_owned(), torque_constant_newton_m_per_a: 0.354 });
     same_hand(&robot, &back(&written(&robot, &report)));
 }
 

@@ -61,6 +61,7 @@ pub(super) fn robot_toml(
         control: ControlSpec { period_secs: PERIOD_SECS },
         object_home_m: rounded(object_m),
         safety: SAFETY,
+        servos: None,
     };
     written.text()
 }

@@ -61,6 +61,7 @@ fn robot_toml(robot: &RobotModel) -> String {
         control: robot.control,
         object_home_m: robot.palm_from_object_home.translation.vector.into(),
         safety: robot.safety,
+        servos: robot.servos.clone(),
     };
     format!("# {}: what MJCF cannot say. Where every figure comes from: README.md.\n\n{}", robot.name, written.text())
 }
