@@ -93,10 +93,11 @@ pub enum Calibrated {
 }
 
 /// Moves and reads one hand. Called from one thread, once per turn of the controller's loop, in the order
-/// [`HandDriver::command`] or [`HandDriver::release`], then (simulators) [`Rehearsal::advance`], then
-/// [`HandDriver::sense`]. Joint order is the canonical one of the [`giraffe_robots::RobotModel`].
+/// [`HandDriver::command`], or [`HandDriver::release`] and once that is done [`HandDriver::make_ready`], then (simulators)
+/// [`Rehearsal::advance`], then [`HandDriver::sense`]. Joint order is the canonical one of the
+/// [`giraffe_robots::RobotModel`].
 ///
-/// Constructors have no effect on motors. A driver bounds its own waiting: a call returns well within
+/// Whatever opens a driver has at most one effect on motors: it takes torque off. A driver bounds its own waiting: a call returns well within
 /// [`HandDriver::loop_period_secs`], or fails.
 pub trait HandDriver: Send {
     /// Seconds between two turns of the controller's loop while free-running: the servo rate. At most the control
@@ -122,13 +123,21 @@ pub trait HandDriver: Send {
     /// call again and again.
     ///
     /// # Errors
-    /// When not every servo confirmed it, naming those; called again at the next turn. Also when something else
-    /// keeps the hand from moving: then [`HandDriver::is_released`] says that torque is off all the same.
+    /// When not every servo confirmed it, naming those; called again at the next turn.
     fn release(&mut self) -> Result<(), DriverError>;
 
-    /// After a release that failed: whether every servo has confirmed all the same that it has no torque.
-    fn is_released(&self) -> bool {
-        false
+    /// Has the hand set up for motion, with torque off: called after each release that succeeded. Does nothing where nothing
+    /// is left to do.
+    ///
+    /// # Errors
+    /// Says what keeps the hand from moving, the same until it is tried anew. That torque is off stays true.
+    fn make_ready(&mut self) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    /// What people should know before they move this hand, a sentence each; policies are told at the handshake.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// What the servos say of themselves, as last read; `None` if they cannot say. Read at the driver's own pace.

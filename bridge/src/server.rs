@@ -17,7 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Longest wait before the stop flag is looked at, ms.
 const WAIT_MS: i64 = 20;
 /// So often a release is tried before the loop gives up, at the end.
-const RELEASE_ATTEMPTS: u32 = 3;
+const RELEASE_ATTEMPTS: u32 = 4;
+/// From one of these to the next, s: a port that is gone, or a servo that restarts, needs a moment. All of them fit into the
+/// second in which a controller ends.
+const RELEASE_AGAIN_SECS: f64 = 0.2;
 
 /// So many messages are taken from a socket before the loop goes on, so that who floods it cannot stop it.
 const MESSAGES_PER_TURN: usize = 256;
@@ -76,10 +79,11 @@ impl BridgeServer {
         spec.rehearsal = driver.rehearsal().is_some();
         spec.object_pose = driver.has_object();
         spec.calibration = driver.calibration();
+        spec.notes = driver.notes();
         let (layout, tracked) = (SignalLayout::of(&spec.robot, 0), spec.object_pose);
         let core = ServerCore::new(spec, clock.now())?;
         let has_keys = !matches!(security, ServerSecurity::LocalOnly);
-        let sockets = ServerSockets::bind(&Endpoints::parse(endpoint, has_keys)?, security, tracked)?;
+        let sockets = ServerSockets::bind(&Endpoints::parse(endpoint, has_keys)?, security, tracked, &clock)?;
         Ok(Self { core, driver, sockets, clock, frame: SignalFrame::new(layout), exit, ended: false })
     }
 
@@ -177,16 +181,12 @@ impl BridgeServer {
     /// # Errors
     /// When not every servo confirmed it.
     fn release(&mut self) -> Result<(), DriverError> {
-        let done = self.driver.release();
-        let now = self.clock.now();
-        match done {
-            Ok(()) => self.core.on_released(None, now),
-            Err(error) if self.driver.is_released() => self.core.on_released(Some(&error.to_string()), now),
-            Err(error) => {
-                self.core.on_release_failed(&error.to_string(), now);
-                return Err(error);
-            }
+        if let Err(error) = self.driver.release() {
+            self.core.on_release_failed(&error.to_string(), self.clock.now());
+            return Err(error);
         }
+        let unready = self.driver.make_ready().err().map(|error| error.to_string());
+        self.core.on_released(unready.as_deref(), self.clock.now());
         Ok(())
     }
 
@@ -340,11 +340,13 @@ impl BridgeServer {
                 done = self.driver.command(targets);
             }
         } else {
-            for _ in 0..RELEASE_ATTEMPTS {
-                done = self.release();
+            done = self.release();
+            for _ in 1..RELEASE_ATTEMPTS {
                 if done.is_ok() {
                     break;
                 }
+                self.clock.sleep_until(after(self.clock.now(), RELEASE_AGAIN_SECS));
+                done = self.release();
             }
         }
         if let Some(bytes) = self.core.state_message(self.clock.now()) {

@@ -15,7 +15,9 @@ use crate::typed;
 use anyhow::Result;
 use clap::Args;
 use giraffe_bridge::drivers::{DRIVERS, DriverOptions};
+use giraffe_bridge::{Clock, MonotonicClock};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Arguments of `serve`.
@@ -54,7 +56,8 @@ pub fn drivers() -> Vec<(&'static str, &'static str)> {
 pub fn run(arguments: &ServeArguments, stop: &AtomicBool) -> Result<ExitCode> {
     let (robot, offered) = program::offered(&arguments.hand, arguments.seed)?;
     let servos = DriverOptions { allow_described_zeros: arguments.allow_described_zeros, ..arguments.servos.options() };
-    let driver = open_driver(offered, &arguments.driver, &robot, &servos)?;
-    serve(Served { robot, driver_name: arguments.driver.clone(), driver }, &arguments.options, stop)?;
+    let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+    let driver = open_driver(offered, &arguments.driver, &robot, &servos, &clock)?;
+    serve(Served { robot, driver_name: arguments.driver.clone(), driver, clock }, &arguments.options, stop)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,11 +7,12 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use giraffe_bridge::calibration::{Calibration, Zeros, wiring};
 use giraffe_bridge::commissioning::{AssumeYes, Findings, TerminalWitness, WiggleSpec, Witness, wiggle};
-use giraffe_bridge::{BusIdentity, HandDriver, MonotonicClock};
+use giraffe_bridge::{BusIdentity, Clock, HandDriver, MonotonicClock};
 use giraffe_robots::{RobotModel, load_robot};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// What `--tool` would be: who wrote a calibration.
@@ -56,9 +57,11 @@ pub struct WiggleArguments {
 pub fn run(arguments: &WiggleArguments, stop: &AtomicBool) -> Result<ExitCode> {
     ensure!(!arguments.out.is_dir(), "--out {}: it is a folder, expected a file", arguments.out.display());
     let robot = load_robot(&arguments.robot)?;
+    let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+    let mut driver = open_driver(bridge_drivers(), &arguments.driver, &robot, &arguments.servos.options(), &clock)?;
+    // Only now: whoever opens the driver has told servos to let go, whatever is wrong with a file.
     let before = arguments.servos.calibration.as_ref().map(|path| Calibration::load(path, &robot)).transpose()?;
     let wires = wiring(&robot, before.as_ref())?;
-    let mut driver = open_driver(bridge_drivers(), &arguments.driver, &robot, &arguments.servos.options())?;
     say::note(format_args!(
         "Each of {} joints moves by {} rad and back. Keep a hand on the supply switch; Ctrl-C takes torque off.",
         robot.joint_count(),
@@ -70,12 +73,11 @@ pub fn run(arguments: &WiggleArguments, stop: &AtomicBool) -> Result<ExitCode> {
         flat: arguments.flat,
         ..WiggleSpec::default()
     };
-    let clock = MonotonicClock::start();
     let mut witness: Box<dyn Witness> = match arguments.assume_yes {
         true => Box::new(AssumeYes),
         false => Box::new(TerminalWitness::new(std::io::stdin().lock(), say::Notes)),
     };
-    let findings = wiggle(driver.as_mut(), &robot, &wires, &spec, witness.as_mut(), &clock, stop)?;
+    let findings = wiggle(driver.as_mut(), &robot, &wires, &spec, witness.as_mut(), clock.as_ref(), stop)?;
     let calibration = calibration(&findings, &robot, driver.as_ref(), witness.as_ref());
     calibration.save(&arguments.out)?;
     report(arguments, &findings, &calibration)?;

@@ -62,7 +62,7 @@ impl Foreign {
         let (came, mode) = (Arc::<Mutex<Vec<Vec<f32>>>>::default(), Arc::<Mutex<String>>::default());
         let (sees, stop) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
         let endpoints = Endpoints::parse(&endpoint, false).unwrap();
-        let mut sockets = ServerSockets::bind(&endpoints, &ServerSecurity::LocalOnly, true).unwrap();
+        let mut sockets = ServerSockets::bind(&endpoints, &ServerSecurity::LocalOnly, true, &clock()).unwrap();
         let shared = Shared { came: came.clone(), sees: sees.clone(), mode: mode.clone(), stop: stop.clone() };
         let thread = Some(std::thread::spawn(move || serve(&mut sockets, &shared, hello_turns)));
         Self { endpoint, came, sees, mode, stop, thread }

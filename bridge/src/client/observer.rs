@@ -118,8 +118,9 @@ mod tests {
     fn an_onlooker_who_waits_for_a_state_asks_now_and_then_however_fast_he_is_answered() {
         let folder = std::env::temp_dir().join(format!("giraffe-onlooker-{}", std::process::id()));
         let base = format!("ipc://{}", folder.display());
-        let sockets =
-            ServerSockets::bind(&Endpoints::parse(&base, false).unwrap(), &ServerSecurity::LocalOnly, false).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+        let endpoints = Endpoints::parse(&base, false).unwrap();
+        let sockets = ServerSockets::bind(&endpoints, &ServerSecurity::LocalOnly, false, &clock).unwrap();
         let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let seen = Arc::clone(&over);
         // It answers at once, and publishes nothing.
@@ -135,7 +136,6 @@ mod tests {
             }
             pings
         });
-        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
         let mut onlooker = Observer::connect(&base, &ClientSecurity::LocalOnly, clock, done).unwrap();
         onlooker.await_state(0.5).expect_err("nothing is published");
         over.store(true, Ordering::Relaxed);

@@ -23,6 +23,8 @@ use thiserror::Error;
 
 /// So often a release is tried at the end.
 const RELEASE_ATTEMPTS: u32 = 5;
+/// From one of these to the next, s: a port that is gone, or a servo that restarts, needs a moment.
+const RELEASE_AGAIN_SECS: f64 = 0.2;
 /// So often the hand may fail to be read or moved, in a row.
 const ATTEMPTS: u32 = 3;
 /// The envelope allows this much more than the motion asks for.
@@ -186,7 +188,10 @@ pub fn wiggle(
     stop: &AtomicBool,
 ) -> Result<Findings, CommissioningError> {
     spec.check()?;
-    try_often(|| driver.release())?;
+    let wait = || clock.sleep_until(after(clock.now(), RELEASE_AGAIN_SECS));
+    try_often(|| driver.release(), wait)
+        .map_err(|source| CommissioningError::NotReleased { why: "nothing was moved".to_owned(), source })?;
+    driver.make_ready()?;
     let frame = SignalFrame::new(SignalLayout::of(robot, 0));
     let mut mover = Mover { driver, robot, spec, clock, stop, frame };
     let found = mover.all_joints(wires, witness);
@@ -195,13 +200,11 @@ pub fn wiggle(
         if released.is_ok() {
             break;
         }
-        clock.sleep_until(after(clock.now(), 0.05));
+        wait();
         released = mover.driver.release();
     }
     match (found, released) {
         (found, Ok(())) => found,
-        // Something else keeps the hand from moving; it is in what was found, or in the next command's answer.
-        (found, Err(_)) if mover.driver.is_released() => found,
         (found, Err(source)) => {
             let why = found.err().map_or_else(|| "every joint was moved".to_owned(), |error| error.to_string());
             Err(CommissioningError::NotReleased { why, source })
@@ -209,14 +212,15 @@ pub fn wiggle(
     }
 }
 
-/// A servo bus may lose a packet now and then. Of several failures the first says why: those after it may only say that the
-/// next attempt has to wait.
-fn try_often(mut attempt: impl FnMut() -> Result<(), DriverError>) -> Result<(), DriverError> {
-    let first = attempt();
-    if first.is_ok() || (1..ATTEMPTS).any(|_| attempt().is_ok()) {
-        return Ok(());
+/// A servo bus may lose a packet now and then.
+fn try_often(mut attempt: impl FnMut() -> Result<(), DriverError>, wait: impl Fn()) -> Result<(), DriverError> {
+    for _ in 1..ATTEMPTS {
+        if attempt().is_ok() {
+            return Ok(());
+        }
+        wait();
     }
-    first
+    attempt()
 }
 
 /// A hand and what it is moved with.
@@ -259,8 +263,15 @@ impl Mover<'_> {
         let there_rad = self.go(&mut envelope, &minimum_jerk(start_rad, &aside_rad, peak), start_rad)?;
         self.check(joint, id, asked_rad, start_rad, &there_rad)?;
         self.go(&mut envelope, &minimum_jerk(&aside_rad, start_rad, peak), &there_rad)?;
-        try_often(|| self.driver.release())?;
+        self.let_go()?;
         Ok((asked_rad, there_rad[joint] - start_rad[joint]))
+    }
+
+    /// Takes torque off, and has the hand ready for the next motion.
+    fn let_go(&mut self) -> Result<(), DriverError> {
+        let clock = self.clock;
+        try_often(|| self.driver.release(), || clock.sleep_until(after(clock.now(), RELEASE_AGAIN_SECS)))?;
+        self.driver.make_ready()
     }
 
     /// An envelope around the pose: before the calibration, the described ranges mean nothing yet.
@@ -296,7 +307,7 @@ impl Mover<'_> {
             let targets = envelope
                 .filter(&wanted_rad, &measured_rad, period_secs)
                 .map_err(|unusable| CommissioningError::Envelope(unusable.to_string()))?;
-            try_often(|| self.driver.command(&targets))?;
+            try_often(|| self.driver.command(&targets), || ())?;
             if let Some(simulator) = self.driver.rehearsal() {
                 simulator.advance(period_secs)?;
             }
@@ -310,7 +321,7 @@ impl Mover<'_> {
     /// Reads all joints, rad. One that cannot be read now and then is tried again.
     fn sense(&mut self) -> Result<Vec<f32>, CommissioningError> {
         self.frame.begin(self.clock.now());
-        try_often(|| self.driver.sense(&mut self.frame))?;
+        try_often(|| self.driver.sense(&mut self.frame), || ())?;
         if let Some(alarm) = self.driver.health().and_then(|health| health.alarms.first()) {
             return Err(DriverError::new("moving one joint after the other", alarm.detail.clone()).into());
         }

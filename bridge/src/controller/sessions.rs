@@ -102,6 +102,7 @@ impl ServerCore {
             }
             Calibrated::Valid { id } => Some(id.clone()),
         };
+        notes.extend(self.spec.notes.iter().cloned());
         let welcome = Welcome {
             re,
             software: self.spec.software.clone(),

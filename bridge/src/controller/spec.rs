@@ -63,6 +63,8 @@ pub struct ControllerSpec {
     pub object_pose: bool,
     /// Whether the hand was calibrated.
     pub calibration: Calibrated,
+    /// What people should know before they move the hand: part of every welcome.
+    pub notes: Vec<String>,
     /// What servos bear.
     pub servos: ServoLimits,
     /// When a hand that does not do as told is held.
@@ -91,6 +93,7 @@ impl ControllerSpec {
             rehearsal: false,
             object_pose: false,
             calibration: Calibrated::NotNeeded,
+            notes: Vec::new(),
             servos: robot.safety.servos,
             tracking: TrackingSpec::default(),
             homing: HomingSpec::default(),

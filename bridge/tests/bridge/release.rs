@@ -4,12 +4,12 @@ use crate::controller::{LAYOUT, await_that, clock, endpoint, never};
 use crate::hand::small_hand;
 use giraffe_bridge::drivers::ScriptedDriver;
 use giraffe_bridge::{
-    BridgeClient, BridgeServer, ClientConfig, ClientSecurity, ControllerSpec, DriverError, ExitAction, Fault, FaultSet,
-    HandDriver, Observer, SafeTargets,
+    BridgeClient, BridgeServer, ClientConfig, ClientSecurity, Clock, ControllerSpec, DriverError, ExitAction, Fault,
+    FaultSet, HandDriver, Observer, SafeTargets,
 };
-use giraffe_robots::{Hand, SignalFrame};
-use std::sync::Arc;
+use giraffe_robots::{Hand, Nanos, SignalFrame};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -172,4 +172,61 @@ fn a_controller_that_ends_with_torque_on_says_so_to_the_last() {
     let last = last.expect("a last state");
     assert_eq!(last.mode, "releasing", "{}", last.why);
     assert!(last.why.contains("servo 3"), "{}", last.why);
+}
+
+/// Time that passes only where somebody waits for it.
+#[derive(Default)]
+struct Waited(Mutex<i64>);
+
+impl Clock for Waited {
+    fn now(&self) -> Nanos {
+        Nanos(*self.0.lock().unwrap())
+    }
+
+    fn sleep_until(&self, deadline: Nanos) {
+        let mut now = self.0.lock().unwrap();
+        *now = deadline.0.max(*now);
+    }
+}
+
+/// Servos that cannot be reached for a while: a port that is looked for now and then.
+struct Away {
+    hand: ScriptedDriver,
+    clock: Arc<Waited>,
+    back_secs: f64,
+}
+
+impl HandDriver for Away {
+    fn loop_period_secs(&self) -> f32 {
+        self.hand.loop_period_secs()
+    }
+
+    fn sense(&mut self, frame: &mut SignalFrame) -> Result<(), DriverError> {
+        self.hand.sense(frame)
+    }
+
+    fn command(&mut self, targets: &SafeTargets) -> Result<(), DriverError> {
+        self.hand.command(targets)
+    }
+
+    fn release(&mut self) -> Result<(), DriverError> {
+        match self.clock.now().as_secs() < self.back_secs {
+            true => Err(DriverError::new("using port x", "it is gone")),
+            false => self.hand.release(),
+        }
+    }
+}
+
+#[test]
+fn a_controller_that_ends_gives_servos_a_moment_to_let_go_and_no_more_than_a_second() {
+    for (back_secs, is_released) in [(0.0, true), (0.5, true), (5.0, false)] {
+        let (robot, clock) = (small_hand(), Arc::new(Waited::default()));
+        let driver = Away { hand: ScriptedDriver::new(&robot), clock: Arc::clone(&clock), back_secs };
+        let spec = ControllerSpec::of(&robot);
+        let mut server =
+            BridgeServer::bind(&endpoint(), spec, ExitAction::Release, Box::new(driver), clock.clone()).unwrap();
+        let ended = server.run(&AtomicBool::new(true));
+        assert_eq!(ended.is_ok(), is_released, "back after {back_secs} s: {ended:?}");
+        assert!(clock.now().as_secs() < 1.0, "{:?}", clock.now());
+    }
 }

@@ -49,8 +49,8 @@ impl Saboteur {
     /// Stands in front of the controller at `behind`.
     pub fn before(behind: &str, change: Change) -> Self {
         let (endpoint, stop) = (endpoint(), Arc::new(AtomicBool::new(false)));
-        let front = ServerSockets::bind(&Endpoints::parse(&endpoint, false).unwrap(), &ServerSecurity::LocalOnly, true)
-            .unwrap();
+        let at = Endpoints::parse(&endpoint, false).unwrap();
+        let front = ServerSockets::bind(&at, &ServerSecurity::LocalOnly, true, &clock()).unwrap();
         let behind = Endpoints::parse(behind, false).unwrap();
         let flag = Arc::clone(&stop);
         let thread = std::thread::spawn(move || relay(front, &behind, change, &flag));

@@ -40,8 +40,11 @@ pub struct ServoBus {
     pub knows_fast_sync_read: bool,
     /// Sent before the next answer.
     pub garbage: Vec<u8>,
+    /// So many sync writes reach nobody: packets are lost, and nobody confirms these.
+    pub lost_sync_writes: u32,
     writes: BTreeMap<u16, u32>,
     instructions: BTreeMap<u8, u32>,
+    said: Vec<(u8, u16)>,
 }
 
 impl ServoBus {
@@ -52,8 +55,10 @@ impl ServoBus {
             reader: Reader::default(),
             knows_fast_sync_read: true,
             garbage: Vec::new(),
+            lost_sync_writes: 0,
             writes: BTreeMap::new(),
             instructions: BTreeMap::new(),
+            said: Vec::new(),
         }
     }
 
@@ -75,6 +80,11 @@ impl ServoBus {
     /// How often an instruction was heard.
     pub fn heard(&self, code: u8) -> u32 {
         self.instructions.get(&code).copied().unwrap_or(0)
+    }
+
+    /// What was said since the last call of this: instruction and register, in order.
+    pub fn take_said(&mut self) -> Vec<(u8, u16)> {
+        std::mem::take(&mut self.said)
     }
 
     /// Lets `secs` pass.
@@ -106,6 +116,7 @@ impl ServoBus {
         *self.instructions.entry(code).or_default() += 1;
         self.servos.iter_mut().filter(|servo| servo.is_listening()).for_each(Servo::hear);
         let word = |at: usize| params.get(at..at + 2).map(|two| u16::from_le_bytes([two[0], two[1]]));
+        self.said.push((code, word(0).unwrap_or(0)));
         match (code, word(0), word(2)) {
             (0x01, ..) => self.each(id, |servo| {
                 let model = servo.get16(0).to_le_bytes();
@@ -182,6 +193,9 @@ impl ServoBus {
 
     fn sync_write(&mut self, address: u16, length: usize, entries: &[u8]) {
         *self.writes.entry(address).or_default() += 1;
+        if take_one(&mut self.lost_sync_writes) {
+            return;
+        }
         for entry in entries.chunks_exact(length + 1) {
             // Nobody answers a sync write, so nobody hears of a refusal.
             self.each(entry[0], |servo| {

@@ -6,8 +6,10 @@ use giraffe_robots::Nanos;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serialport::{SerialPort, TTYPort};
 use std::collections::VecDeque;
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +18,8 @@ use std::time::Duration;
 
 /// How long the thread waits for bytes before the servos move on.
 const WAIT: Duration = Duration::from_millis(1);
+/// Of Linux: a terminal that is opened does not become that of this process.
+const O_NOCTTY: i32 = 0o400;
 
 /// A [`ServoBus`] on a pty, with a name that outlives an unplugging, as `/dev/serial/by-id` has.
 pub struct EmulatedBus {
@@ -82,9 +86,15 @@ impl EmulatedBus {
         fcntl(master.as_raw_fd(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(std::io::Error::from)?;
         let path = slave.name().ok_or_else(|| std::io::Error::other("a pty without a name"))?;
         std::os::unix::fs::symlink(path, &self.link)?;
+        drop(slave);
+        // Kept open beside whoever opens it as a port: else what they said last is lost when they close it, as on no line.
+        let beside = OpenOptions::new().read(true).write(true).custom_flags(O_NOCTTY).open(&self.link)?;
         self.stop = Arc::default();
         let (bus, stop) = (Arc::clone(&self.bus), Arc::clone(&self.stop));
-        self.thread = Some(std::thread::spawn(move || serve(master, &bus, &stop)));
+        self.thread = Some(std::thread::spawn(move || {
+            let _open = beside;
+            serve(master, &bus, &stop);
+        }));
         Ok(())
     }
 }

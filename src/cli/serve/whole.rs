@@ -19,7 +19,7 @@ pub fn offered(hand: &HandArguments, seed: u64) -> Result<(Arc<RobotModel>, Vec<
     }
     let parts = config.parts()?;
     let robot = Arc::clone(parts.scene.robot());
-    let open = Box::new(move |_: &_, _: &_| open_sim(parts, &config.randomization, seed));
+    let open = Box::new(move |_: &_, _: &_, _| open_sim(parts, &config.randomization, seed));
     let simulated = OfferedDriver { name: SIM_DRIVER.0, open };
     Ok((robot, std::iter::once(simulated).chain(bridge_drivers()).collect()))
 }

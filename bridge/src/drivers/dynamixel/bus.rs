@@ -1,17 +1,22 @@
 //! Transactions on the servo bus: bounded in time and number, with an error that names the servo.
 
 use super::port::BoundedPort;
-use super::registers::Register;
-use crate::clock::{Clock, MonotonicClock, after};
+use super::registers::{Register, TORQUE_ENABLE};
+use crate::clock::{Clock, after};
 use crate::driver::DriverError;
 use giraffe_robots::Nanos;
 use rustypot::{DynamixelProtocolHandler, StatusError, SyncReadError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How often a transaction is tried, first time included.
 const ATTEMPTS: u32 = 3;
 /// A line on which nothing came for so long is quiet, s: some bytes at 4 Mbaud, and a turn of a USB adapter.
-const QUIET_SECS: f64 = 1.5e-3;
+pub(super) const QUIET_SECS: f64 = 1.5e-3;
+/// So often "torque off" is said where nobody can be asked yet whether it was heard.
+const BLIND_REPEATS: u32 = 3;
+/// Longest that saying it may take, s.
+const BLIND_SECS: f64 = 0.05;
 /// So many fast sync reads fail, while plain ones succeed, until only plain ones are used.
 const FAST_FAILURES: u32 = 3;
 
@@ -23,7 +28,7 @@ pub(super) struct Bus {
     port: BoundedPort,
     path: PathBuf,
     protocol: DynamixelProtocolHandler,
-    clock: MonotonicClock,
+    clock: Arc<dyn Clock>,
     /// All that is under way ends by then.
     deadline: Nanos,
     /// Longest one attempt may take, s.
@@ -37,17 +42,45 @@ impl Bus {
     ///
     /// # Errors
     /// When the port cannot be opened.
-    pub(super) fn open(path: &Path, baud: u32, clock: MonotonicClock) -> Result<Self, DriverError> {
+    pub(super) fn open(path: &Path, baud: u32, clock: Arc<dyn Clock>) -> Result<Self, DriverError> {
         Ok(Self {
-            port: BoundedPort::open(path, baud, clock)?,
+            port: BoundedPort::open(path, baud, Arc::clone(&clock))?,
             path: path.to_owned(),
             protocol: DynamixelProtocolHandler::v2(),
-            clock,
             deadline: Nanos(0),
             attempt_secs: 0.0,
             fast_failures: 0,
             last_instruction: clock.now(),
+            clock,
         })
+    }
+
+    /// Opens the port and tells `ids` to let go, before anything is asked of anybody: servos may still push for a program that
+    /// died, and whatever else is wrong with them, those that hear this stop. Whether they did is to be asked afterwards.
+    ///
+    /// # Errors
+    /// When the port cannot be opened, or nothing can be said on it.
+    pub(super) fn open_and_let_go(
+        path: &Path,
+        baud: u32,
+        ids: &[u8],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, DriverError> {
+        let mut bus = Self::open(path, baud, clock)?;
+        bus.let_go_unheard(ids)?;
+        Ok(bus)
+    }
+
+    /// Tells servos to let go, several times, and waits for no answer.
+    ///
+    /// # Errors
+    /// When nothing can be said on the port.
+    pub(super) fn let_go_unheard(&mut self, ids: &[u8]) -> Result<(), DriverError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.allow(BLIND_SECS, BLIND_SECS);
+        (0..BLIND_REPEATS).try_for_each(|_| self.sync_write(ids, TORQUE_ENABLE, &vec![vec![0]; ids.len()]))
     }
 
     /// Whether answers of several servos may be asked for in one packet.

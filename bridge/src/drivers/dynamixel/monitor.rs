@@ -1,9 +1,9 @@
 //! What servos say of themselves: voltage and temperature in turn, errors at once.
 
+use super::DynamixelDriver;
 use super::bus::Bus;
-use super::registers::{CURRENT_UNIT_A, HARDWARE_ERROR, PRESENT, SUPPLY, VOLTAGE_UNIT_V, unsigned};
-use super::{DynamixelDriver, SENSE_SHARE};
-use crate::clock::{Clock, after};
+use super::registers::{HARDWARE_ERROR, SUPPLY, VOLTAGE_UNIT_V, unsigned};
+use crate::clock::after;
 use crate::driver::{DriverError, ServoAlarm, ServoHealth};
 use crate::fault::Fault;
 use giraffe_robots::Nanos;
@@ -12,8 +12,6 @@ use giraffe_robots::Nanos;
 const EACH_SECS: f64 = 0.5;
 /// Longest that reading about one servo may take, s.
 const ATTEMPT_SECS: f64 = 0.03;
-/// Least time that must be left of a turn's share to start reading about a servo.
-const LEAST_SHARE: f64 = 0.2;
 
 /// Bits of Hardware Error Status, what they are to the protocol, and in words.
 const ERRORS: &[(u32, Fault, &str)] = &[
@@ -34,19 +32,16 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    /// Reads everything of every servo.
+    /// Reads everything of every servo, but for currents, which come with the angles.
     pub(super) fn read_all(&mut self, bus: &mut Bus, ids: &[u8]) -> Result<(), DriverError> {
         self.health = ServoHealth {
-            current_a: vec![0.0; ids.len()],
+            current_a: Vec::new(),
             temperature_celsius: vec![0.0; ids.len()],
             voltage_v: vec![0.0; ids.len()],
             alarms: Vec::new(),
         };
         self.alerted.clear();
         for (joint, id) in ids.iter().enumerate() {
-            bus.allow(2.0 * ATTEMPT_SECS, ATTEMPT_SECS);
-            let present = bus.read(*id, PRESENT)?.0;
-            self.health.current_a[joint] = f32::from(unsigned(&present[0..2]) as u16 as i16) * CURRENT_UNIT_A;
             bus.allow(2.0 * ATTEMPT_SECS, ATTEMPT_SECS);
             self.read_supply(bus, joint, *id)?;
             bus.allow(2.0 * ATTEMPT_SECS, ATTEMPT_SECS);
@@ -101,9 +96,8 @@ impl DynamixelDriver {
     /// next one whose voltage and temperature are due. What fails is tried again; only the joints decide about faults.
     pub(super) fn watch_health(&mut self) {
         let now = self.clock.now();
-        let least_secs = LEAST_SHARE * SENSE_SHARE * f64::from(self.settings.loop_period_secs);
         let Some(bus) = &mut self.bus else { return };
-        if bus.left_secs() < least_secs {
+        if bus.left_secs() < self.timing.single_secs {
             return;
         }
         let done = if let Some(joint) = self.monitor.alerted.first().copied() {

@@ -1,23 +1,21 @@
 //! A serial port whose every transaction ends by a deadline, and what Linux says of its USB adapter.
 
-use crate::clock::{Clock, MonotonicClock};
+use super::timing::{FACTORY_LATENCY_SECS, USUAL_LATENCY_SECS};
+use crate::clock::Clock;
 use crate::driver::DriverError;
 use giraffe_robots::Nanos;
 use serialport::{ClearBuffer, DataBits, FlowControl, Parity, Result, SerialPort, StopBits};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-/// Where Linux keeps USB serial adapters.
-const USB_SERIAL_DEVICES: &str = "/sys/bus/usb-serial/devices";
 
 /// A port with a deadline. The library on top of it waits by itself when it finds stale bytes (three times 5 ms), and
 /// each of its reads may take the port's whole timeout: so stale bytes are thrown away here before it sees them, and
 /// all reads of a transaction share one deadline.
 pub(super) struct BoundedPort {
     inner: Box<dyn SerialPort>,
-    clock: MonotonicClock,
+    clock: Arc<dyn Clock>,
     deadline: Nanos,
     gone: OnceLock<String>,
 }
@@ -27,7 +25,7 @@ impl BoundedPort {
     ///
     /// # Errors
     /// When it cannot be opened; says why.
-    pub(super) fn open(path: &Path, baud: u32, clock: MonotonicClock) -> std::result::Result<Self, DriverError> {
+    pub(super) fn open(path: &Path, baud: u32, clock: Arc<dyn Clock>) -> std::result::Result<Self, DriverError> {
         let name = path.to_string_lossy().into_owned();
         let inner = serialport::new(name.as_str(), baud).open().map_err(|error| {
             let hint = "is it plugged in, may you use it (group dialout), does another program have it?";
@@ -183,19 +181,14 @@ impl SerialPort for BoundedPort {
     }
 }
 
-/// What Linux says of the USB adapter of a port, below a folder (other than in tests [`UsbAdapter::of_this_machine`]).
+/// What Linux says of the USB adapter of a port.
 pub struct UsbAdapter {
     device: PathBuf,
     name: String,
 }
 
 impl UsbAdapter {
-    /// Of the machine this runs on. Nothing is read yet.
-    pub fn of_this_machine(port: &Path) -> Self {
-        Self::below(Path::new(USB_SERIAL_DEVICES), port)
-    }
-
-    /// With another folder in the place of Linux's own.
+    /// The adapter of `port`, as the folder `devices` has it. Nothing is read yet.
     pub fn below(devices: &Path, port: &Path) -> Self {
         let real = std::fs::canonicalize(port).unwrap_or_else(|_| port.to_owned());
         let name = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -210,23 +203,29 @@ impl UsbAdapter {
         serial.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// Refuses an adapter that holds answers back for longer than 1 ms. What is no USB serial adapter passes.
+    /// How long it keeps the last bytes of an answer, s. What is no USB serial adapter is taken for a quick one, and one that
+    /// says nothing readable for one as it leaves the factory.
+    pub fn latency_secs(&self) -> f64 {
+        let Ok(text) = std::fs::read_to_string(self.device.join("latency_timer")) else { return USUAL_LATENCY_SECS };
+        text.trim().parse::<u8>().map_or(FACTORY_LATENCY_SECS, |ms| (1e-3 * f64::from(ms)).max(USUAL_LATENCY_SECS))
+    }
+
+    /// Refuses an adapter that holds answers back for longer than 1 ms.
     ///
     /// # Errors
     /// Says what is set and how to change it.
     pub fn check_latency(&self) -> std::result::Result<(), DriverError> {
-        let path = self.device.join("latency_timer");
-        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
-        if text.trim().parse().is_ok_and(|ms: u32| ms <= 1) {
+        let latency_secs = self.latency_secs();
+        if latency_secs <= USUAL_LATENCY_SECS {
             return Ok(());
         }
         let reason = format!(
-            "the USB adapter holds every answer back for {} ms, which leaves about 30 turns per second; expected 1. \
-             For now: echo 1 | sudo tee {}. For good, in a file of /etc/udev/rules.d: ACTION==\"add\", \
-             SUBSYSTEM==\"usb-serial\", DRIVER==\"ftdi_sio\", ATTR{{latency_timer}}=\"1\", then plug it in again. \
-             Or serve it as slow as it is, with --allow-usb-latency",
-            text.trim(),
-            path.display()
+            "the USB adapter holds every answer back for {:.0} ms; expected 1. For now: echo 1 | sudo tee {}. For good, in \
+             a file of /etc/udev/rules.d: ACTION==\"add\", SUBSYSTEM==\"usb-serial\", DRIVER==\"ftdi_sio\", \
+             ATTR{{latency_timer}}=\"1\", then plug it in again. Or serve it as slow as it is, if a turn of the loop then \
+             still fits, with --allow-usb-latency",
+            1e3 * latency_secs,
+            self.device.join("latency_timer").display()
         );
         Err(DriverError::new(format!("checking the latency timer of {}", self.name), reason))
     }

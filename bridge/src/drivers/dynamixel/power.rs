@@ -1,61 +1,91 @@
 //! Torque on and off, servos that restart, a port that comes back.
 
+use super::bus::{Bus, QUIET_SECS};
 use super::registers::{
     BUS_WATCHDOG, GOAL_CURRENT, GOAL_POSITION, HARDWARE_ERROR, IDENTITY, PRESENT, Register, TEMPERATURE_LIMIT,
-    TORQUE_ENABLE, WATCHDOG_TRIPPED, bytes, unsigned,
+    TORQUE_ENABLE, WATCHDOG_TRIPPED, unsigned,
 };
-use super::{DynamixelDriver, Torque, setup};
-use crate::clock::{Clock, after};
+use super::timing::WATCHDOG_UNIT_SECS;
+use super::{DynamixelDriver, setup};
+use crate::clock::after;
 use crate::driver::DriverError;
 use giraffe_robots::Nanos;
+use std::sync::Arc;
 
 /// Turns of the loop that giving torque may take: nine transactions, once per arm.
 const ENGAGE_TURNS: f64 = 3.0;
-/// Turns of the loop that taking torque off may take, where it does not work at once.
-const RELEASE_TURNS: f64 = 2.0;
-/// Time between two attempts to find the port again, or to set up a servo that would not be, s.
-const RETRY_SECS: f64 = 1.0;
-/// So often the port is looked for, until somebody clears faults.
-const RECONNECT_ATTEMPTS: u32 = 60;
+/// Time between two attempts to find the port again, s. Opening one that is not there costs nothing.
+const PORT_RETRY_SECS: f64 = 0.15;
+/// Time between two attempts to find out about servos and set them up, s: the loop waits meanwhile.
+const SETUP_RETRY_SECS: f64 = 1.0;
+/// How long a servo may take to answer a question while it restarts, s.
+const SLOW_SECS: f64 = 0.03;
 /// How long a servo may take to restart, s.
 const RESTART_SECS: f64 = 2.0;
 /// How much cooler than its limit a servo must be to restart, degrees Celsius.
 const COOLED_CELSIUS: f32 = 5.0;
 
-/// Looking for a port that was gone.
+/// Whether servos have torque.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Torque {
+    /// Every servo has confirmed that it has none.
+    Off,
+    /// Every servo has confirmed that it has.
+    On,
+    /// An earlier life of this program, or something that failed, may have left it on.
+    Unknown,
+}
+
+/// Something that is tried again now and then only. Whoever asks meanwhile is told why it did not work.
 #[derive(Debug, Default)]
-pub(super) struct Reconnection {
-    attempts: u32,
-    /// When to try again: the port, or a servo that could not be set up.
+pub(super) struct Retry {
     next: Nanos,
+    cause: Option<DriverError>,
+}
+
+impl Retry {
+    /// The cause of the last failure, until it is time to try again.
+    fn refuse_before(&self, now: Nanos) -> Result<(), DriverError> {
+        match &self.cause {
+            Some(cause) if now < self.next => Err(cause.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers how an attempt ended, and for how long that is all there is to say.
+    fn note(&mut self, done: Result<(), DriverError>, now: Nanos, wait_secs: f64) -> Result<(), DriverError> {
+        self.next = after(now, wait_secs);
+        self.cause = done.as_ref().err().cloned();
+        done
+    }
+
+    /// The cause of the last failure in words, or what is said where there was none.
+    pub(super) fn why(&self, otherwise: &str) -> String {
+        self.cause
+            .as_ref()
+            .map_or_else(|| otherwise.to_owned(), |cause| format!("{}: {}", cause.attempted, cause.reason))
+    }
 }
 
 impl DynamixelDriver {
-    /// Finds the port again if it is gone.
-    pub(super) fn reconnect(&mut self) -> Result<(), DriverError> {
+    /// Opens the port. The first that is said on it is "torque off".
+    pub(super) fn open_port(&mut self) -> Result<(), DriverError> {
+        let clock = Arc::clone(&self.clock);
+        let bus = Bus::open_and_let_go(&self.settings.port, self.settings.baud, &self.ids, clock)?;
+        self.take_port(bus)
+    }
+
+    /// Finds the port again if it is gone, for as long as it takes: servos may push.
+    pub(super) fn reopen(&mut self) -> Result<(), DriverError> {
         if self.bus.as_ref().is_some_and(|bus| !bus.is_gone()) {
             return Ok(());
         }
         self.bus = None;
+        self.identity = None;
         self.ready.fill(false);
-        let port = self.settings.port.display();
-        let attempted = format!("using port {port}");
-        if self.reconnection.attempts >= RECONNECT_ATTEMPTS {
-            let reason = format!(
-                "it was gone and did not come back in {RECONNECT_ATTEMPTS} attempts; clear faults to look again"
-            );
-            return Err(DriverError::new(attempted, reason));
-        }
-        let now = self.clock.now();
-        if now < self.reconnection.next {
-            return Err(DriverError::new(attempted, "it is gone; looking for it once a second"));
-        }
-        self.reconnection.next = after(now, RETRY_SECS);
-        self.reconnection.attempts += 1;
-        self.connect()?;
-        self.reconnection.attempts = 0;
-        self.reconnection.next = Nanos(0);
-        Ok(())
+        self.port_retry.refuse_before(self.clock.now())?;
+        let done = self.open_port();
+        self.port_retry.note(done, self.clock.now(), PORT_RETRY_SECS)
     }
 
     /// Takes torque off every servo and hears from each that it has none.
@@ -63,77 +93,100 @@ impl DynamixelDriver {
         self.torque = Torque::Unknown;
         let ids = self.ids.clone();
         let off = vec![vec![0]; ids.len()];
-        let bus = self.bus_for(RELEASE_TURNS)?;
+        let bus = self.bus_for(self.timing.sense_secs)?;
         bus.sync_write(&ids, TORQUE_ENABLE, &off)?;
-        if bus.sync_read(&ids, TORQUE_ENABLE).is_ok_and(|all| all.iter().all(|(data, _)| data == &[0])) {
-            // Also ends what a Bus Watchdog has locked.
-            bus.sync_write(&ids, BUS_WATCHDOG, &off)?;
-            self.torque = Torque::Off;
-            self.suspicious = false;
-            return Ok(());
+        if !bus.sync_read(&ids, TORQUE_ENABLE).is_ok_and(|all| all.iter().all(|(data, _)| data == &[0])) {
+            self.power_down_one_by_one()?;
         }
-        // One by one, so that one servo that does not answer keeps no other under torque.
+        // Also ends what a Bus Watchdog has locked.
+        self.bus_for(self.timing.command_secs)?.sync_write(&ids, BUS_WATCHDOG, &off)?;
+        self.torque = Torque::Off;
+        self.suspicious = false;
+        Ok(())
+    }
+
+    /// One by one, so that one servo that does not answer keeps no other under torque, nor is named in its place. Each has the
+    /// time that an answer takes through USB.
+    fn power_down_one_by_one(&mut self) -> Result<(), DriverError> {
         let mut failed: Vec<String> = Vec::new();
-        for (joint, id) in ids.into_iter().enumerate() {
-            let bus = self.bus_for(RELEASE_TURNS / self.wires.len() as f64)?;
-            if let Err(error) = bus.write(id, TORQUE_ENABLE, &[0]) {
-                failed.push(format!("{id} ({}): {}", self.names[joint], error.reason));
+        for joint in 0..self.ids.len() {
+            if let Err(error) = self.power_down_one(joint) {
+                failed.push(format!("{} ({}): {}", self.ids[joint], self.name(joint), error.reason));
             }
         }
-        // Where all of them confirmed it after all, the next call finds them so.
-        let reason = if failed.is_empty() {
-            "not every servo has confirmed it yet".to_owned()
-        } else {
-            format!("not confirmed by servo {}", failed.join(", servo "))
-        };
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let reason = format!("not confirmed by servo {}", failed.join(", servo "));
         Err(DriverError::new("taking torque off", reason))
     }
 
-    /// Sets up every servo that is not. Torque is off.
-    pub(super) fn set_up_all(&mut self) -> Result<(), DriverError> {
-        if self.ready.iter().all(|ready| *ready) {
+    fn power_down_one(&mut self, joint: usize) -> Result<(), DriverError> {
+        let (id, single_secs) = (self.ids[joint], self.timing.single_secs);
+        let Some(bus) = &mut self.bus else {
+            return Err(DriverError::new("taking torque off", "the port is gone"));
+        };
+        bus.allow(single_secs + QUIET_SECS, single_secs);
+        bus.write(id, TORQUE_ENABLE, &[0])?;
+        bus.allow(single_secs + QUIET_SECS, single_secs);
+        match unsigned(&bus.read(id, TORQUE_ENABLE)?.0) {
+            0 => Ok(()),
+            on => Err(DriverError::new("taking torque off", format!("{} still is {on}", TORQUE_ENABLE.name))),
+        }
+    }
+
+    /// Finds out who is there, if that is not known, and sets up every servo that is not. Torque is off.
+    pub(super) fn set_up_again(&mut self) -> Result<(), DriverError> {
+        if self.identity.is_some() && self.ready.iter().all(|ready| *ready) {
             return Ok(());
         }
-        let now = self.clock.now();
-        if now < self.reconnection.next {
-            return Err(DriverError::new("setting up the servos", "the last attempt failed; the next is in a second"));
+        if self.torque != Torque::Off {
+            let reason = "not every servo has confirmed that it has no torque";
+            return Err(DriverError::new("setting up the servos", reason));
         }
-        self.reconnection.next = after(now, RETRY_SECS);
+        self.setup_retry.refuse_before(self.clock.now())?;
+        let done = self.set_up_all();
+        self.setup_retry.note(done, self.clock.now(), SETUP_RETRY_SECS)
+    }
+
+    fn set_up_all(&mut self) -> Result<(), DriverError> {
+        if self.identity.is_none() {
+            self.find_out()?;
+        }
         for joint in 0..self.ids.len() {
             if !self.ready[joint] {
                 self.set_up(joint)?;
             }
         }
-        self.reconnection.next = Nanos(0);
         Ok(())
     }
 
     fn set_up(&mut self, joint: usize) -> Result<(), DriverError> {
+        let (id, name) = (self.ids[joint], self.name(joint).to_owned());
         let Some(bus) = &mut self.bus else {
             return Err(DriverError::new("setting up the servos", "the bus is not connected"));
         };
-        setup::set_up(bus, &self.names[joint], self.ids[joint], &self.settings)?;
-        self.current_ma[joint] = self.settings.goal_current_ma;
+        setup::set_up(bus, &name, id, self.strengths[joint], self.timing)?;
         self.ready[joint] = true;
         Ok(())
     }
 
     /// Gives torque where the joints stand, so that nothing jumps: goals are the present positions, read just now, and
-    /// currents are as wanted, before the first servo has torque. Then the servos' own watchdog is set.
+    /// currents are as wanted, and the servos' own watchdog is set, before the first servo has torque: whenever this program
+    /// dies, what has torque stops by itself.
     pub(super) fn engage(&mut self, effort_scales: &[f32]) -> Result<(), DriverError> {
         self.torque = Torque::Unknown;
         let (ids, count) = (self.ids.clone(), self.ids.len());
         let currents = self.currents(effort_scales);
-        let current_bytes: Vec<_> = currents.iter().map(|ma| bytes(GOAL_CURRENT, u32::from(*ma))).collect();
         let watchdog = vec![vec![self.settings.bus_watchdog]; count];
-        let bus = self.bus_for(ENGAGE_TURNS)?;
+        let bus = self.bus_for(ENGAGE_TURNS * self.timing.period_secs)?;
         let present: Vec<Vec<u8>> =
             bus.sync_read(&ids, PRESENT)?.into_iter().map(|(data, _)| data[6..10].to_vec()).collect();
         for (register, wanted) in [
             (GOAL_POSITION, present),
-            (GOAL_CURRENT, current_bytes),
-            (TORQUE_ENABLE, vec![vec![1]; count]),
+            (GOAL_CURRENT, currents),
             (BUS_WATCHDOG, watchdog),
+            (TORQUE_ENABLE, vec![vec![1]; count]),
         ] {
             bus.sync_write(&ids, register, &wanted)?;
             let found = bus.sync_read(&ids, register)?;
@@ -143,7 +196,6 @@ impl DynamixelDriver {
                 return Err(self.odd(joint, register, expected, found));
             }
         }
-        self.current_ma = currents;
         self.torque = Torque::On;
         self.suspicious = false;
         Ok(())
@@ -153,13 +205,13 @@ impl DynamixelDriver {
         // Whatever made it so: set up from the beginning.
         self.ready[joint] = false;
         let reason = format!("{} is {found}, expected {expected}", register.name);
-        DriverError::new(format!("giving torque to servo {} ({})", self.ids[joint], self.names[joint]), reason)
+        DriverError::new(format!("giving torque to servo {} ({})", self.ids[joint], self.name(joint)), reason)
     }
 
     /// Refuses to go on after a silence in which the servos' own watchdogs stopped them: their goals are locked, and a
     /// sync write is not told so.
     pub(super) fn check_watchdog(&mut self) -> Result<(), DriverError> {
-        let limit_secs = 0.02 * f64::from(self.settings.bus_watchdog);
+        let limit_secs = WATCHDOG_UNIT_SECS * f64::from(self.settings.bus_watchdog);
         let now = self.clock.now();
         let Some(bus) = &self.bus else { return Ok(()) };
         let silent_secs = now.secs_since(bus.last_instruction());
@@ -191,7 +243,7 @@ impl DynamixelDriver {
         };
         if let Some(joint) = (0..ids.len()).find(lost) {
             self.ready[joint] = false;
-            let attempted = format!("reading servo {} ({})", ids[joint], self.names[joint]);
+            let attempted = format!("reading servo {} ({})", ids[joint], self.name(joint));
             return Err(DriverError::new(
                 attempted,
                 "it lost its torque: it restarted, or its Bus Watchdog stopped it",
@@ -204,10 +256,13 @@ impl DynamixelDriver {
     /// Restarts the servos that protect themselves, once what they protect themselves from is over. The only way out of
     /// a shutdown; takes up to two seconds, with torque off.
     pub(super) fn restart_alarmed(&mut self) -> Result<(), DriverError> {
-        self.reconnection = Reconnection::default();
-        self.reconnect()?;
+        (self.port_retry, self.setup_retry) = (Retry::default(), Retry::default());
+        self.reopen()?;
         if self.torque != Torque::Off {
             self.power_down()?;
+        }
+        if self.identity.is_none() {
+            self.find_out()?;
         }
         let mut alarmed: Vec<usize> = self.monitor.health.alarms.iter().map(|alarm| alarm.joint).collect();
         alarmed.dedup();
@@ -224,7 +279,7 @@ impl DynamixelDriver {
 
     /// Refuses to restart a servo that would trip again.
     fn check_cause(&mut self, joint: usize) -> Result<(), DriverError> {
-        let (id, name) = (self.ids[joint], self.names[joint].clone());
+        let (id, name) = (self.ids[joint], self.name(joint).to_owned());
         self.slow_bus()?;
         let Some(bus) = &mut self.bus else { return Ok(()) };
         let limit = unsigned(&bus.read(id, TEMPERATURE_LIMIT)?.0) as f32;
@@ -254,7 +309,7 @@ impl DynamixelDriver {
         self.monitor.read_error(bus, joint, id)?;
         match self.monitor.health.alarms.iter().find(|alarm| alarm.joint == joint) {
             Some(alarm) => {
-                let attempted = format!("restarting servo {id} ({}), {}", self.names[joint], HARDWARE_ERROR.name);
+                let attempted = format!("restarting servo {id} ({}), {}", self.name(joint), HARDWARE_ERROR.name);
                 Err(DriverError::new(attempted, format!("it tripped again: {}", alarm.detail)))
             }
             None => Ok(()),
@@ -266,7 +321,8 @@ impl DynamixelDriver {
         let Some(bus) = &mut self.bus else {
             return Err(DriverError::new("restarting servos", "the bus is not connected"));
         };
-        bus.allow(0.06, 0.03);
+        let attempt_secs = SLOW_SECS.max(self.timing.single_secs);
+        bus.allow(2.0 * attempt_secs, attempt_secs);
         Ok(bus)
     }
 }

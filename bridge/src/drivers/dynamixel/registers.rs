@@ -17,10 +17,12 @@ const fn register(name: &'static str, address: u8, length: u8) -> Register {
     Register { name, address, length }
 }
 
-/// Model number, model information and firmware version: the first seven bytes.
-pub(super) const IDENTITY: Register = register("Model Number", 0, 7);
+/// Model number (2 bytes), model information (4), firmware version (1), and so on to Homing Offset (4): what a servo is,
+/// and what shifts the angles it speaks of.
+pub(super) const IDENTITY: Register = register("Model Number to Homing Offset", 0, 24);
 pub(super) const RETURN_DELAY: Register = register("Return Delay Time", 9, 1);
 pub(super) const DRIVE_MODE: Register = register("Drive Mode", 10, 1);
+pub(super) const HOMING_OFFSET: Register = register("Homing Offset", 20, 4);
 pub(super) const OPERATING_MODE: Register = register("Operating Mode", 11, 1);
 pub(super) const TEMPERATURE_LIMIT: Register = register("Temperature Limit", 31, 1);
 pub(super) const CURRENT_LIMIT: Register = register("Current Limit", 38, 2);

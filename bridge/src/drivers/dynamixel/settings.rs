@@ -3,6 +3,9 @@
 use crate::driver::DriverError;
 use std::path::PathBuf;
 
+/// Where Linux keeps USB serial adapters.
+const USB_SERIAL_DEVICES: &str = "/sys/bus/usb-serial/devices";
+
 /// Gains of a servo's position loop, in its own units (P/128, I/65536, D/16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gains {
@@ -14,35 +17,32 @@ pub struct Gains {
     pub d: u16,
 }
 
-/// What servos are set to. The defaults are LEAP's own (its Python client's, for the hand with XC330 servos).
-///
-/// Gains are not computed from the stiffness of the hand's description: in current-based position control that would
-/// be P = stiffness * 128 / (652 ticks/rad * 0.517 N m/A * 1e-3 A), 1139 for 3 N m/rad, from a torque constant nobody
-/// has measured on this hand. 600 has run on many hands. Identify the stiffness from logs, then train with it.
+/// How the servos at a port are used. How often the loop turns is no setting: it follows from the line, and so do currents and
+/// gains from the hand's description, unless they are said here.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DynamixelSettings {
     /// Serial port.
     pub port: PathBuf,
     /// Bits per second.
     pub baud: u32,
-    /// Gains of every joint.
-    pub gains: Gains,
-    /// Joints whose names end so are softer...
-    pub soft_suffix: &'static str,
-    /// ... with gains P and D times this.
-    pub soft_share: f32,
-    /// Largest current at full effort, mA.
-    pub goal_current_ma: u16,
+    /// Largest current of every servo at full effort, mA; `None`: that of the description's torque. LEAP's own client says 500,
+    /// or 350 for the light hand.
+    pub current_ma: Option<u16>,
+    /// Proportional gain of every servo; `None`: that of the description's stiffness. LEAP's own client says 600, which has run
+    /// on many hands.
+    pub gain_p: Option<u16>,
     /// Silence on the bus after which servos with torque stop by themselves, in 20 ms.
     pub bus_watchdog: u8,
-    /// Seconds of one turn of the controller's loop.
-    pub loop_period_secs: f32,
+    /// What this computer and USB add to each question on the bus, s.
+    pub slack_secs: f64,
     /// Serve even when the USB adapter holds answers back.
     pub allow_usb_latency: bool,
     /// Zeros of the joints that nobody measured will do.
     pub allow_described_zeros: bool,
     /// Whether answers of several servos are asked for in one packet, where firmware can.
     pub fast_sync_read: bool,
+    /// Where Linux says what USB serial adapters there are.
+    pub usb_devices: PathBuf,
 }
 
 impl DynamixelSettings {
@@ -51,25 +51,15 @@ impl DynamixelSettings {
         Self {
             port: port.into(),
             baud: 4_000_000,
-            gains: Gains { p: 600, i: 0, d: 200 },
-            soft_suffix: "_mcp_side",
-            soft_share: 0.75,
-            goal_current_ma: 350,
+            current_ma: None,
+            gain_p: None,
             bus_watchdog: 10,
-            loop_period_secs: 0.0125,
+            slack_secs: 2e-3,
             allow_usb_latency: false,
             allow_described_zeros: false,
             fast_sync_read: true,
+            usb_devices: USB_SERIAL_DEVICES.into(),
         }
-    }
-
-    /// Gains of one joint.
-    pub fn gains_of(&self, joint: &str) -> Gains {
-        if !joint.ends_with(self.soft_suffix) {
-            return self.gains;
-        }
-        let soft = |gain: u16| (f32::from(gain) * self.soft_share).round() as u16;
-        Gains { p: soft(self.gains.p), d: soft(self.gains.d), ..self.gains }
     }
 
     pub(super) fn check(&self) -> Result<(), DriverError> {
@@ -79,21 +69,11 @@ impl DynamixelSettings {
         if !(1..=127).contains(&self.bus_watchdog) {
             return wrong("the Bus Watchdog (20 ms each)", self.bus_watchdog.to_string(), "1 to 127");
         }
-        if self.goal_current_ma == 0 {
-            return wrong("the largest current (mA)", "0".to_owned(), "above zero");
+        if self.baud == 0 {
+            return wrong("the baud rate", "0".to_owned(), "9600 to 4000000");
         }
-        if !(self.loop_period_secs > 0.0 && self.loop_period_secs.is_finite()) {
-            return wrong("the loop period (s)", self.loop_period_secs.to_string(), "above zero");
-        }
-        if f64::from(self.bus_watchdog) * 0.02 < 2.0 * f64::from(self.loop_period_secs) {
-            return wrong(
-                "the Bus Watchdog (20 ms each)",
-                self.bus_watchdog.to_string(),
-                "two turns of the loop or more",
-            );
-        }
-        if !(0.0..=1.0).contains(&self.soft_share) {
-            return wrong("the share of gains of soft joints", self.soft_share.to_string(), "0 to 1");
+        if !(self.slack_secs > 0.0 && self.slack_secs < 1.0) {
+            return wrong("the slack of a question on the bus (s)", self.slack_secs.to_string(), "above 0, below 1");
         }
         Ok(())
     }

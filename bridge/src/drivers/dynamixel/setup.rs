@@ -5,23 +5,26 @@
 //! 3. EEPROM, only what differs: it wears. Return delay 0, then operating mode 5, which resets what follows.
 //! 4. Gains, no profiles, goal current; read back in one piece and compared.
 //!
-//! What the hand's owner may have set on purpose is not overwritten but refused: drive mode, start-up configuration,
-//! current limit, shutdown.
+//! What the hand's owner may have set on purpose is not overwritten but refused: start-up configuration, current limit,
+//! shutdown; and, before anything is believed of a servo's angle, what shifts it: drive mode and homing offset.
 
 use super::bus::Bus;
 use super::registers::{
-    BUS_WATCHDOG, CURRENT_BASED_POSITION, CURRENT_LIMIT, DRIVE_MODE, GOAL_CURRENT, IDENTITY, MODELS, OPERATING_MODE,
-    POSITION_D, POSITION_I, POSITION_P, PROFILE_ACCELERATION, PROFILE_VELOCITY, RETURN_DELAY, Register, SHUTDOWN,
-    STARTUP_CONFIGURATION, TEMPERATURE_LIMIT, TORQUE_ENABLE, bytes, unsigned,
+    BUS_WATCHDOG, CURRENT_BASED_POSITION, CURRENT_LIMIT, DRIVE_MODE, GOAL_CURRENT, HOMING_OFFSET, IDENTITY, MODELS,
+    OPERATING_MODE, POSITION_D, POSITION_I, POSITION_P, PROFILE_ACCELERATION, PROFILE_VELOCITY, RETURN_DELAY, Register,
+    SHUTDOWN, STARTUP_CONFIGURATION, TEMPERATURE_LIMIT, TORQUE_ENABLE, bytes, unsigned,
 };
-use super::settings::DynamixelSettings;
+use super::strength::Strength;
+use super::timing::Timing;
 use crate::calibration::JointWire;
 use crate::driver::{DriverError, ServoIdentity};
 
 /// Longest a single transaction may take while setting up, s.
 const ATTEMPT_SECS: f64 = 0.03;
-/// Longest setting up one servo may take, s.
+/// Longest that finding out about one servo, or setting it up behind a quick adapter, may take, s.
 const SERVO_SECS: f64 = 0.6;
+/// Questions of setting up one servo, some of them asked again.
+const SETUP_QUESTIONS: f64 = 40.0;
 /// Bits of Shutdown that must be set: overheating and overload.
 const PROTECTION: u32 = 1 << 2 | 1 << 5;
 /// Highest temperature limit the manual allows, degrees Celsius.
@@ -70,7 +73,30 @@ fn identity(id: u8, name: &str, data: &[u8]) -> Result<ServoIdentity, DriverErro
         let reason = format!("servo {id} ({name}) has model number {number}; expected one of {}", known.join(", "));
         return Err(DriverError::new("checking the models of the servos", reason));
     };
+    // A calibration is of angles as a servo leaves the factory: what shifts or turns them would shift the joint.
+    for register in [DRIVE_MODE, HOMING_OFFSET] {
+        let at = usize::from(register.address);
+        let found = unsigned(&data[at..at + usize::from(register.length)]);
+        if found != 0 {
+            return Err(mismatch("finding out about", id, name, register, 0, found));
+        }
+    }
     Ok(ServoIdentity { id, model: (*model).to_owned(), firmware: data[6] })
+}
+
+fn mismatch(doing: &str, id: u8, name: &str, register: Register, expected: u32, found: u32) -> DriverError {
+    let attempted = format!("{doing} servo {id} ({name})");
+    let hint = match register {
+        DRIVE_MODE | HOMING_OFFSET | STARTUP_CONFIGURATION => "; it was changed with another tool: set it back there",
+        CURRENT_LIMIT => " or more; raise it with another tool or give less current",
+        SHUTDOWN => " or more bits: without them the servo does not protect itself",
+        TEMPERATURE_LIMIT => " or less",
+        _ => "",
+    };
+    // Homing offsets may be negative.
+    let found = if register == HOMING_OFFSET { i64::from(found as i32) } else { i64::from(found) };
+    let reason = format!("{} (register {}) is {found}, expected {expected}{hint}", register.name, register.address);
+    DriverError::new(attempted, reason)
 }
 
 /// One servo and what it belongs to, for messages.
@@ -91,20 +117,10 @@ impl Servo<'_> {
 
     fn expect(&mut self, register: Register, is_right: fn(u32, u32) -> bool, value: u32) -> Result<(), DriverError> {
         let found = self.get(register)?;
-        if is_right(found, value) { Ok(()) } else { Err(self.mismatch(register, value, found)) }
-    }
-
-    fn mismatch(&self, register: Register, expected: u32, found: u32) -> DriverError {
-        let attempted = format!("setting up servo {} ({})", self.id, self.name);
-        let hint = match register {
-            DRIVE_MODE | STARTUP_CONFIGURATION => "; it was changed with another tool: set it back there",
-            CURRENT_LIMIT => " or more; raise it with another tool or give less current",
-            SHUTDOWN => " or more bits: without them the servo does not protect itself",
-            TEMPERATURE_LIMIT => " or less",
-            _ => "",
-        };
-        let reason = format!("{} (register {}) is {found}, expected {expected}{hint}", register.name, register.address);
-        DriverError::new(attempted, reason)
+        match is_right(found, value) {
+            true => Ok(()),
+            false => Err(mismatch("setting up", self.id, self.name, register, value, found)),
+        }
     }
 
     /// EEPROM: written only if it differs.
@@ -121,30 +137,31 @@ impl Servo<'_> {
 ///
 /// # Errors
 /// Names the servo, the register, what was expected and what was found.
-pub(super) fn set_up(bus: &mut Bus, name: &str, id: u8, settings: &DynamixelSettings) -> Result<(), DriverError> {
-    bus.allow(SERVO_SECS, ATTEMPT_SECS);
+pub(super) fn set_up(bus: &mut Bus, name: &str, id: u8, strength: Strength, timing: Timing) -> Result<(), DriverError> {
+    bus.allow(SERVO_SECS.max(SETUP_QUESTIONS * timing.single_secs), ATTEMPT_SECS.max(timing.single_secs));
     let mut servo = Servo { bus, id, name };
     let same = |found, value| found == value;
     servo.set(TORQUE_ENABLE, 0)?;
     servo.expect(TORQUE_ENABLE, same, 0)?;
     servo.set(BUS_WATCHDOG, 0)?;
     servo.expect(BUS_WATCHDOG, same, 0)?;
-    // Drive mode 8 would give torque with every goal, 1 would turn the joint round.
+    // Drive mode 8 would give torque with every goal, 1 would turn the joint round; the other shifts it.
     servo.expect(DRIVE_MODE, same, 0)?;
+    servo.expect(HOMING_OFFSET, same, 0)?;
     servo.expect(STARTUP_CONFIGURATION, same, 0)?;
     servo.expect(TEMPERATURE_LIMIT, |found, value| found <= value, MAX_TEMPERATURE_LIMIT)?;
-    servo.expect(CURRENT_LIMIT, |found, value| found >= value, u32::from(settings.goal_current_ma))?;
+    servo.expect(CURRENT_LIMIT, |found, value| found >= value, u32::from(strength.current_ma))?;
     servo.expect(SHUTDOWN, |found, value| found & value == value, PROTECTION)?;
     servo.keep(RETURN_DELAY, 0)?;
     servo.keep(OPERATING_MODE, CURRENT_BASED_POSITION)?;
-    let gains = settings.gains_of(name);
+    let gains = strength.gains;
     let wanted = [
         (POSITION_P, u32::from(gains.p)),
         (POSITION_I, u32::from(gains.i)),
         (POSITION_D, u32::from(gains.d)),
         (PROFILE_ACCELERATION, 0),
         (PROFILE_VELOCITY, 0),
-        (GOAL_CURRENT, u32::from(settings.goal_current_ma)),
+        (GOAL_CURRENT, u32::from(strength.current_ma)),
     ];
     for (register, value) in wanted {
         servo.set(register, value)?;

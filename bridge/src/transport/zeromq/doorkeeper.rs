@@ -2,7 +2,7 @@
 
 use super::failed;
 use super::monitor::Monitor;
-use crate::clock::{Clock, MonotonicClock};
+use crate::clock::Clock;
 use crate::security::{Permissions, PublicKey};
 use crate::transport::{LinkEvent, TransportError};
 use giraffe_robots::Nanos;
@@ -43,12 +43,16 @@ impl Door {
     }
 
     /// Keeps it, in a thread of its own.
-    pub(super) fn keep(self, permissions: Arc<Permissions>) -> Result<Doorkeeper, TransportError> {
+    pub(super) fn keep(
+        self,
+        permissions: Arc<Permissions>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Doorkeeper, TransportError> {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name("doorkeeper".to_owned())
-            .spawn(move || self.run(&permissions, &flag))
+            .spawn(move || self.run(&permissions, clock.as_ref(), &flag))
             .map_err(|error| TransportError::Socket {
                 attempted: "starting a thread for",
                 endpoint: ZAP_ENDPOINT.to_owned(),
@@ -57,9 +61,8 @@ impl Door {
         Ok(Doorkeeper { stop, thread: Some(thread) })
     }
 
-    fn run(&self, permissions: &Permissions, stop: &AtomicBool) {
-        let clock = MonotonicClock::start();
-        let mut log = RefusalLog { clock: &clock, unlisted: Rarely::default(), others: Rarely::default() };
+    fn run(&self, permissions: &Permissions, clock: &dyn Clock, stop: &AtomicBool) {
+        let mut log = RefusalLog { clock, unlisted: Rarely::default(), others: Rarely::default() };
         while !stop.load(Ordering::Relaxed) {
             let sockets = std::iter::once(&self.zap).chain(self.monitors.iter().map(Monitor::socket));
             let mut items: Vec<_> = sockets.map(|socket| socket.as_poll_item(POLLIN)).collect();
@@ -122,7 +125,7 @@ fn answer(question: &[Vec<u8>], permissions: &Permissions, log: &mut RefusalLog<
 
 /// Says who was refused, not too often.
 struct RefusalLog<'c> {
-    clock: &'c MonotonicClock,
+    clock: &'c dyn Clock,
     unlisted: Rarely,
     others: Rarely,
 }

@@ -3,9 +3,11 @@
 use super::doorkeeper::{Door, Doorkeeper};
 use super::monitor::Monitor;
 use super::{BYE_LINGER_MS, REQUEST_QUEUE, STREAM_QUEUE, content, curve, failed, receive_message, socket};
+use crate::clock::Clock;
 use crate::security::{CurveServer, Sender, ServerSecurity};
 use crate::transport::{Endpoints, TransportError};
 use std::cell::Cell;
+use std::sync::Arc;
 use zmq::{Context, DONTWAIT, Message, POLLIN, Socket};
 
 /// A message at the controller, and who sent it.
@@ -40,7 +42,12 @@ impl ServerSockets {
     ///
     /// # Errors
     /// When an endpoint is taken or cannot be bound: names it. When there are keys and anything about them fails.
-    pub fn bind(endpoints: &Endpoints, security: &ServerSecurity, tracked: bool) -> Result<Self, TransportError> {
+    pub fn bind(
+        endpoints: &Endpoints,
+        security: &ServerSecurity,
+        tracked: bool,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, TransportError> {
         let context = Context::new();
         let (curve, mut door) = match security {
             ServerSecurity::LocalOnly => (None, None),
@@ -63,7 +70,8 @@ impl ServerSockets {
         let state = stream("state", &endpoints.state)?;
         let pose = tracked.then(|| stream("pose", &endpoints.pose)).transpose()?;
         let removals = curve.as_ref().map_or(0, |curve| curve.permissions.removals());
-        let kept = door.zip(curve.as_ref()).map(|(door, curve)| door.keep(curve.permissions.clone()));
+        let kept =
+            door.zip(curve.as_ref()).map(|(door, curve)| door.keep(curve.permissions.clone(), Arc::clone(clock)));
         let unlisted = Cell::new(0);
         Ok(Self { ctl, cmd, state, pose, curve, removals, unlisted, _doorkeeper: kept.transpose()? })
     }

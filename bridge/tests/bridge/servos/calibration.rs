@@ -1,6 +1,7 @@
 //! A calibration file is of one hand, and says what is wrong with it.
 
 use super::{Bench, servo_hand};
+use crate::controller::clock;
 use giraffe_bridge::calibration::{Calibration, JointCalibration, SeenBy, Zeros, wiring};
 use giraffe_bridge::drivers::DriverOptions;
 use giraffe_bridge::drivers::dynamixel::DynamixelDriver;
@@ -95,7 +96,7 @@ fn a_driver_takes_only_a_calibration_of_the_servos_that_are_there() {
         calibration: Some(path.clone()),
         ..DriverOptions::default()
     };
-    let open = || DynamixelDriver::open(&bench.robot, &options);
+    let open = || DynamixelDriver::open(&bench.robot, &options, clock());
     valid().save(&path).unwrap();
     assert_eq!(open().unwrap().calibration(), Calibrated::Valid { id: valid().id() });
 
@@ -129,7 +130,7 @@ fn zeros_that_nobody_measured_arm_no_real_hand_unless_that_is_allowed() {
     let open = |allow_described_zeros| {
         let (port, calibration) = (Some(bench.servos.port().to_owned()), Some(path.clone()));
         let options = DriverOptions { port, calibration, allow_described_zeros, ..DriverOptions::default() };
-        DynamixelDriver::open(&bench.robot, &options).unwrap().calibration()
+        DynamixelDriver::open(&bench.robot, &options, clock()).unwrap().calibration()
     };
     let described = Calibration { zeros: Zeros::Described, ..valid() };
     described.save(&path).unwrap();

@@ -1,7 +1,8 @@
 //! What the driver does with servos that work. The mistakes of LEAP's own client are tests here.
 
 use super::servo_bus::wire;
-use super::{Bench, TICK_RAD, frame, sensed, servo_hand};
+use super::{Bench, TICK_RAD, frame, get_ready, sensed, servo_hand};
+use crate::controller::clock;
 use giraffe_bridge::calibration::{JointWire, wiring};
 use giraffe_bridge::drivers::dynamixel::{DynamixelDriver, DynamixelSettings, UsbAdapter, joint_angle_of, ticks_of};
 use giraffe_bridge::drivers::{DRIVERS, DriverOptions};
@@ -16,14 +17,18 @@ const SYNC_WRITE: u8 = 0x83;
 const FAST_SYNC_READ: u8 = 0x8A;
 
 #[test]
-fn a_new_driver_is_silent_a_connected_one_only_reads_and_a_release_sets_up() {
+fn a_new_driver_is_silent_a_connected_one_only_lets_go_and_reads_until_it_is_made_ready() {
     let bench = Bench::new();
     let mut driver = bench.new_driver();
     let said: u32 = (0..=255).map(|code| bench.servos.heard(code)).sum();
     assert_eq!(said, 0, "nothing is said before the driver connects");
     driver.connect().unwrap();
-    assert_eq!(bench.servos.heard(WRITE) + bench.servos.heard(SYNC_WRITE), 0, "it only reads");
+    assert_eq!(bench.servos.heard(WRITE), 0);
+    assert_eq!(bench.servos.heard(SYNC_WRITE), bench.servos.writes_to(64), "it takes torque off and only reads");
     driver.release().unwrap();
+    assert_eq!(bench.servos.heard(WRITE), 0);
+    assert_eq!(bench.servos.bus().servo(2).get8(11), 3, "letting go is not setting up");
+    driver.make_ready().unwrap();
     let mut bus = bench.servos.bus();
     for (id, p, d) in [(1, 450, 150), (2, 600, 200), (3, 600, 200)] {
         let servo = bus.servo(id);
@@ -133,26 +138,41 @@ fn a_flat_leap_stands_at_2048_and_every_joint_stays_within_its_servos_turn() {
     }
     let mut bent = servo_hand();
     bent.joints[1].device.as_mut().unwrap().zero_rad = 5.0;
-    let error = DynamixelDriver::new(&bent, DynamixelSettings::new("nowhere"), None).map(drop).unwrap_err();
+    let error = DynamixelDriver::new(&bent, DynamixelSettings::new("nowhere"), None, clock()).map(drop).unwrap_err();
     assert!(error.to_string().contains("finger_bend") && error.to_string().contains("one turn"), "{error}");
 }
 
 #[test]
-fn effort_is_current_and_written_only_when_it_changes() {
+fn effort_is_current_and_said_in_every_turn_so_that_a_lost_packet_is_made_up_for() {
     let bench = Bench::new();
     let mut driver = bench.driver();
     let at = sensed(&mut driver);
     driver.command(&bench.targets(&at, 1.0)).unwrap();
-    let written = bench.servos.writes_to(102);
-    for _ in 0..5 {
-        driver.command(&bench.targets(&at, 1.0)).unwrap();
-    }
-    assert_eq!(bench.servos.writes_to(102), written);
-    driver.command(&bench.targets(&at, 0.7)).unwrap();
-    // Sensing waits for answers, so what was written before has arrived.
     sensed(&mut driver);
-    assert_eq!(bench.servos.writes_to(102), written + 1);
+    assert_eq!(bench.servos.bus().servo(3).get16(102), 350);
+    let written = bench.servos.writes_to(102);
+    bench.servos.bus().lost_sync_writes = 1;
+    driver.command(&bench.targets(&at, 0.7)).unwrap();
+    // Sensing waits for answers, so what was written before has arrived, or never will.
+    sensed(&mut driver);
+    assert_eq!(bench.servos.bus().servo(3).get16(102), 350, "less current was lost on the way");
+    driver.command(&bench.targets(&at, 0.7)).unwrap();
+    sensed(&mut driver);
     assert_eq!(bench.servos.bus().servo(3).get16(102), 245);
+    assert_eq!(bench.servos.writes_to(102), written + 2);
+}
+
+#[test]
+fn a_current_has_the_sign_of_its_joint_and_not_of_its_servo() {
+    let mut bench = Bench::new();
+    bench.robot.joints[1].device.as_mut().unwrap().sign = -1.0;
+    let mut driver = bench.driver();
+    bench.servos.bus().servo(2).faults.blocked = true;
+    bench.go(&mut driver, &[0.0, 0.5, 0.0]);
+    sensed(&mut driver);
+    let current_a = driver.health().unwrap().current_a[1];
+    assert!((current_a - 0.35).abs() < 0.002, "it pushes toward larger angles: {current_a}");
+    assert!((bench.servos.bus().servo(2).get16(126) as i16) < -300, "the servo toward smaller ones");
 }
 
 #[test]
@@ -213,7 +233,7 @@ fn voltage_and_temperature_come_in_turn_without_asking_for_all_at_once() {
 fn an_adapter_that_holds_answers_back_is_refused_with_the_cure() {
     let bench = Bench::new();
     let port = bench.servos.port();
-    assert!(UsbAdapter::of_this_machine(port).check_latency().is_ok(), "a pty is no USB adapter");
+    assert!(UsbAdapter::below(&bench.usb_devices(), port).check_latency().is_ok(), "a pty is no USB adapter");
     let devices = bench.folder.path().join("devices");
     let name = std::fs::canonicalize(port).unwrap().file_name().unwrap().to_owned();
     std::fs::create_dir_all(devices.join(&name)).unwrap();
@@ -232,13 +252,64 @@ fn an_adapter_that_holds_answers_back_is_refused_with_the_cure() {
 }
 
 #[test]
+fn a_slow_adapter_that_is_allowed_makes_turns_longer_and_the_hand_goes_on() {
+    let bench = Bench::new();
+    let quick_secs = bench.new_driver().loop_period_secs();
+    bench.hold_answers_back("16");
+    let settings = DynamixelSettings { slack_secs: 0.04, allow_usb_latency: true, ..bench.settings() };
+    let mut driver = bench.driver_with(settings);
+    driver.connect().unwrap();
+    // Two questions of 16 + 40 ms, 1.5 ms of quiet, 20 ms to write, a tenth to spare.
+    let period_secs = driver.loop_period_secs();
+    assert!((period_secs - (2.0 * 0.056 + 0.0015 + 0.02) / 0.9).abs() < 2e-3, "{period_secs}");
+    assert!(quick_secs > 0.1 && quick_secs < 0.16, "{quick_secs}");
+    for servo in bench.servos.bus().servos() {
+        servo.faults.reply_delay_ms = 16;
+    }
+    get_ready(&mut driver);
+    bench.go(&mut driver, &[0.1, 0.3, 0.0]);
+    assert!((sensed(&mut driver)[1] - 0.3).abs() < 0.01);
+    driver.release().unwrap();
+    assert!(!bench.servos.any_torque());
+}
+
+#[test]
+fn a_line_too_slow_for_the_hand_is_refused_before_anything_moves() {
+    let bench = Bench::new();
+    // 3 servos: 82 + 56 bytes; at 9600 baud one question takes 86 ms.
+    let settings = DynamixelSettings { baud: 9_600, slack_secs: 2e-3, ..bench.settings() };
+    let refused =
+        |settings| DynamixelDriver::new(&bench.robot, settings, None, clock()).map(drop).unwrap_err().to_string();
+    let error = refused(settings.clone());
+    assert!(error.contains("9600 baud") && error.contains("every 200.0 ms") && error.contains("--baud"), "{error}");
+    let error = refused(DynamixelSettings { baud: 4_000_000, slack_secs: 0.05, bus_watchdog: 10, ..settings });
+    assert!(error.contains("watchdog stops them after 200 ms"), "{error}");
+}
+
+#[test]
+fn what_the_servos_are_not_strong_enough_for_is_a_note_to_everybody() {
+    let bench = Bench::new();
+    let notes = |settings: DynamixelSettings| {
+        let mut driver = bench.driver_with(settings);
+        driver.connect().unwrap();
+        driver.notes()
+    };
+    assert_eq!(notes(bench.settings()), Vec::<String>::new());
+    let weak = notes(DynamixelSettings { current_ma: Some(175), ..bench.settings() });
+    assert!(weak.len() == 1 && weak[0].contains("50 % of the torque"), "{weak:?}");
+    bench.servos.bus().servo(3).set16(0, 1200);
+    let other = notes(bench.settings());
+    assert!(other.len() == 1 && other[0].contains("servo 3 is an XL330-M288"), "{other:?}");
+}
+
+#[test]
 fn it_is_in_the_list_and_says_what_it_needs() {
     let row = DRIVERS.iter().find(|row| row.name == "dynamixel").unwrap();
-    let error = (row.open)(&servo_hand(), &DriverOptions::default()).map(drop).unwrap_err().to_string();
+    let error = (row.open)(&servo_hand(), &DriverOptions::default(), clock()).map(drop).unwrap_err().to_string();
     assert!(error.contains("--port"), "{error}");
     let bench = Bench::new();
     let options = DriverOptions { port: Some(bench.servos.port().to_owned()), ..DriverOptions::default() };
-    let driver = (row.open)(&bench.robot, &options).unwrap();
+    let driver = (row.open)(&bench.robot, &options, clock()).unwrap();
     let Calibrated::Missing { detail } = driver.calibration() else { panic!("nobody calibrated it") };
     assert!(detail.contains("giraffe wiggle"), "{detail}");
     let servos = driver.identity().unwrap().servos;

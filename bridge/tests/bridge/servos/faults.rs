@@ -1,7 +1,7 @@
 //! Servos and cables that fail: bounded in time, named, never made-up angles, torque off in the end.
 
 use super::servo_bus::servo::Servo;
-use super::{Bench, frame, near, sensed};
+use super::{Bench, frame, get_ready, near, sensed};
 use giraffe_bridge::drivers::dynamixel::{DynamixelDriver, DynamixelSettings};
 use giraffe_bridge::{Clock, DriverError, Fault, HandDriver, MonotonicClock, ServoAlarm};
 use giraffe_robots::Signal;
@@ -29,7 +29,7 @@ fn setup_error(break_it: impl FnOnce(&mut Servo)) -> String {
     break_it(bench.servos.bus().servo(2));
     let mut driver = bench.new_driver();
     let clock = MonotonicClock::start();
-    let error = driver.connect().and_then(|()| driver.release()).unwrap_err();
+    let error = driver.connect().and_then(|()| driver.release()).and_then(|()| driver.make_ready()).unwrap_err();
     assert!(clock.now().as_secs() < BOUNDED_SECS, "{error}");
     let mut bus = bench.servos.bus();
     assert!(bus.servos().iter().all(|servo| !servo.has_torque()), "nothing has torque");
@@ -39,7 +39,7 @@ fn setup_error(break_it: impl FnOnce(&mut Servo)) -> String {
 #[test]
 fn what_is_wrong_at_the_start_names_servo_register_expected_and_found() {
     type Case = (&'static str, Break, &'static [&'static str]);
-    let cases: [Case; 9] = [
+    let cases: [Case; 11] = [
         ("absent", |servo| servo.faults.absent = true, &["2 (finger_bend)", "no answer", "baud"]),
         ("another model", |servo| servo.set16(0, 1060), &["servo 2", "1060", "1240"]),
         (
@@ -49,6 +49,12 @@ fn what_is_wrong_at_the_start_names_servo_register_expected_and_found() {
         ),
         ("EEPROM locked", |servo| servo.faults.eeprom_locked = true, &["servo 2", "Return Delay Time", "error 7"]),
         ("reversed", |servo| servo.set8(10, 1), &["servo 2", "Drive Mode", "is 1", "expected 0"]),
+        ("shifted", |servo| servo.set16(20, 100), &["servo 2", "Homing Offset", "register 20", "is 100", "expected 0"]),
+        (
+            "shifted the other way",
+            |servo| [20, 22].into_iter().zip([-100i16 as u16, 0xFFFF]).for_each(|(at, value)| servo.set16(at, value)),
+            &["servo 2", "Homing Offset", "is -100"],
+        ),
         ("torque at start-up", |servo| servo.set8(60, 1), &["servo 2", "Startup Configuration"]),
         ("little current", |servo| servo.set16(38, 300), &["servo 2", "Current Limit", "300", "350"]),
         ("no protection", |servo| servo.set8(63, 0), &["servo 2", "Shutdown", "expected 36"]),
@@ -132,6 +138,7 @@ fn a_servo_that_answers_no_more_keeps_no_other_under_torque() {
     let clock = MonotonicClock::start();
     let error = driver.release().unwrap_err().to_string();
     assert!(error.contains("servo 1") && clock.now().as_secs() < BOUNDED_SECS, "{error}");
+    assert!(!error.contains("2 (") && !error.contains("3 ("), "only the dead one is named: {error}");
     assert!(!bench.servos.has_torque(2) && !bench.servos.has_torque(3));
     bench.servos.bus().servo(1).faults.absent = false;
     driver.release().unwrap();
@@ -152,7 +159,7 @@ fn a_servo_that_restarted_is_noticed_and_set_up_again() {
     let error = driver.command(&bench.targets(&at, 1.0)).unwrap_err().to_string();
     assert!(error.contains("servo 2"), "{error}");
     assert_eq!(bench.servos.bus().servo(2).get16(84), 400, "as from the factory");
-    driver.release().unwrap();
+    get_ready(&mut driver);
     assert_eq!(bench.servos.bus().servo(2).get16(84), 600);
     driver.command(&bench.targets(&at, 1.0)).unwrap();
 }
@@ -180,6 +187,7 @@ fn an_unplugged_port_is_named_and_comes_back() {
         driver.release().is_ok()
     });
     assert!(back && !bench.servos.has_torque(1));
+    driver.make_ready().unwrap();
     assert!(near(&sensed(&mut driver), &at));
     driver.command(&bench.targets(&at, 1.0)).unwrap();
 }
@@ -188,10 +196,9 @@ fn an_unplugged_port_is_named_and_comes_back() {
 fn a_dead_controller_is_outlived_by_the_servos_own_watchdog() {
     let bench = Bench::new();
     // 10 x 20 ms, as by default.
-    let settings = DynamixelSettings { loop_period_secs: 0.09, bus_watchdog: 10, ..bench.settings() };
-    let mut driver = DynamixelDriver::new(&bench.robot, settings, None).unwrap();
+    let mut driver = bench.driver_with(DynamixelSettings { slack_secs: 0.03, bus_watchdog: 10, ..bench.settings() });
     driver.connect().unwrap();
-    driver.release().unwrap();
+    get_ready(&mut driver);
     let wanted = bench.targets(&[0.0, 1.5, 0.0], 1.0);
     driver.command(&wanted).unwrap();
     // Killed: it says nothing more, and takes no torque off.
@@ -215,10 +222,9 @@ fn a_dead_controller_is_outlived_by_the_servos_own_watchdog() {
 #[test]
 fn a_controller_that_hung_is_told_that_its_servos_have_stopped() {
     let bench = Bench::new();
-    let settings = DynamixelSettings { loop_period_secs: 0.09, bus_watchdog: 10, ..bench.settings() };
-    let mut driver = DynamixelDriver::new(&bench.robot, settings, None).unwrap();
+    let mut driver = bench.driver_with(DynamixelSettings { slack_secs: 0.03, bus_watchdog: 10, ..bench.settings() });
     driver.connect().unwrap();
-    driver.release().unwrap();
+    get_ready(&mut driver);
     let targets = bench.targets(&[0.0, 0.0, 0.0], 1.0);
     driver.command(&targets).unwrap();
     std::thread::sleep(Duration::from_millis(400));

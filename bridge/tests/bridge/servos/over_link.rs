@@ -34,8 +34,11 @@ struct Served {
 
 impl Served {
     fn start(bench: &Bench) -> Self {
-        let settings = DynamixelSettings { loop_period_secs: PERIOD_SECS, ..bench.settings() };
-        let mut driver = DynamixelDriver::new(&bench.robot, settings, Some(valid())).unwrap();
+        Self::with(bench, DynamixelSettings { slack_secs: 0.03, ..bench.settings() })
+    }
+
+    fn with(bench: &Bench, settings: DynamixelSettings) -> Self {
+        let mut driver = DynamixelDriver::new(&bench.robot, settings, Some(valid()), clock()).unwrap();
         driver.connect().unwrap();
         let (endpoint, stop) = (endpoint(), never());
         let spec = ControllerSpec { lease_secs: 0.5, ..ControllerSpec::of(&bench.robot) };
@@ -145,6 +148,36 @@ fn an_unplugged_hand_is_a_fault_that_names_the_port() {
     // Plugged in again, the servos have stopped by themselves meanwhile, or the driver finds them and takes torque off.
     bench.servos.plug().unwrap();
     await_that(|| !bench.servos.any_torque());
+}
+
+#[test]
+fn a_cable_that_breaks_with_a_servo_on_it_leaves_the_others_without_torque_when_it_is_mended() {
+    let mut bench = slow_bench();
+    let served = Served::start(&bench);
+    let mut client = served.client(&bench);
+    client.arm().unwrap();
+    await_that(|| (1..=3).all(|id| bench.servos.has_torque(id)));
+    bench.servos.unplug();
+    bench.servos.bus().servo(3).faults.absent = true;
+    let mut onlooker = Observer::connect(&served.endpoint, &ClientSecurity::LocalOnly, clock(), never()).unwrap();
+    await_that(|| onlooker.await_state(5.0).unwrap().1.mode == "releasing");
+    bench.servos.plug().unwrap();
+    await_that(|| !bench.servos.has_torque(1) && !bench.servos.has_torque(2));
+    let refused = onlooker.stop().expect_err("nobody knows of servo 3").to_string();
+    assert!(refused.contains("servo 3") && !refused.contains("1 ("), "{refused}");
+    bench.servos.bus().servo(3).faults.absent = false;
+    await_that(|| onlooker.await_state(5.0).unwrap().1.mode == "fault");
+    assert!(!bench.servos.any_torque());
+}
+
+#[test]
+fn a_policy_is_told_of_servos_that_are_not_as_strong_as_it_was_trained_with() {
+    let bench = slow_bench();
+    let settings = DynamixelSettings { slack_secs: 0.03, current_ma: Some(175), ..bench.settings() };
+    let served = Served::with(&bench, settings);
+    let client = served.client(&bench);
+    let told = client.terms().notes.iter().any(|note| note.contains("50 % of the torque"));
+    assert!(told, "{:?}", client.terms().notes);
 }
 
 #[test]

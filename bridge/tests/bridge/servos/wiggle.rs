@@ -1,7 +1,7 @@
 //! Moving one joint after the other finds every way in which a hand can be wired wrongly.
 
 use super::servo_bus::EmulatedBus;
-use super::{Bench, sensed};
+use super::{Bench, get_ready, sensed};
 use giraffe_bridge::calibration::{Calibration, JointWire, SeenBy, wiring};
 use giraffe_bridge::commissioning::{
     AssumeYes, CommissioningError, Correction, Findings, Question, Sighting, TerminalWitness, WiggleSpec, Witness,
@@ -218,9 +218,10 @@ fn a_hand_on_a_bus_is_found_out_and_then_moves_the_right_joints() {
     drop(driver);
 
     let calibration = Calibration::load(&path, &bench.robot).unwrap();
-    let mut driver = DynamixelDriver::new(&bench.robot, bench.settings(), Some(calibration)).unwrap();
+    let mut driver =
+        DynamixelDriver::new(&bench.robot, bench.settings(), Some(calibration), crate::controller::clock()).unwrap();
     driver.connect().unwrap();
-    driver.release().unwrap();
+    get_ready(&mut driver);
     bench.go(&mut driver, &[0.3, 0.5, 0.0]);
     let mut bus = bench.servos.bus();
     let turned: Vec<f64> = (1..=3).map(|id| (bus.servo(id).position_ticks - 2048.0).round()).collect();
@@ -341,11 +342,11 @@ fn torque_that_stays_on_is_told_loudly() {
     assert!(error.to_string().contains("Cut the supply"), "{error}");
 }
 
-/// Lets go, and fails at something else: each time it says something else.
+/// Lets go, and cannot be made ready from some time on.
 struct Unready {
     hand: ScriptedDriver,
     fails_from: u32,
-    releases: u32,
+    attempts: u32,
 }
 
 impl HandDriver for Unready {
@@ -359,16 +360,14 @@ impl HandDriver for Unready {
         self.hand.command(targets)
     }
     fn release(&mut self) -> Result<(), DriverError> {
-        self.hand.release()?;
-        self.releases += 1;
-        match self.releases.checked_sub(self.fails_from) {
-            None => Ok(()),
-            Some(0) => Err(DriverError::new("setting up servo 2", "Drive Mode is 1, expected 0")),
-            Some(_) => Err(DriverError::new("setting up the servos", "the next attempt is in a second")),
-        }
+        self.hand.release()
     }
-    fn is_released(&self) -> bool {
-        self.hand.target_rad().is_none()
+    fn make_ready(&mut self) -> Result<(), DriverError> {
+        self.attempts += 1;
+        match self.attempts < self.fails_from {
+            true => Ok(()),
+            false => Err(DriverError::new("setting up servo 2", "Drive Mode is 1, expected 0")),
+        }
     }
     fn rehearsal(&mut self) -> Option<&mut dyn Rehearsal> {
         self.hand.rehearsal()
@@ -376,20 +375,39 @@ impl HandDriver for Unready {
 }
 
 #[test]
-fn what_keeps_a_hand_from_moving_is_told_by_its_first_words_and_not_as_torque_that_stays_on() {
+fn what_keeps_a_hand_from_moving_is_told_and_not_as_torque_that_stays_on() {
     let robot = super::servo_hand();
     let run = |fails_from: u32| {
-        let mut driver = Unready { hand: ScriptedDriver::new(&robot), fails_from, releases: 0 };
+        let mut driver = Unready { hand: ScriptedDriver::new(&robot), fails_from, attempts: 0 };
         let (wires, stop) = (wiring(&robot, None).unwrap(), AtomicBool::new(false));
         let spec = WiggleSpec::default();
         wiggle(&mut driver, &robot, &wires, &spec, &mut AssumeYes, &Quick::default(), &stop).map_err(|e| e.to_string())
     };
-    let error = run(1).unwrap_err();
-    assert!(error.contains("servo 2") && error.contains("Drive Mode is 1"), "{error}");
-    let releases = 2 + robot.joint_count() as u32;
-    let error = run(3).unwrap_err();
-    assert!(!error.contains("Cut the supply"), "in the middle: {error}");
-    assert!(run(releases).is_ok(), "at the very end, with everything found");
+    for fails_from in [1, 3] {
+        let error = run(fails_from).unwrap_err();
+        assert!(error.contains("servo 2") && error.contains("Drive Mode is 1"), "{error}");
+        assert!(!error.contains("Cut the supply"), "torque is off: {error}");
+    }
+    assert!(run(2 + robot.joint_count() as u32).is_ok(), "at the very end, with everything found");
+}
+
+#[test]
+fn a_servo_that_cannot_be_set_up_is_named_with_its_register_as_often_as_one_asks() {
+    let bench = Bench::new();
+    let mut driver = bench.new_driver();
+    driver.connect().unwrap();
+    bench.servos.bus().servo(2).faults.forgets = Some(84);
+    let (wires, stop) = (wiring(&bench.robot, None).unwrap(), AtomicBool::new(false));
+    let clock = MonotonicClock::start();
+    let found = wiggle(&mut driver, &bench.robot, &wires, &quick_spec(), &mut AssumeYes, &clock, &stop);
+    let error = found.unwrap_err().to_string();
+    assert!(error.contains("servo 2") && error.contains("Position P Gain"), "{error}");
+    assert!(!error.contains("Cut the supply") && !bench.servos.any_torque(), "{error}");
+    for _ in 0..5 {
+        driver.release().unwrap();
+        let again = driver.make_ready().unwrap_err().to_string();
+        assert!(again.contains("servo 2") && again.contains("Position P Gain"), "{again}");
+    }
 }
 
 #[test]
