@@ -21,6 +21,7 @@ const CHECK: &[(&str, &str)] = &[
     ("friction", "`friction` of each geom"),
     ("masses", "`mass` and `diaginertia` of each body: weigh what can be weighed"),
     ("wiring", "`device` of each joint in `robot.toml`: id, sign and zero. Without it no real hand can be served"),
+    ("currents", "`[servos]` in `robot.toml`: their model, and the torque that a current is; see leap-right"),
     ("speed and safety", "`velocity_limit_rad_per_sec` and `[safety]` in `robot.toml`"),
 ];
 
