@@ -28,7 +28,7 @@ const AMBIENT: f64 = 25.0;
 const COOLING_SECS: f64 = 60.0;
 /// Heating, degrees Celsius per s at one ampere.
 const HEATING: f64 = 2.7;
-/// How long a servo does not answer after a reboot, s.
+/// How long a servo usually does not answer after a reboot, s.
 const REBOOT_SECS: f64 = 0.1;
 
 /// What is wrong with a servo, by somebody's wish.
@@ -68,6 +68,8 @@ pub struct Servo {
     pub temperature_celsius: f64,
     /// Supply, 0.1 V.
     pub voltage_decivolt: u16,
+    /// How long it does not answer after a reboot, s.
+    pub reboot_secs: f64,
     halted: bool,
     silent_secs: f64,
     gone_secs: f64,
@@ -86,6 +88,7 @@ impl Servo {
             peak_current_ma: 0.0,
             temperature_celsius: 30.0,
             voltage_decivolt: 50,
+            reboot_secs: REBOOT_SECS,
             halted: false,
             silent_secs: 0.0,
             gone_secs: 0.0,
@@ -208,7 +211,7 @@ impl Servo {
     /// Starts anew: RAM forgotten, errors too, silent for a while.
     pub fn reboot(&mut self) {
         self.start_ram();
-        self.gone_secs = REBOOT_SECS;
+        self.gone_secs = self.reboot_secs;
     }
 
     /// Bytes of the table, or why not.

@@ -2,6 +2,7 @@
 
 use super::port::BoundedPort;
 use super::registers::{Register, TORQUE_ENABLE};
+use super::timing::QUIET_SECS;
 use crate::clock::{Clock, after};
 use crate::driver::DriverError;
 use giraffe_robots::Nanos;
@@ -11,8 +12,6 @@ use std::sync::Arc;
 
 /// How often a transaction is tried, first time included.
 const ATTEMPTS: u32 = 3;
-/// A line on which nothing came for so long is quiet, s: some bytes at 4 Mbaud, and a turn of a USB adapter.
-pub(super) const QUIET_SECS: f64 = 1.5e-3;
 /// So often "torque off" is said where nobody can be asked yet whether it was heard.
 const BLIND_REPEATS: u32 = 3;
 /// Longest that saying it may take, s.
@@ -165,6 +164,8 @@ impl Bus {
                 (Ok(_), false) if attempt > 0 => bus.fast_failures += 1,
                 _ => {}
             }
+            // A packet of many that breaks off says nothing of who broke it off.
+            let read = if fast { read.map_err(|error| unnamed(error.as_ref())) } else { read };
             read?.into_iter().map(|(data, status)| answer(data, status, register)).collect()
         })
     }
@@ -233,6 +234,13 @@ fn check(status: StatusError) -> Result<(), Box<dyn std::error::Error>> {
         _ => "for a reason this driver does not know",
     };
     Err(format!("refused with error {}: {reason}", status.v2_instruction_error()).into())
+}
+
+/// The cause of a failure without the servo it is said to be of.
+fn unnamed(error: &(dyn std::error::Error + 'static)) -> Box<dyn std::error::Error> {
+    let cause =
+        error.downcast_ref::<SyncReadError>().map_or_else(|| in_words(error), |read| in_words(read.cause.as_ref()));
+    format!("one answer of all of them: {cause}").into()
 }
 
 fn in_words(error: &(dyn std::error::Error + 'static)) -> String {

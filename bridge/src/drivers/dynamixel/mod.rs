@@ -207,7 +207,7 @@ impl DynamixelDriver {
             return Err(DriverError::new("finding out about the servos", "the port is not open"));
         };
         let names: Vec<String> = self.robot.joints.iter().map(|joint| joint.name.clone()).collect();
-        let servos = setup::identify(bus, &names, &self.wires)?;
+        let servos = setup::identify(bus, &names, &self.wires, self.timing)?;
         let port = path.display().to_string();
         let identity = BusIdentity { port, adapter_serial: adapter.serial_number().unwrap_or_default(), servos };
         if let Some(calibration) = &self.calibration {
@@ -215,7 +215,7 @@ impl DynamixelDriver {
                 .check_bus(&identity)
                 .map_err(|reason| DriverError::new("holding the servos against their calibration", reason))?;
         }
-        self.monitor.read_all(bus, &self.ids)?;
+        self.monitor.read_all(bus, &self.ids, self.timing)?;
         self.promised_secs.get_or_insert(self.timing.period_secs);
         self.identity = Some(identity);
         Ok(())

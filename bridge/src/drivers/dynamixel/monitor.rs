@@ -3,6 +3,7 @@
 use super::DynamixelDriver;
 use super::bus::Bus;
 use super::registers::{HARDWARE_ERROR, SUPPLY, VOLTAGE_UNIT_V, unsigned};
+use super::timing::Timing;
 use crate::clock::after;
 use crate::driver::{DriverError, ServoAlarm, ServoHealth};
 use crate::fault::Fault;
@@ -10,7 +11,7 @@ use giraffe_robots::Nanos;
 
 /// So often each servo's voltage and temperature are read, s.
 const EACH_SECS: f64 = 0.5;
-/// Longest that reading about one servo may take, s.
+/// Longest that one question about a servo may take while the hand is not moved, s.
 const ATTEMPT_SECS: f64 = 0.03;
 
 /// Bits of Hardware Error Status, what they are to the protocol, and in words.
@@ -33,7 +34,7 @@ pub(super) struct Monitor {
 
 impl Monitor {
     /// Reads everything of every servo, but for currents, which come with the angles.
-    pub(super) fn read_all(&mut self, bus: &mut Bus, ids: &[u8]) -> Result<(), DriverError> {
+    pub(super) fn read_all(&mut self, bus: &mut Bus, ids: &[u8], timing: Timing) -> Result<(), DriverError> {
         self.health = ServoHealth {
             current_a: Vec::new(),
             temperature_celsius: vec![0.0; ids.len()],
@@ -41,10 +42,11 @@ impl Monitor {
             alarms: Vec::new(),
         };
         self.alerted.clear();
+        let attempt_secs = ATTEMPT_SECS.max(timing.single_secs);
         for (joint, id) in ids.iter().enumerate() {
-            bus.allow(2.0 * ATTEMPT_SECS, ATTEMPT_SECS);
+            bus.allow(3.0 * attempt_secs, attempt_secs);
             self.read_supply(bus, joint, *id)?;
-            bus.allow(2.0 * ATTEMPT_SECS, ATTEMPT_SECS);
+            bus.allow(3.0 * attempt_secs, attempt_secs);
             self.read_error(bus, joint, *id)?;
         }
         Ok(())

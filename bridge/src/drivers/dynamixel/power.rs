@@ -1,11 +1,11 @@
 //! Torque on and off, servos that restart, a port that comes back.
 
-use super::bus::{Bus, QUIET_SECS};
+use super::bus::Bus;
 use super::registers::{
     BUS_WATCHDOG, GOAL_CURRENT, GOAL_POSITION, HARDWARE_ERROR, IDENTITY, PRESENT, Register, TEMPERATURE_LIMIT,
     TORQUE_ENABLE, WATCHDOG_TRIPPED, unsigned,
 };
-use super::timing::WATCHDOG_UNIT_SECS;
+use super::timing::{QUIET_SECS, WATCHDOG_UNIT_SECS};
 use super::{DynamixelDriver, setup};
 use crate::clock::after;
 use crate::driver::DriverError;
@@ -121,18 +121,31 @@ impl DynamixelDriver {
         Err(DriverError::new("taking torque off", reason))
     }
 
+    /// Hears from one servo that it has no torque; tells it once more if it has.
     fn power_down_one(&mut self, joint: usize) -> Result<(), DriverError> {
-        let (id, single_secs) = (self.ids[joint], self.timing.single_secs);
+        if self.has_torque(joint)? {
+            let id = self.ids[joint];
+            self.bus_for_one()?.write(id, TORQUE_ENABLE, &[0])?;
+            if self.has_torque(joint)? {
+                return Err(DriverError::new("taking torque off", format!("{} stays on", TORQUE_ENABLE.name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_torque(&mut self, joint: usize) -> Result<bool, DriverError> {
+        let id = self.ids[joint];
+        Ok(self.bus_for_one()?.read(id, TORQUE_ENABLE)?.0 != [0])
+    }
+
+    /// The bus, with the time for one question to one servo.
+    fn bus_for_one(&mut self) -> Result<&mut Bus, DriverError> {
+        let single_secs = self.timing.single_secs;
         let Some(bus) = &mut self.bus else {
             return Err(DriverError::new("taking torque off", "the port is gone"));
         };
         bus.allow(single_secs + QUIET_SECS, single_secs);
-        bus.write(id, TORQUE_ENABLE, &[0])?;
-        bus.allow(single_secs + QUIET_SECS, single_secs);
-        match unsigned(&bus.read(id, TORQUE_ENABLE)?.0) {
-            0 => Ok(()),
-            on => Err(DriverError::new("taking torque off", format!("{} still is {on}", TORQUE_ENABLE.name))),
-        }
+        Ok(bus)
     }
 
     /// Finds out who is there, if that is not known, and sets up every servo that is not. Torque is off.

@@ -38,10 +38,11 @@ pub(super) fn identify(
     bus: &mut Bus,
     names: &[String],
     wires: &[JointWire],
+    timing: Timing,
 ) -> Result<Vec<ServoIdentity>, DriverError> {
     let (mut found, mut missing, mut last) = (Vec::new(), Vec::new(), None);
     for (name, wire) in names.iter().zip(wires) {
-        bus.allow(SERVO_SECS, ATTEMPT_SECS);
+        bus.allow(SERVO_SECS, ATTEMPT_SECS.max(timing.single_secs));
         match bus.read(wire.id, IDENTITY) {
             Ok((data, _)) => found.push(identity(wire.id, name, &data)?),
             Err(error) => {

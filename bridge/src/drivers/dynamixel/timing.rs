@@ -3,7 +3,6 @@
 //! Nothing here is measured: lengths of packets are those of the protocol, and a USB serial adapter keeps the last bytes
 //! of an answer for as long as its latency timer says.
 
-use super::bus::QUIET_SECS;
 use super::registers::{GOAL_CURRENT, GOAL_POSITION, PRESENT, Register};
 use super::settings::DynamixelSettings;
 use crate::driver::DriverError;
@@ -25,6 +24,8 @@ const WRITING_SHARE: f64 = 0.5;
 const SPARE_SHARE: f64 = 0.1;
 /// No turn is shorter, s: four in each control period of a policy at 20 Hz.
 const LEAST_PERIOD_SECS: f64 = 0.0125;
+/// A line on which nothing came for so long is quiet, s: some bytes at 4 Mbaud, and a turn of a USB adapter.
+pub(super) const QUIET_SECS: f64 = 1.5e-3;
 /// A port that says nothing of a latency timer is taken for one with this, s.
 pub(super) const USUAL_LATENCY_SECS: f64 = 1e-3;
 /// What an adapter does that was never told otherwise, s.

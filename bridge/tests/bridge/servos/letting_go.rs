@@ -64,15 +64,16 @@ fn an_adapter_that_came_back_slow_is_told_to_let_go_and_hears_it_and_then_is_ref
     bench.servos.unplug();
     assert!(driver.release().is_err());
     bench.servos.plug().unwrap();
-    // Who replugs an adapter gets the latency timer of the factory.
-    bench.hold_answers_back("16");
+    // Who replugs an adapter gets the latency timer of the factory, 16 ms. More here, so that a busy machine is no excuse:
+    // nobody would wait for so long behind a quick adapter.
+    bench.hold_answers_back("200");
     for servo in bench.servos.bus().servos() {
-        servo.faults.reply_delay_ms = 16;
+        servo.faults.reply_delay_ms = 200;
     }
     release_of_servos(&mut driver).unwrap();
     assert!(!bench.servos.any_torque());
     let error = driver.make_ready().unwrap_err().to_string();
-    assert!(error.contains("latency_timer") && error.contains("16 ms"), "{error}");
+    assert!(error.contains("latency_timer") && error.contains("200 ms"), "{error}");
     let at = bench.robot.home_rad.clone();
     assert!(driver.command(&bench.targets(&at, 1.0)).is_err() && !bench.servos.any_torque());
 }
@@ -80,7 +81,7 @@ fn an_adapter_that_came_back_slow_is_told_to_let_go_and_hears_it_and_then_is_ref
 #[test]
 fn a_slower_adapter_than_the_loop_was_promised_is_refused_even_where_slow_ones_are_allowed() {
     let mut bench = Bench::new();
-    let settings = DynamixelSettings { allow_usb_latency: true, slack_secs: 0.03, ..bench.settings() };
+    let settings = DynamixelSettings { allow_usb_latency: true, ..bench.settings() };
     let mut driver = bench.driver_with(settings);
     driver.connect().unwrap();
     let promised_secs = driver.loop_period_secs();
@@ -127,7 +128,7 @@ fn a_program_that_refuses_to_start_after_a_crash_has_taken_torque_off_first() {
 #[test]
 fn a_program_that_dies_while_it_gives_torque_leaves_no_servo_without_its_watchdog() {
     let bench = Bench::new();
-    let mut driver = bench.driver_with(DynamixelSettings { slack_secs: 0.03, bus_watchdog: 10, ..bench.settings() });
+    let mut driver = bench.driver_with(DynamixelSettings { slack_secs: 0.08, bus_watchdog: 25, ..bench.settings() });
     driver.connect().unwrap();
     get_ready(&mut driver);
     // The third servo takes no torque, so giving it ends in the middle.

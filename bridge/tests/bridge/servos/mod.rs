@@ -37,8 +37,8 @@ fn servo_hand() -> RobotModel {
         joint.stiffness_newton_m_per_rad = 1.528;
     }
     robot.joints[0].stiffness_newton_m_per_rad = 0.75 * 1.528;
-    robot.control.period_secs = 0.2;
-    robot.safety.hold_after_secs = 0.6;
+    robot.control.period_secs = 0.6;
+    robot.safety.hold_after_secs = 1.8;
     robot
 }
 
@@ -59,7 +59,7 @@ impl Bench {
     /// Patient: this machine may be busy.
     fn settings(&self) -> DynamixelSettings {
         DynamixelSettings {
-            slack_secs: 0.05,
+            slack_secs: 0.15,
             bus_watchdog: 100,
             usb_devices: self.usb_devices(),
             ..DynamixelSettings::new(self.servos.port())

@@ -34,7 +34,7 @@ struct Served {
 
 impl Served {
     fn start(bench: &Bench) -> Self {
-        Self::with(bench, DynamixelSettings { slack_secs: 0.03, ..bench.settings() })
+        Self::with(bench, DynamixelSettings { slack_secs: 0.033, ..bench.settings() })
     }
 
     fn with(bench: &Bench, settings: DynamixelSettings) -> Self {
@@ -155,7 +155,8 @@ fn a_cable_that_breaks_with_a_servo_on_it_leaves_the_others_without_torque_when_
     let mut bench = slow_bench();
     let served = Served::start(&bench);
     let mut client = served.client(&bench);
-    client.arm().unwrap();
+    // A busy machine may have missed an answer.
+    await_that(|| client.arm().is_ok() || (client.clear_faults().is_ok() && client.arm().is_ok()));
     await_that(|| (1..=3).all(|id| bench.servos.has_torque(id)));
     bench.servos.unplug();
     bench.servos.bus().servo(3).faults.absent = true;
@@ -173,7 +174,7 @@ fn a_cable_that_breaks_with_a_servo_on_it_leaves_the_others_without_torque_when_
 #[test]
 fn a_policy_is_told_of_servos_that_are_not_as_strong_as_it_was_trained_with() {
     let bench = slow_bench();
-    let settings = DynamixelSettings { slack_secs: 0.03, current_ma: Some(175), ..bench.settings() };
+    let settings = DynamixelSettings { slack_secs: 0.033, current_ma: Some(175), ..bench.settings() };
     let served = Served::with(&bench, settings);
     let client = served.client(&bench);
     let told = client.terms().notes.iter().any(|note| note.contains("50 % of the torque"));
