@@ -40,7 +40,7 @@ fn stiffness_of_one(constant: f64) -> f64 {
 /// # Errors
 /// When the description does not say what it takes, or asks for what the servos do not have.
 pub(super) fn strengths(robot: &RobotModel, settings: &DynamixelSettings) -> Result<Vec<Strength>, DriverError> {
-    let most_ma = (robot.safety.servos.peak_current_a / CURRENT_UNIT_A).floor().clamp(0.0, f32::from(u16::MAX)) as u16;
+    let most_ma = (robot.safety.servos.peak_current_a / CURRENT_UNIT_A).round().clamp(0.0, f32::from(u16::MAX)) as u16;
     if let Some(asked_ma) = settings.current_ma.filter(|asked_ma| *asked_ma == 0 || *asked_ma > most_ma) {
         return Err(wrong(format!(
             "the largest current is {asked_ma} mA; expected 1 to {most_ma}, what the servos bear for a moment \
@@ -78,14 +78,14 @@ pub(super) fn strengths(robot: &RobotModel, settings: &DynamixelSettings) -> Res
 /// The current of a joint's torque, no more than its servo bears.
 fn current_of(joint: &JointModel, constant: f64, most_ma: u16) -> Result<u16, DriverError> {
     let wanted_ma = f64::from(joint.effort_limit_newton_m) / constant / f64::from(CURRENT_UNIT_A);
-    let current_ma = wanted_ma.round().min(f64::from(most_ma));
-    if !(current_ma >= 1.0) {
+    // Before it is capped: what is no number would become the cap.
+    if !(0.5..f64::INFINITY).contains(&wanted_ma) {
         return Err(wrong(format!(
             "joint `{}` has at most {} N m, which is {wanted_ma} mA; expected 1 or more",
             joint.name, joint.effort_limit_newton_m
         )));
     }
-    Ok(current_ma as u16)
+    Ok(wanted_ma.round().min(f64::from(most_ma)) as u16)
 }
 
 /// The gain of a joint's stiffness.
