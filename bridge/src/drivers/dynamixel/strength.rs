@@ -142,9 +142,9 @@ fn outside(
     let odd: Vec<(&JointModel, f32)> = shares.filter(|(_, share)| !fits(*share)).collect();
     let (joint, share) = odd.first()?;
     Some(format!(
-        "joint `{}`{} has {:.0} % of the {what} that it is described with; policies are usually trained with {:.0} to {:.0} %",
+        "joint `{}`{} {:.0} % of the {what} that it is described with; policies are usually trained with {:.0} to {:.0} %",
         joint.name,
-        if odd.len() > 1 { format!(" and {} more", odd.len() - 1) } else { String::new() },
+        if odd.len() > 1 { format!(" and {} more have", odd.len() - 1) } else { " has".to_owned() },
         100.0 * share,
         100.0 * usual.lower,
         100.0 * usual.upper
