@@ -135,6 +135,8 @@ fn a_servo_that_answers_no_more_keeps_no_other_under_torque() {
     let at = sensed(&mut driver);
     driver.command(&bench.targets(&at, 1.0)).unwrap();
     bench.servos.bus().servo(1).faults.absent = true;
+    // What is said to all of them at once reaches none of them, this time.
+    bench.servos.bus().lost_sync_writes = 1;
     let clock = MonotonicClock::start();
     let error = driver.release().unwrap_err().to_string();
     assert!(error.contains("servo 1") && clock.now().as_secs() < BOUNDED_SECS, "{error}");
