@@ -134,6 +134,8 @@ fn a_servo_that_answers_no_more_keeps_no_other_under_torque() {
     let mut driver = bench.driver();
     let at = sensed(&mut driver);
     driver.command(&bench.targets(&at, 1.0)).unwrap();
+    // Sensing waits for answers, so what was written before has arrived.
+    sensed(&mut driver);
     bench.servos.bus().servo(1).faults.absent = true;
     // What is said to all of them at once reaches none of them, this time.
     bench.servos.bus().lost_sync_writes = 1;
