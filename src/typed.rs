@@ -33,13 +33,13 @@ pub fn real(text: &str) -> Result<f64, String> {
     text.trim().parse().map_err(|_| "expected a number, such as 2.5".to_owned())
 }
 
-/// How long, s: above zero.
+/// How long to wait, s: above zero, and a day at most, so that no deadline is out of reach.
 ///
 /// # Errors
-/// When it is no time.
-pub fn secs(text: &str) -> Result<f64, String> {
-    let found = real(text).ok().filter(|secs| secs.is_finite() && *secs > 0.0);
-    found.ok_or_else(|| "expected seconds above zero, such as 30".to_owned())
+/// When it is no such time.
+pub fn patience(text: &str) -> Result<f64, String> {
+    let secs = real(text).ok().filter(|secs| *secs > 0.0 && *secs <= 86_400.0);
+    secs.ok_or_else(|| "expected seconds above zero, such as 30, and 86400 at most".to_owned())
 }
 
 /// Rust's own digits, and `_` between them as TOML has it.
@@ -63,9 +63,9 @@ mod tests {
         }
         assert!(number("-3").expect_err("negative").contains("0 or more"));
         assert!(count("x").expect_err("a letter").contains("0 or more"));
-        assert_eq!(secs("2.5"), Ok(2.5));
-        for wrong in ["0", "-1", "inf", "NaN", "soon"] {
-            assert!(secs(wrong).expect_err(wrong).contains("seconds above zero"));
+        assert_eq!(patience("2.5"), Ok(2.5));
+        for wrong in ["0", "-1", "inf", "NaN", "soon", "1e9"] {
+            assert!(patience(wrong).expect_err(wrong).contains("seconds above zero"));
         }
         assert!(real("fast").expect_err("a word").contains("2.5"));
     }

@@ -57,6 +57,7 @@ pub fn hello(
         watchdog_ms,
         wants,
         test_poses: Some(crate::kinematics::test_poses(robot)),
+        object: None,
     }
 }
 
@@ -67,6 +68,24 @@ fn explained(difference: String, robot: &RobotModel, test_poses: Option<&ByName<
         None => difference,
     };
     Objection::new("ROBOT_MISMATCH", detail)
+}
+
+/// Refuses a policy for another object than the one that is held, where both sides say which. `held` is the controller's.
+///
+/// # Errors
+/// `OBJECT_MISMATCH`, in words that name both.
+pub fn check_object(wanted: Option<&str>, held: Option<&str>) -> Result<(), Objection> {
+    let said = |name: Option<&str>| name.filter(|name| !name.is_empty()).map(str::to_owned);
+    match (said(wanted), said(held)) {
+        (Some(wanted), Some(held)) if wanted != held => {
+            let detail = format!(
+                "the policy is for the object `{wanted}`, the controller holds `{held}`; start the controller with \
+                 `{wanted}`, or say what is held with --object {held}"
+            );
+            Err(Objection::new("OBJECT_MISMATCH", detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the controller makes of a commander's hello.

@@ -50,6 +50,7 @@ mod security;
 mod server;
 mod setting;
 mod transport;
+mod trial;
 mod watchdog;
 pub mod wire;
 

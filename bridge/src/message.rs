@@ -110,6 +110,8 @@ pub const LOCKSTEP: &str = "lockstep";
 pub const OBJECT_POSE: &str = "object_pose";
 /// The controller moves the hand home when asked to.
 pub const HOMING: &str = "homing";
+/// A simulated controller has go wrong what it is asked to, so that its safety can be asked.
+pub const TRIALS: &str = "trials";
 /// Said unasked: the controller passes targets on as they are, so the policy's side must keep to the limits itself.
 pub const NO_ENVELOPE: &str = "no-envelope";
 
@@ -137,6 +139,9 @@ pub struct Hello {
     /// For each joint a pose that shows its own zero and sign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_poses: Option<ByName<TestVector>>,
+    /// Name of the object that the policy is for; absent or empty: any, or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
 }
 
 /// Accepts a hello.
@@ -190,6 +195,12 @@ pub struct Welcome {
     /// Identity of the calibration, empty if it is missing; absent where none is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<String>,
+    /// Name of the object that is held; absent where the controller does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// How far the envelope lets a target lead the measured angle, rad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_band: Option<f32>,
 }
 
 /// Refuses a hello.
@@ -506,7 +517,9 @@ impl Body for Welcome {
             .or_else(|| self.test_vector.not_finite())
             .or_else(|| first_bad_pose(self.test_poses.as_ref()))
             .or_else(|| first_bad_limits(&self.limits))
-            .or_else(|| first_bad([("start_tol", &[self.start_tol][..])]))
+            .or_else(|| {
+                first_bad([("start_tol", &[self.start_tol][..]), ("tracking_band", self.tracking_band.as_slice())])
+            })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::driver::{DriverError, HandDriver};
 use crate::error::BridgeError;
 use crate::security::ServerSecurity;
 use crate::transport::{Endpoints, Incoming, ServerSockets};
+use crate::trial::Trial;
 use crate::watchdog::Mode;
 use giraffe_robots::{Nanos, SignalFrame, SignalLayout};
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct BridgeServer {
     sockets: ServerSockets,
     clock: Arc<dyn Clock>,
     frame: SignalFrame,
+    /// What goes wrong because somebody asked for that.
+    trial: Option<Trial>,
     exit: ExitAction,
     ended: bool,
 }
@@ -78,13 +81,14 @@ impl BridgeServer {
         spec.loop_period_secs = f64::from(driver.loop_period_secs());
         spec.rehearsal = driver.rehearsal().is_some();
         spec.object_pose = driver.has_object();
+        spec.object = driver.object().map(|object| object.name);
         spec.calibration = driver.calibration();
         spec.notes = driver.notes();
         let (layout, tracked) = (SignalLayout::of(&spec.robot, 0), spec.object_pose);
         let core = ServerCore::new(spec, clock.now())?;
         let has_keys = !matches!(security, ServerSecurity::LocalOnly);
         let sockets = ServerSockets::bind(&Endpoints::parse(endpoint, has_keys)?, security, tracked, &clock)?;
-        Ok(Self { core, driver, sockets, clock, frame: SignalFrame::new(layout), exit, ended: false })
+        Ok(Self { core, driver, sockets, clock, frame: SignalFrame::new(layout), trial: None, exit, ended: false })
     }
 
     /// Counted in the session in force.
@@ -181,7 +185,8 @@ impl BridgeServer {
     /// # Errors
     /// When not every servo confirmed it.
     fn release(&mut self) -> Result<(), DriverError> {
-        if let Err(error) = self.driver.release() {
+        let refuses = self.trial.as_mut().and_then(Trial::grip);
+        if let Err(error) = self.driver.release().and_then(|()| refuses.map_or(Ok(()), Err)) {
             self.core.on_release_failed(&error.to_string(), self.clock.now());
             return Err(error);
         }
@@ -208,8 +213,15 @@ impl BridgeServer {
     fn sense(&mut self) {
         let now = self.clock.now();
         self.frame.begin(now);
+        // A trial is over with the session that asked for it.
+        self.trial = self.trial.take().filter(|trial| trial.sid() == self.core.sid());
         match self.driver.sense(&mut self.frame) {
-            Ok(()) => self.core.on_sensed(&self.frame, now),
+            Ok(()) => {
+                if let Some(trial) = &mut self.trial {
+                    trial.alter(&mut self.frame);
+                }
+                self.core.on_sensed(&self.frame, now);
+            }
             Err(error) => self.core.on_sense_failed(&error.to_string(), now),
         }
         self.core.on_health(self.driver.health(), now);
@@ -286,10 +298,15 @@ impl BridgeServer {
     fn start_episode(&mut self, episode: &[u8]) -> Result<Vec<f32>, DriverError> {
         let simulator =
             self.driver.rehearsal().ok_or_else(|| DriverError::new("starting an episode", "not a simulated hand"))?;
+        let trial = Trial::read(episode, &self.core.spec().robot, self.core.sid())?;
         let targets_rad = simulator.reset(episode)?;
         self.frame.clear();
         self.frame.begin(Nanos(0));
         self.driver.sense(&mut self.frame)?;
+        self.trial = trial;
+        if let Some(trial) = &mut self.trial {
+            trial.alter(&mut self.frame);
+        }
         Ok(targets_rad)
     }
 

@@ -24,6 +24,7 @@ use crate::say;
 use crate::stopping::EXIT_STOPPED;
 use anyhow::{Error, Result};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use giraffe_bridge::conformance::CheckError;
 use giraffe_robots::HandError;
 use interrupt::Stopping;
 #[cfg(feature = "train")]
@@ -170,6 +171,7 @@ pub fn run(command: &Command) -> Result<ExitCode> {
 /// Whether it went wrong because somebody said stop.
 fn is_interruption(error: &Error) -> bool {
     matches!(error.downcast_ref::<HandError>(), Some(HandError::Stopped { .. }))
+        || matches!(error.downcast_ref::<CheckError>(), Some(CheckError::Stopped))
 }
 
 fn dispatch(command: &Command, stop: &Arc<AtomicBool>) -> Result<ExitCode> {

@@ -33,7 +33,7 @@ pub struct DeployOptions {
     pub memoryless: bool,
     /// When the link is lost, shake hands again for so long, s, and go on with the next episode. A hand that somebody stopped is
     /// left alone.
-    #[arg(long, value_name = "SECS", value_parser = typed::secs)]
+    #[arg(long, value_name = "SECS", value_parser = typed::patience)]
     pub reconnect: Option<f64>,
     /// Seed of the first episode.
     #[arg(long, default_value_t = 1, value_parser = typed::seed)]

@@ -2,6 +2,7 @@
 
 use crate::keys::PolicyKeys;
 use crate::say;
+use crate::typed;
 use anyhow::{Context, Result};
 use clap::Args;
 use giraffe_bridge::MonotonicClock;
@@ -28,6 +29,9 @@ pub struct CheckControllerArguments {
     /// Check only this rule; may be given many times.
     #[arg(long = "rule", value_name = "NAME")]
     pub rules: Vec<String>,
+    /// Wait so long for each answer of a slow simulator, in seconds, and accordingly longer for the whole.
+    #[arg(long, value_name = "SECS", default_value_t = 0.0, value_parser = typed::patience)]
+    pub patience: f64,
     /// What opens an encrypted link.
     #[command(flatten)]
     pub security: PolicyKeys,
@@ -40,7 +44,7 @@ pub struct CheckControllerArguments {
 ///
 /// # Errors
 /// When it cannot be checked: nobody answers, or the controller has another hand.
-pub fn run(arguments: &CheckControllerArguments, stop: &AtomicBool) -> Result<ExitCode> {
+pub fn run(arguments: &CheckControllerArguments, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     let robot = load_robot(&arguments.robot)?;
     if arguments.active {
         say::note("warning: the hand will be armed and may move; keep clear of it");
@@ -51,6 +55,7 @@ pub fn run(arguments: &CheckControllerArguments, stop: &AtomicBool) -> Result<Ex
         robot,
         active: arguments.active,
         only: arguments.rules.clone(),
+        patience_secs: arguments.patience,
     };
     let clock: Arc<dyn giraffe_bridge::Clock> = Arc::new(MonotonicClock::start());
     let report = check(&options, &clock, stop)?;

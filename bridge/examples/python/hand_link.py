@@ -22,24 +22,27 @@ another. A plant has:
 import secrets
 import time
 
+import msgpack
 import numpy as np
 import zmq
 
 from hand_wire import VERSION, Envelope, NoEnvelope, Refusal, compare, compare_tips, decode, desc_hash, encode
-from hand_wire import limits_in_force, sockets, take, to_float32
+from hand_wire import is_number, is_uint, limits_in_force, sockets, take, to_float32
 
 SOFTWARE = "hand-link example controller 1 (python)"
 FAULT = {"LINK_LOST": 0, "CMD_STALE": 1, "CMD_NOT_FINITE": 2, "CMD_SHAPE": 3, "CMD_SEQUENCE": 4, "LEASE_LOST": 5,
-         "ESTOP": 15, "INTERNAL": 17}
+         "LIMIT_HARD": 6, "TRACKING": 7, "BUS_ERROR": 12, "ESTOP": 15, "INTERNAL": 17}
 FAULT = {name: 1 << bit for name, bit in FAULT.items()}
 COMMAND_FAULTS = FAULT["CMD_NOT_FINITE"] | FAULT["CMD_SHAPE"]
-LATCHED = COMMAND_FAULTS | FAULT["ESTOP"] | FAULT["INTERNAL"]
+LATCHED = COMMAND_FAULTS | sum(FAULT[name] for name in ("LIMIT_HARD", "TRACKING", "BUS_ERROR", "ESTOP", "INTERNAL"))
 EFFORT = {"ready": 1.0, "active": 1.0, "hold": 0.7, "relax": 0.3}  # no torque in every other mode
 MILLIS = 1_000_000
 TIMERS = {"lease_ms": 2000, "max_age_ms": 125, "hold_ms": 150, "relax_ms": 2000, "off_ms": 30000, "rearm_ms": 1000,
           "stream_ms": 500}
 START_TOL_RAD = 0.1
 RELAX_RAD_PER_SEC = 0.5
+AGAINST_SECS, FAR_BANDS = 1.0, 1.1  # so long a joint may be wanted outside the band, or stand so many bands away
+BEYOND_RAD, BEYOND_TIMES = 0.2, 3  # so far outside its range a joint may be found, fewer times in a row
 LOOP_HZ, TURNS_PER_STATE = 250, 2
 
 
@@ -66,12 +69,20 @@ class Controller:
         self.limits = plant.limits
         self.forget_commands()
         # The hand.
+        bounds = [plant.description["joints"][name] for name in plant.joints]
+        self.lower, self.upper = (np.array([bound[end] for bound in bounds]) for end in ("lower", "upper"))
+        self.trial, self.pushing = None, False  # what goes wrong because somebody asked; whether a servo may push
+        self.forget_tracking()
         self.mode, self.fault, self.why, self.entered_ns = "off", 0, "never armed", time.monotonic_ns()
         self.held_by_silence, self.frozen = False, True
         self.last_pose = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]
         self.episode = self.tick = self.turns = self.overruns = 0
         self.set_envelope(np.zeros(len(plant.joints), np.float32))
         self.sense(0)
+
+    def forget_tracking(self):
+        self.against_secs = np.zeros(len(self.plant.joints))
+        self.beyond_in_a_row = np.zeros(len(self.plant.joints), int)
 
     def forget_commands(self):
         self.rx_stale = self.rx_bad = self.last_seq = self.last_state_seq = self.cmd_seq = self.cmd_age_us = 0
@@ -84,6 +95,11 @@ class Controller:
         kind = Envelope if self.enveloped else NoEnvelope
         self.envelope = kind(self.limits, plant.joints, plant.period_secs, plant.band_rad)
         self.envelope.restart(target)
+
+    @property
+    def shown_mode(self):
+        """What is said of the motors: no torque only where every servo has confirmed that it has none."""
+        return "releasing" if self.pushing and self.mode not in EFFORT else self.mode
 
     @property
     def lockstep(self):
@@ -101,7 +117,7 @@ class Controller:
         target = self.envelope.target if self.mode in EFFORT else self.q
         return {**self.head("state", "state"), "episode": self.episode, "tick": self.tick, "t_meas": self.t_meas,
                 "q": self.q.tolist(), "dq": self.dq.tolist(), "q_target": target.tolist(), "cmd_seq": self.cmd_seq,
-                "cmd_age_us": self.cmd_age_us, "clip": self.clip, "mode": self.mode, "fault": self.fault,
+                "cmd_age_us": self.cmd_age_us, "clip": self.clip, "mode": self.shown_mode, "fault": self.fault,
                 "why": "" if self.mode == "active" else self.why, "rx_stale": self.rx_stale, "rx_bad": self.rx_bad,
                 "overruns": self.overruns, "refused": refused}
 
@@ -133,6 +149,19 @@ class Controller:
             self.held_by_silence = self.frozen = False
         self.mode, self.why, self.entered_ns = mode, why, time.monotonic_ns()
         self.fault |= fault
+        self.pushing = self.pushing or mode in EFFORT
+
+    def release(self):
+        """Where there shall be no torque: takes it off, as far as the servos confirm it. Tried again every turn."""
+        if self.mode in EFFORT or not self.pushing:
+            return
+        if self.trial and self.trial["grip"] > 0:
+            self.trial["grip"] -= 1
+            self.mode = self.mode if self.mode == "estop" else "fault"
+            self.fault |= FAULT["BUS_ERROR"]
+            self.why = f"torque is NOT confirmed off by the servo of joint {self.trial['joint']} (a trial)"
+        else:
+            self.pushing = False
 
     def stop_following(self, why, fault=0, silence=False):
         """To `hold` if there is torque."""
@@ -143,19 +172,54 @@ class Controller:
             self.fault |= fault
 
     def sense(self, t_meas):
-        q, dq = self.plant.sense()
+        q, dq = self.tried(*self.plant.sense())
         if np.all(np.isfinite(q)) and np.all(np.isfinite(dq)):
             self.q, self.dq, self.t_meas = q, dq, t_meas
         else:  # the last readings are repeated
             self.enter("fault", "the readings of the joints are not finite", FAULT["INTERNAL"])
 
+    def tried(self, q, dq):
+        """What was sensed, or what a trial says instead."""
+        if self.trial is None or not (self.trial["jam"] or self.trial["beyond"]):
+            return q, dq
+        q, dq, at = q.copy(), dq.copy(), self.plant.joints.index(self.trial["joint"])
+        if self.trial["jam"]:
+            q[at] = self.trial.setdefault("at", q[at])
+        else:
+            q[at] = np.float32(self.upper[at] + self.trial["beyond"])
+        dq[at] = 0
+        return q, dq
+
     def move(self, secs):
         self.plant.advance(secs, self.envelope.target, EFFORT.get(self.mode, 0.0))
         self.tick += 1
         self.sense(self.tick * self.period_ns if self.lockstep else time.monotonic_ns())
+        self.watch(secs)
+
+    def far_off(self):
+        return np.abs(self.envelope.target - self.q) > FAR_BANDS * self.plant.band_rad
+
+    def watch(self, secs):
+        """Holds a hand whose joints do not do as told, or stand where none should be."""
+        beyond = np.maximum(self.lower - self.q, self.q - self.upper) > BEYOND_RAD
+        self.beyond_in_a_row = np.where(beyond, self.beyond_in_a_row + 1, 0)
+        against = (self.envelope.banded | self.far_off()) & (self.mode == "active")
+        self.against_secs = np.where(against, self.against_secs + secs, 0.0)
+        name = self.plant.joints
+        if self.mode in EFFORT and np.max(self.beyond_in_a_row) >= BEYOND_TIMES:
+            at = int(np.argmax(self.beyond_in_a_row))
+            self.stop_following(f"LIMIT_HARD: joint {name[at]} stands at {self.q[at]:.2f} rad, outside its range",
+                                FAULT["LIMIT_HARD"])
+        # Sums of periods are a little off: a whole period more is more than a second for certain.
+        elif np.max(self.against_secs) > AGAINST_SECS + 1e-6:
+            at = int(np.argmax(self.against_secs))
+            self.stop_following(f"TRACKING: joint {name[at]} stands at {self.q[at]:.2f} rad and does not follow its "
+                                f"target {self.envelope.target[at]:.2f} rad", FAULT["TRACKING"])
+            self.against_secs[:] = 0
 
     def turn(self, now):
         """One turn of the loop in real time."""
+        self.release()
         silent, since = now - self.accepted_ns, now - self.entered_ns
         if self.mode == "active" and silent > self.timers["hold_ms"] * MILLIS:
             self.stop_following(f"no acceptable command for {silent // MILLIS} ms", FAULT["LINK_LOST"], silence=True)
@@ -295,10 +359,15 @@ class Controller:
             if mine:
                 self.renew_lease(now)
             answer, body = handler(request, now) or ("ok", {})
+            if answer == "ok":  # it is said when it is done
+                self.release()
+                if self.shown_mode == "releasing":
+                    raise Refusal("NOT_RELEASED", f"{self.why}; it is tried again; if the hand must be safe now, cut "
+                                  "its power")
         except Refusal as refusal:
             answer, body = "reject" if kind == "hello" else "error", {"code": refusal.code, "detail": refusal.detail}
         if answer == "ok":
-            body = {"mode": self.mode, "fault": self.fault}
+            body = {"mode": self.shown_mode, "fault": self.fault}
         head = self.head(answer, "ctl", body.pop("sid", 0 if answer == "reject" else self.sid or sid))
         if answer == "pong":
             body["t2"] = time.monotonic_ns()
@@ -317,29 +386,39 @@ class Controller:
         policy_hz, own_hz = take(hello, "policy_hz", "float"), 1 / self.plant.period_secs
         if abs(policy_hz - own_hz) > 0.01 * own_hz:
             raise Refusal("RATE", f"{policy_hz} commands per second, expected {own_hz}")
-        if self.lockstep_only and "lockstep" not in wants:
-            raise Refusal("UNSUPPORTED", "this controller runs in lock-step only; ask for it in wants")
         if role not in ("commander", "observer"):
             raise Refusal("MALFORMED", f"role {role[:40]}, expected commander or observer")
+        if role == "commander" and self.lockstep_only and "lockstep" not in wants:
+            raise Refusal("UNSUPPORTED", "this controller runs in lock-step only; ask for it in wants")
+        wanted, held = take(hello, "object", "str", ""), self.plant.object
+        if role == "commander" and wanted and held and wanted != held:
+            raise Refusal("OBJECT_MISMATCH", f"the policy is for the object {wanted[:80]}, held here is {held}")
         # An observer is told whose session is in force, and gets none of its own.
         sid = secrets.randbits(63) + 1 if role == "commander" else self.sid
         timers = dict(TIMERS)
         watchdog_ms = take(hello, "watchdog_ms", "uint")
         if watchdog_ms:
             timers["hold_ms"] = max(round(1.2e3 / own_hz), min(watchdog_ms, timers["hold_ms"]))
-        offered = ["rehearsal", "lockstep"] + (["object_pose"] if self.plant.object else [])
+        if role == "commander":
+            offered = ["rehearsal", "lockstep", "trials"]
+        else:  # all but how the session in force runs is for who commands
+            offered, limits = (["lockstep"] if self.lockstep else []), self.limits
+        offered += ["object_pose"] if self.plant.object else []
         grants = [feature for feature in offered if feature in wants]
         if not self.enveloped:  # said unasked: the policy's side must keep to the limits itself
             grants.append("no-envelope")
         if role == "commander":
             self.open_session(sid, software, grants, limits, timers, now)
         same = robot.get("desc_hash") == self.robot["desc_hash"]
+        more = {"object": held} if held else {}
+        if self.enveloped:
+            more["tracking_band"] = self.plant.band_rad
         return "welcome", {
             "sid": sid, "software": self.software, "robot": self.robot, "test_vector": {"q": angles, "tips": tips},
             "joints": self.plant.joints, "limits": limits, "policy_hz": own_hz,
             "state_hz": LOOP_HZ / TURNS_PER_STATE, **timers, "start_tol": START_TOL_RAD, "safe_action": "last_target",
             "grants": grants, "notes": [] if same else ["desc_hash differs, every number compared agrees"],
-            "mode": self.mode, "fault": self.fault}
+            "mode": self.shown_mode, "fault": self.fault, **more}
 
     def open_session(self, sid, software, grants, limits, timers, now):
         if self.sid and now < self.lease_until:
@@ -349,6 +428,7 @@ class Controller:
             self.stop_following("another commander took over", FAULT["LEASE_LOST"])
         self.sid, self.holder, self.grants, self.limits, self.timers = sid, software, grants, limits, timers
         self.forget_commands()
+        self.trial = None  # it was the old session's
         self.set_envelope(self.envelope.target)
         self.renew_lease(now)
 
@@ -361,14 +441,18 @@ class Controller:
             raise Refusal("UNSUPPORTED", "rehearsal was not granted")
         if self.mode in ("fault", "estop"):
             raise Refusal("FAULT_LATCHED", f"{self.why}; say clear_fault first")
+        episode = take(request, "episode", "bin")
         try:
-            start = self.plant.start_episode(take(request, "episode", "bin"))
+            trial = self.read_trial(episode)
+            start = self.plant.start_episode(episode)
         except ValueError as error:
             self.frozen = True
             self.enter("off", "a reset failed")
             raise Refusal("RESET_FAILED", str(error)) from None
         self.frozen, self.cmd_seq, self.cmd_age_us, self.clip, self.tick = True, 0, 0, 0, 0
         self.episode += 1
+        self.trial = trial
+        self.forget_tracking()
         self.set_envelope(start)
         self.enter("ready", "waiting for arm")
         self.sense(0 if self.lockstep else time.monotonic_ns())
@@ -377,6 +461,24 @@ class Controller:
         if pose:
             self.send(self.pose, pose)
         return "started", {"episode": self.episode, "state": state, "pose": pose}
+
+    def read_trial(self, episode):
+        """What the episode asks to go wrong (section 8): a map, or None. ValueError when it is not understood."""
+        try:
+            request = msgpack.unpackb(episode) if episode else {}
+        except Exception:  # msgpack raises a dozen kinds; the plant says what it does not understand
+            return None
+        asked = request.get("trial") if isinstance(request, dict) else None
+        if asked is None:
+            return None
+        trial = {"joint": "", "jam": False, "beyond": 0.0, "grip": 0}
+        if not isinstance(asked, dict) or not set(asked) <= set(trial):
+            raise ValueError(f"trial should be a map of {', '.join(trial)}, is {str(asked)[:60]}")
+        trial.update(asked)
+        if trial["joint"] not in self.plant.joints or not isinstance(trial["jam"], bool) or \
+                not is_number(trial["beyond"]) or trial["beyond"] < 0 or not is_uint(trial["grip"]):
+            raise ValueError(f"trial: a joint that there is, jam a bool, beyond rad, grip a count: {str(asked)[:60]}")
+        return trial
 
     def on_arm(self, _request, now):
         if self.mode == "active":
@@ -392,6 +494,7 @@ class Controller:
                 raise Refusal("NOT_READY", f"the mode is {self.mode}: send commands within {START_TOL_RAD} rad of "
                               f"where the hand is for {self.timers['stream_ms']} ms first")
         self.envelope.restart(self.envelope.target if self.mode in EFFORT else self.q)
+        self.forget_tracking()
         self.accepted_ns = self.applied_ns = now
         self.enter("active")
 
@@ -406,13 +509,18 @@ class Controller:
         self.enter("estop", "estop was asked for", FAULT["ESTOP"])
 
     def on_clear_fault(self, _request, _now):
-        self.fault, self.in_a_row = 0, {"SHAPE": 0, "NOT_FINITE": 0}
-        if self.mode in ("fault", "estop"):
+        self.release()
+        if self.shown_mode == "releasing":  # the cause is still there
+            return
+        stays = FAULT["LIMIT_HARD"] if np.any(self.beyond_in_a_row) else 0
+        stays |= FAULT["TRACKING"] if self.mode in EFFORT and np.any(self.far_off()) else 0
+        self.fault, self.in_a_row = self.fault & stays, {"SHAPE": 0, "NOT_FINITE": 0}
+        if self.mode in ("fault", "estop") and not self.fault:
             self.enter("off", "faults were cleared")
 
     def on_bye(self, _request, _now):
         self.stop_following("the policy said bye")
-        self.sid, self.grants = 0, []
+        self.sid, self.grants, self.trial = 0, [], None
 
     # ------------------------------------------------------------ the loop
 
@@ -436,6 +544,7 @@ class Controller:
                 self.handle_commands()
             now = time.monotonic_ns()
             if self.lockstep:
+                self.release()
                 due = now + turn_ns
             elif now >= due:
                 self.turn(now)

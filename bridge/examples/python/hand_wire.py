@@ -191,6 +191,7 @@ class Envelope:
         self.target = np.array(target, np.float32)
         self.step = np.zeros(len(self.target))
         self.allowance = self.full.copy()
+        self.banded = np.zeros(len(self.target), bool)
 
     def apply(self, wanted, measured, elapsed_secs):
         """The target in force for `wanted`, and which joints were altered, as bits. Angles in rad."""
@@ -201,9 +202,10 @@ class Envelope:
         step = np.clip(target - before, -self.allowance, self.allowance)
         step = np.clip(step, np.minimum(0, self.step - self.change), np.maximum(0, self.step + self.change))
         target = np.where(step == target - before, target, before + step)
+        self.banded = np.abs(target - measured) > self.band
         pulled = np.clip(target, measured - self.band, measured + self.band)
         pulled = np.clip(np.clip(pulled, self.lower, self.upper), before - self.allowance, before + self.allowance)
-        target = np.where(np.abs(target - measured) <= self.band, target, pulled)
+        target = np.where(self.banded, pulled, target)
         target = np.clip(target.astype(np.float32), self.lower.astype(np.float32), self.upper.astype(np.float32))
         self.step = target.astype(np.float64) - before
         self.allowance = np.maximum(0, self.allowance - np.abs(self.step))

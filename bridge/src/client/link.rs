@@ -2,9 +2,10 @@
 
 use super::admission::Admission;
 use super::clocks::ClockEstimate;
+use super::heard::Heard;
 use super::local::LocalEnvelope;
 use super::newest::Newest;
-use super::replies::{Answers, ReadReply, Reply, read_reply, refusal};
+use super::replies::{Answers, ReadReply, Reply, not_the_reply, read_reply, refusal};
 use super::tap::LinkTap;
 use crate::clock::Clock;
 use crate::handshake::Objection;
@@ -84,6 +85,8 @@ pub(super) struct Link {
     pub(super) envelope: Option<LocalEnvelope>,
     clocks: ClockEstimate,
     replies: VecDeque<Vec<u8>>,
+    /// What came since a wait began.
+    pub(super) heard: Heard,
     pub(super) report: LinkReport,
     /// Who listens.
     tap: Option<Box<dyn LinkTap>>,
@@ -110,6 +113,7 @@ impl Link {
             envelope: None,
             clocks: ClockEstimate::default(),
             replies: VecDeque::new(),
+            heard: Heard::default(),
             report: LinkReport::default(),
             tap: None,
         }
@@ -134,6 +138,7 @@ impl Link {
         deadline: Nanos,
     ) -> Result<Reply<(u64, A)>, HandError> {
         let start = self.now();
+        self.heard.begin();
         while !self.send(body) {
             self.check_admission(attempted)?;
             if self.now() >= deadline {
@@ -150,11 +155,16 @@ impl Link {
                     self.tell_reply(B::TYPE, &reply);
                     return reply.map_err(|detail| refusal(attempted, Objection::new("MALFORMED", detail)));
                 }
+                self.heard.reply(not_the_reply(&bytes, seq));
             }
             self.check_admission(attempted)?;
             if self.now() >= deadline {
-                let advice = "something listens there but does not answer; is it a hand-link controller?";
-                return Err(self.silent(attempted, self.now().secs_since(start), advice));
+                let heard = self.heard.words(false);
+                let advice = format!(
+                    "something listens there but does not answer ({heard}); is it a hand-link controller? If it is only \
+                     slow, wait longer with --patience"
+                );
+                return Err(self.silent(attempted, self.now().secs_since(start), &advice));
             }
             self.pause(WAIT_MS)?;
         }
@@ -277,45 +287,65 @@ impl Link {
     pub(super) fn receive(&mut self) {
         self.take_events();
         while let Some(bytes) = self.sockets.state() {
-            let Ok((head, body)) = decode::<State>(&bytes) else { continue };
-            let taken = self.take_state(head, body);
-            self.tell(|tap, now| if taken { tap.state(&bytes, now) } else { tap.ignored(&bytes, now) });
+            let taken = match decode::<State>(&bytes) {
+                Ok((head, body)) => self.take_state(head, body),
+                Err(error) => {
+                    self.heard.state(Some(error.to_string()));
+                    continue;
+                }
+            };
+            let is_newest = taken.is_ok();
+            if is_newest && !self.session.lockstep {
+                // In real time every state that can be used ends a wait.
+                self.heard.begin();
+            } else {
+                self.heard.state(taken.err());
+            }
+            self.tell(|tap, now| if is_newest { tap.state(&bytes, now) } else { tap.ignored(&bytes, now) });
         }
         while let Some(bytes) = self.sockets.pose() {
-            let Ok((head, body)) = decode::<Pose>(&bytes) else {
-                self.newest.object.reject();
-                continue;
+            let (head, body) = match decode::<Pose>(&bytes) {
+                Ok(pose) => pose,
+                Err(error) => {
+                    self.heard.pose(Some(error.to_string()));
+                    self.newest.object.reject();
+                    continue;
+                }
             };
             // A tracker that is a process of its own knows of no session, and of no truth.
             let ours = self.session.sid != 0 && head.sid == self.session.sid;
             if ours || (head.sid == 0 && !body.truth) {
                 self.tell(|tap, now| tap.pose(&bytes, now));
                 let now = self.now();
-                self.newest.object.take(WithHead { head, body }, ours, now);
+                let odd = self.newest.object.take(WithHead { head, body }, ours, now);
+                self.heard.pose(odd);
+            } else {
+                self.heard.pose(Some(format!("of session {}, ours is {}", head.sid, self.session.sid)));
             }
         }
         self.report.poses_rejected = self.newest.object.rejected();
     }
 
-    /// Whether this state is a newer one of our session and hand: then it is the newest now.
-    fn take_state(&mut self, head: Head, body: State) -> bool {
+    /// If this state is a newer one of our session and hand, it is the newest now.
+    ///
+    /// # Errors
+    /// Why it is not, in words.
+    fn take_state(&mut self, head: Head, body: State) -> Result<(), String> {
         // Without a session no state is ours, not even one of a controller that has none either.
         if self.session.sid == 0 {
-            return false;
+            return Err("there is no session yet".to_owned());
         }
         if head.sid != self.session.sid {
             // Before the first state of ours these are of the time before the session.
             if self.newest.state.is_some() {
                 self.session.over = Some(if body.why.is_empty() { "another session".to_owned() } else { body.why });
             }
-            return false;
+            return Err(format!("of session {}, ours is {}", head.sid, self.session.sid));
         }
-        if self.newest.check_shape(&body).is_err() {
-            return false;
-        }
+        self.newest.check_shape(&body)?;
         let last_seq = self.newest.state.as_ref().map_or(head.seq.saturating_sub(1), |state| state.head.seq);
         if head.seq <= last_seq {
-            return false;
+            return Err("its `seq` is not greater than that of the state before".to_owned());
         }
         self.report.states_received += 1;
         self.report.states_lost += head.seq - last_seq - 1;
@@ -326,7 +356,7 @@ impl Link {
         self.report.commands_lost = body.rx_gap.unwrap_or(0);
         let now = self.now();
         self.newest.take(WithHead { head, body }, now);
-        true
+        Ok(())
     }
 
     /// Whether the other end is still there and still ours.
@@ -339,7 +369,11 @@ impl Link {
             self.check_admission(attempted)?;
         }
         if !self.session.lockstep && silence_secs > SILENCE_SECS {
-            return Err(self.silent(attempted, silence_secs, "the link is lost; the controller holds by itself"));
+            let heard = self.heard.words(false);
+            let advice = format!(
+                "the link is lost since the last state that could be used ({heard}); the controller holds by itself"
+            );
+            return Err(self.silent(attempted, silence_secs, &advice));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod clocks;
 mod config;
 #[cfg(test)]
 mod foreign_tests;
+mod heard;
 mod homing;
 mod link;
 mod local;
@@ -26,9 +27,9 @@ pub use tap::{LinkTap, SensedPose, write_sensed};
 
 use crate::clock::{Clock, after};
 use crate::envelope::EnvelopeSpec;
-use crate::handshake::{Objection, check_welcome, hello};
+use crate::handshake::{Objection, check_object, check_welcome, hello};
 use crate::message::{
-    Bye, ClearFault, Estop, Granted, HOMING, Hold, LOCKSTEP, OBJECT_POSE, Ping, REHEARSAL, Reset, Started, Stop,
+    Bye, ClearFault, Estop, Granted, HOMING, Hello, Hold, LOCKSTEP, OBJECT_POSE, Ping, REHEARSAL, Reset, Started, Stop,
     Welcome,
 };
 use crate::security::ClientSecurity;
@@ -42,10 +43,6 @@ use replies::{Reply, refusal};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A reply to a simple request takes no longer, s.
-const REPLY_SECS: f64 = 1.0;
-/// Building a simulated world takes no longer, s.
-const RESET_SECS: f64 = 60.0;
 /// While waiting for the first state, so often a ping asks for one, s.
 const PING_SECS: f64 = 0.05;
 
@@ -80,7 +77,7 @@ impl BridgeClient {
         let admission = Admission::new(has_keys);
         let mut link = Link::new(&config.endpoint, sockets, admission, clock, stop, joint_count, lockstep);
         link.newest.object.expect(config.object.clone());
-        let deadline = after(link.now(), config.connect_timeout_secs);
+        let deadline = after(link.now(), config.connect_secs());
         let mut client =
             Self { config, link, terms: None, places: Vec::new(), held_since: None, rearmed: false, due: None };
         client.say_hello(deadline)?;
@@ -104,6 +101,7 @@ impl BridgeClient {
         let policy_hz = 1.0 / f64::from(robot.control.period_secs);
         let (policy, software) = (self.config.policy.clone(), self.config.software.clone());
         let hello = hello(robot, policy, software, policy_hz, 0, wants);
+        let hello = Hello { object: self.config.object.clone(), ..hello };
         let reply: Reply<(u64, Welcome)> = self.link.request_until(attempted, &hello, deadline)?;
         let mut welcome = match reply {
             Reply::Refused(objection) => return Err(refusal(attempted, objection)),
@@ -117,6 +115,7 @@ impl BridgeClient {
             tracing::warn!(controller = welcome.software, note, "note of the controller");
         }
         self.places = check_welcome(&welcome, &self.config.robot, &needs)
+            .and_then(|places| check_object(self.config.object.as_deref(), welcome.object.as_deref()).map(|()| places))
             .map_err(|objection| refusal("checking the controller's welcome", objection))?;
         self.link.envelope = LocalEnvelope::for_terms(&welcome, &self.config.robot).map_err(|error| {
             refusal("checking the controller's limits", Objection::new("LIMITS", error.to_string()))
@@ -134,6 +133,7 @@ impl BridgeClient {
     fn await_first_state(&mut self, deadline: Nanos) -> Result<(), HandError> {
         let attempted = "waiting for the first state";
         let mut next_ping = self.link.now();
+        self.link.heard.begin();
         loop {
             if self.link.newest.state.is_some()
                 && (self.link.newest.object.pose.is_some() || !self.has_feature(OBJECT_POSE))
@@ -142,9 +142,12 @@ impl BridgeClient {
             }
             let now = self.link.now();
             if now >= deadline {
-                let advice = "the controller answered, but publishes no state of this session (and pose, if it \
-                              grants object_pose); see `First state` in PROTOCOL.md";
-                return Err(self.link.silent(attempted, self.config.connect_timeout_secs, advice));
+                let heard = self.link.heard.words(self.has_feature(OBJECT_POSE));
+                let advice = format!(
+                    "the controller answered, but publishes no state of this session (and pose, if it grants \
+                     object_pose): {heard}; see `First state` in PROTOCOL.md"
+                );
+                return Err(self.link.silent(attempted, self.config.connect_secs(), &advice));
             }
             if now >= next_ping {
                 self.link.send(&Ping {});
@@ -214,7 +217,7 @@ impl BridgeClient {
     /// When the controller refuses the parameters, or does not answer.
     pub fn reset_episode(&mut self, episode: &[u8]) -> Result<(), HandError> {
         let attempted = "starting an episode";
-        let deadline = after(self.link.now(), RESET_SECS);
+        let deadline = after(self.link.now(), self.config.reset_secs());
         let reset = Reset { episode: episode.to_vec() };
         let started: Started = match self.link.request_until(attempted, &reset, deadline)? {
             Reply::Granted((_, started)) => started,
@@ -299,7 +302,7 @@ impl BridgeClient {
     }
 
     fn ask<B: Body>(&mut self, attempted: &str, body: &B) -> Result<Reply<(u64, Granted)>, HandError> {
-        let deadline = after(self.link.now(), REPLY_SECS);
+        let deadline = after(self.link.now(), self.config.reply_secs());
         self.link.request_until(attempted, body, deadline)
     }
 }

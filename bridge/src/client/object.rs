@@ -48,8 +48,8 @@ impl ObjectView {
                 "poses come in the frame `{frame}`, expected `{POSE_FRAME}`: have the tracker send the object in the palm's frame"
             ));
         }
-        // What a simulator holds is one of its settings; a tracker that follows something else follows something else.
-        let expected = self.expected.as_ref().filter(|expected| **expected != pose.object && !pose.truth)?;
+        // Of a simulator's truth as well: an episode with something else in the hand says nothing of what was asked.
+        let expected = self.expected.as_ref().filter(|expected| **expected != pose.object)?;
         let object = &pose.object;
         Some(format!("poses are of `{object}`, expected `{expected}`: hold that, or name what is held with --object"))
     }
@@ -67,20 +67,20 @@ impl ObjectView {
     }
 
     /// Takes in a pose that came `now`. `ours`: from the controller, in the time of the hand; otherwise from a tracker with
-    /// a clock of its own.
-    pub(super) fn take(&mut self, pose: WithHead<Pose>, ours: bool, now: Nanos) {
+    /// a clock of its own. Why it does not count, where it does not.
+    pub(super) fn take(&mut self, pose: WithHead<Pose>, ours: bool, now: Nanos) -> Option<String> {
         let body = &pose.body;
         if let Some(words) = self.foreign(body) {
             self.reject();
             if self.foreign.is_none() {
                 tracing::warn!("{words}; none of them is believed");
-                self.foreign = Some(words);
+                self.foreign = Some(words.clone());
             }
-            return;
+            return Some(words);
         }
         // What was under way when the episode began tells of another time of the hand.
         if ours && body.episode < self.episode {
-            return;
+            return Some("of an episode before".to_owned());
         }
         // What a tracker says: all of the message, or a part of it beside a simulator's truth.
         let own =
@@ -91,6 +91,7 @@ impl ObjectView {
             self.unseen_since = Some(Moment::of(body, ours, now));
         }
         self.pose = Some(pose);
+        None
     }
 
     /// A pose came that could not even be read.

@@ -1,6 +1,5 @@
 //! Somebody who reads what a hand does, and may stop it. Never commands, never takes the lease.
 
-use super::REPLY_SECS;
 use super::admission::Admission;
 use super::link::{Link, WAIT_MS};
 use super::replies::{Reply, refusal};
@@ -13,6 +12,8 @@ use giraffe_robots::HandError;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+/// A reply takes no longer, s.
+const REPLY_SECS: f64 = 1.0;
 /// From one ping to the next while a state is waited for, s.
 const PING_SECS: f64 = 0.05;
 

@@ -4,6 +4,7 @@ use crate::handshake::Objection;
 use crate::message::{Granted, Refusal, Reject, Started, Welcome};
 use crate::wire::{Body, decode, decode_head};
 use giraffe_robots::HandError;
+use serde::Deserialize;
 
 /// The answer to a request.
 pub(super) enum Reply<B> {
@@ -54,6 +55,20 @@ pub(super) fn read_reply<A: Body + Answers>(bytes: &[u8], seq: u64) -> Option<Re
             Err(error) => Some(Err(error.to_string())),
         },
         _ => None,
+    }
+}
+
+/// Why a message on `ctl` does not answer request `seq`, in words.
+pub(super) fn not_the_reply(bytes: &[u8], seq: u64) -> String {
+    #[derive(Deserialize)]
+    struct Re {
+        re: u64,
+    }
+    match (decode_head(bytes), rmp_serde::from_slice::<Re>(bytes)) {
+        (Err(error), _) => error.to_string(),
+        (Ok(head), Ok(Re { re })) if re != seq => format!("a `{}` to request {re}, asked was {seq}", head.t),
+        (Ok(head), Ok(_)) => format!("a `{}` that cannot be read, or is no answer to this request", head.t),
+        (Ok(head), Err(_)) => format!("a `{}` without `re`", head.t),
     }
 }
 

@@ -2,14 +2,11 @@
 
 use super::link::{CONNECT_MS, WAIT_MS};
 use super::replies::refusal;
-use super::{BridgeClient, REPLY_SECS, SensedPose, write_sensed};
+use super::{BridgeClient, SensedPose, write_sensed};
 use crate::fault::Fault;
 use crate::handshake::Objection;
 use crate::message::OBJECT_POSE;
 use giraffe_robots::{Commanded, Hand, HandError, Nanos, POSE_HOLD_SECS, RobotModel, SignalFrame};
-
-/// One control period of a simulated hand takes no longer, s.
-const STEP_SECS: f64 = 10.0;
 
 impl BridgeClient {
     /// A policy that reads where the object is must not go on without knowing.
@@ -57,10 +54,12 @@ impl BridgeClient {
         let Some(before) = &self.link.newest.state else { return Ok(()) };
         let (episode, tick) = (before.body.episode, before.body.tick.saturating_add(1));
         let start = self.link.now();
+        self.link.heard.begin();
         // A fresh connection may take a moment before it accepts commands.
         while !self.link.send_command(wire.clone()) {
-            if self.link.now().secs_since(start) > REPLY_SECS {
-                return Err(self.link.silent(attempted, REPLY_SECS, "nobody takes commands at the `cmd` socket"));
+            let reply_secs = self.config.reply_secs();
+            if self.link.now().secs_since(start) > reply_secs {
+                return Err(self.link.silent(attempted, reply_secs, "nobody takes commands at the `cmd` socket"));
             }
             self.link.pause(CONNECT_MS)?;
         }
@@ -82,11 +81,38 @@ impl BridgeClient {
                 }
             }
             self.link.check_link(attempted)?;
-            if self.link.now().secs_since(start) > STEP_SECS {
-                return Err(self.link.silent(attempted, STEP_SECS, "the controller does not answer commands any more"));
+            if self.link.now().secs_since(start) > self.config.step_secs() {
+                return Err(self.no_answer(attempted, episode, tick));
             }
             self.link.pause(WAIT_MS)?;
         }
+    }
+
+    /// What is missing of the answer to a command in lock-step, and what came instead.
+    fn no_answer(&self, attempted: &str, episode: u64, tick: u64) -> HandError {
+        let found = self.link.newest.state.as_ref().map(|state| (state.body.episode, state.body.tick));
+        let tracked = self.has_feature(OBJECT_POSE);
+        let what = match found {
+            Some(found) if found == (episode, tick) => {
+                let pose = self.link.newest.object.pose.as_ref().map(|pose| (pose.body.episode, pose.body.tick));
+                let last = pose.map_or_else(
+                    || "none ever came".to_owned(),
+                    |(episode, tick)| format!("the last is of its episode {episode}, tick {tick}"),
+                );
+                format!(
+                    "the state of tick {tick} came and its pose did not ({last}): a controller that grants object_pose \
+                     publishes one per control period on `pose`, with the same `episode` and `tick`"
+                )
+            }
+            Some((found_episode, found_tick)) => format!(
+                "no state of tick {tick} in the controller's episode {episode}: the last state that could be used is of \
+                 tick {found_tick}, episode {found_episode}"
+            ),
+            None => format!("no state of tick {tick}"),
+        };
+        let heard = self.link.heard.words(tracked);
+        let advice = format!("{what}; {heard}; if the simulator is only slow, wait longer with --patience");
+        self.link.silent(attempted, self.config.step_secs(), &advice)
     }
 
     /// Sends now, then waits for the next tick of our own timer. Returns how many ticks had been missed.

@@ -1,6 +1,6 @@
 //! Sections 5 and 6 with a hand that follows: it is told to stay where it is, then badly, then nothing.
 
-use super::bench::{Bench, STATE_SECS};
+use super::bench::{Bench, STATE_SECS, period_secs, timer_secs};
 use super::link::about;
 use super::{Finding, Rule, Unmet, ensure};
 use crate::fault::{Fault, FaultSet};
@@ -84,7 +84,7 @@ fn stay(bench: &mut Bench) -> Finding {
     for _ in 0..10 {
         let command = bench.stay()?;
         let seq = bench.a.command(&command)?;
-        bench.a.listen(1.0 / welcome.policy_hz);
+        bench.a.listen(period_secs(&welcome));
         let (_, state) = bench.a.state()?;
         ensure(state.mode == "active", || bench.a.last_words())?;
         if state.cmd_seq == seq {
@@ -95,7 +95,7 @@ fn stay(bench: &mut Bench) -> Finding {
     }
     // A busy machine may be late with some.
     ensure(count >= 5, || format!("{count} of 10 commands were applied within a period; {}", bench.a.last_words()))?;
-    let gone = bench.a.states.iter().find(|(_, state)| state.cmd_age_us > welcome.max_age_ms * 1000);
+    let gone = bench.a.states.iter().find(|(_, state)| state.cmd_age_us > welcome.max_age_ms.saturating_mul(1000));
     ensure(gone.is_none(), || "cmd_age_us beyond max_age_ms".to_owned())?;
     Ok(format!("{count} of 10 commands seen in force one period later"))
 }
@@ -104,7 +104,7 @@ fn stay(bench: &mut Bench) -> Finding {
 fn must_be_stale(bench: &mut Bench, bytes: &[u8]) -> Finding {
     let (_, before) = bench.a.state()?.clone();
     bench.a.send_cmd(bytes)?;
-    let stale = before.rx_stale + 1;
+    let stale = before.rx_stale.saturating_add(1);
     let what = format!("rx_stale {stale}");
     let (_, after) = bench.a.await_state(&what, STATE_SECS, |_, state| state.rx_stale >= stale)?;
     let moved = after.q_target.iter().zip(&before.q_target).any(|(a, b)| (a - b).abs() > 1e-6);
@@ -134,7 +134,8 @@ fn old_command(bench: &mut Bench) -> Finding {
     bench.keep(&welcome, 0.15)?;
     let mut command = bench.stay()?;
     aside(&mut command, &welcome);
-    command.t_state -= (welcome.max_age_ms as i64 + 20) * 1_000_000;
+    let too_long_ns = timer_secs("max_age_ms", welcome.max_age_ms)? * 1e9 + 2e7;
+    command.t_state -= too_long_ns as i64;
     bench.a.cmd_seq += 1;
     let bytes = encode(bench.a.sid, bench.a.cmd_seq, bench.a.now().0, &command);
     must_be_stale(bench, &bytes)
@@ -158,7 +159,7 @@ fn three_bad(bench: &mut Bench, fault: Fault, spoil: fn(&mut Command)) -> Findin
         let mut command = bench.stay()?;
         spoil(&mut command);
         bench.a.command(&command)?;
-        let bad = before.rx_bad + count;
+        let bad = before.rx_bad.saturating_add(count);
         bench.a.await_state(&format!("rx_bad {bad}"), STATE_SECS, |_, state| state.rx_bad >= bad)?;
         if count == 2 {
             // A good one between two bad ones and the next would begin to count anew; none is sent.
@@ -182,9 +183,9 @@ fn fall_silent(bench: &mut Bench, welcome: &Welcome) -> Result<[(Head, State); 2
     bench.a.forget();
     let command = bench.stay()?;
     let seq = bench.a.command(&command)?;
-    let patience_secs = welcome.hold_ms as f64 * 1e-3 + 1.0;
+    let patience_secs = timer_secs("hold_ms", welcome.hold_ms)? + 1.0;
     let deadline = crate::clock::after(bench.a.now(), patience_secs);
-    while bench.a.now() < deadline && bench.a.state()?.1.mode == "active" {
+    while !bench.a.is_over(deadline) && bench.a.state()?.1.mode == "active" {
         bench.a.pause();
     }
     let states = &bench.a.states;
@@ -204,7 +205,7 @@ fn silence(bench: &mut Bench) -> Finding {
     ensure(holds(&state, Fault::LinkLost), || format!("LINK_LOST is not set: fault {:#x}", state.fault))?;
     let after_secs = (held.ts - last.ts) as f64 * 1e-9;
     let late_turns = state.overruns.saturating_sub(followed.overruns) as f64;
-    let period_secs = 1.0 / welcome.policy_hz;
+    let period_secs = period_secs(&welcome);
     let most_secs = welcome.hold_ms as f64 * 1e-3 + period_secs + SLACK_SECS * (1.0 + late_turns);
     ensure(after_secs <= most_secs, || format!("held after {after_secs:.3} s, allowed are {most_secs:.3} s"))?;
     let least_secs = 0.5 * welcome.hold_ms as f64 * 1e-3 - period_secs;
@@ -244,7 +245,7 @@ fn stop(bench: &mut Bench) -> Finding {
     ensure(granted.mode == "off", || format!("mode `{}` after `stop`", granted.mode))?;
     bench.a.await_state("mode `off`", STATE_SECS, |_, state| state.mode == "off")?;
     // Commands of before the stop may be part of a stream; a silence ends it.
-    bench.a.listen(welcome.hold_ms as f64 * 1e-3 + 0.1);
+    bench.a.listen(timer_secs("hold_ms", welcome.hold_ms)? + 0.1);
     bench.a.ask(&Arm {})?.refused("error", &["NOT_READY"])?;
     bench.stream_and_arm(&welcome)?;
     Ok("off, NOT_READY, and armed after a stream".to_owned())
@@ -275,7 +276,9 @@ fn reset_counts(bench: &mut Bench) -> Finding {
     }
     let first = bench.reset()?;
     let second = bench.reset()?;
-    ensure(second.episode == first.episode + 1, || format!("episode {} after {}", second.episode, first.episode))?;
+    ensure(second.episode == first.episode.saturating_add(1), || {
+        format!("episode {} after {}", second.episode, first.episode)
+    })?;
     let state = &second.state.body;
     ensure((state.tick, state.cmd_seq, state.mode.as_str()) == (0, 0, "ready"), || {
         format!("tick {}, cmd_seq {}, mode `{}`", state.tick, state.cmd_seq, state.mode)

@@ -1,6 +1,6 @@
 //! What rules share: two peers, a hello that fits, sessions that begin and end.
 
-use super::peer::{Answer, Peer};
+use super::peer::{Answer, Limits, Peer};
 use super::{CheckError, CheckOptions, Unmet};
 use crate::clock::{Clock, after};
 use crate::handshake::hello;
@@ -12,6 +12,7 @@ use crate::transport::Endpoints;
 use crate::wire::Head;
 use giraffe_robots::RobotModel;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Building a simulated world takes no longer, s.
 const RESET_SECS: f64 = 5.0;
@@ -21,6 +22,11 @@ const ARM_SECS: f64 = 3.0;
 pub(super) const STATE_SECS: f64 = 1.5;
 /// A controller that somebody commands is waited for so long, s.
 const BUSY_SECS: f64 = 3.0;
+/// No rule takes longer, s, whatever a controller says of its timers; a slow simulator's takes so many times as long as
+/// the patience asked for is longer than what a reply usually gets.
+const RULE_SECS: f64 = 20.0;
+/// What a controller says of its timers is waited for so long at most, s.
+pub(super) const LONGEST_TIMER_SECS: f64 = 5.0;
 /// What the check calls itself.
 pub(super) const SOFTWARE: &str = concat!("giraffe check-controller ", env!("CARGO_PKG_VERSION"));
 
@@ -29,6 +35,7 @@ pub(super) struct Bench {
     endpoints: Endpoints,
     security: ClientSecurity,
     clock: Arc<dyn Clock>,
+    limits: Limits,
     pub(super) robot: RobotModel,
     /// The one that commands.
     pub(super) a: Peer,
@@ -43,15 +50,21 @@ pub(super) struct Bench {
 
 impl Bench {
     /// Connects, and finds out whether a hello is answered at all.
-    pub(super) fn open(options: &CheckOptions, clock: &Arc<dyn Clock>) -> Result<Self, CheckError> {
+    pub(super) fn open(
+        options: &CheckOptions,
+        clock: &Arc<dyn Clock>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self, CheckError> {
         let has_keys = !matches!(options.security, ClientSecurity::LocalOnly);
         let endpoints = Endpoints::parse(&options.endpoint, has_keys)?;
-        let peer = || Peer::connect(&endpoints, &options.security, Arc::clone(clock));
+        let limits = Limits { stop: Arc::clone(stop), patience_secs: options.patience_secs };
+        let peer = || Peer::connect(&endpoints, &options.security, Arc::clone(clock), limits.clone());
         let (a, b) = (peer()?, peer()?);
         let mut bench = Self {
             endpoints: endpoints.clone(),
             security: options.security.clone(),
             clock: Arc::clone(clock),
+            limits: limits.clone(),
             robot: options.robot.clone(),
             a,
             b,
@@ -60,17 +73,18 @@ impl Bench {
             episode: None,
         };
         let deadline = after(clock.now(), BUSY_SECS);
+        bench.begin_rule();
         let refused = loop {
             let greeting = bench.hello(&[]);
             let answer = bench.a.ask(&greeting).map_err(|_| CheckError::Silent {
                 endpoint: options.endpoint.clone(),
-                waited_secs: super::peer::REPLY_SECS,
+                waited_secs: bench.a.reply_secs(),
             })?;
             bench.take_welcome(&answer);
             match answer.refusal() {
                 None => break None,
                 Some((code, _)) if code == "UNSUPPORTED" && !bench.lockstep_only => bench.lockstep_only = true,
-                Some((code, _)) if code == "LEASE_HELD" && clock.now() < deadline => bench.a.listen(0.2),
+                Some((code, _)) if code == "LEASE_HELD" && !bench.a.is_over(deadline) => bench.a.listen(0.2),
                 Some(refusal) => break Some(refusal),
             }
         };
@@ -95,10 +109,25 @@ impl Bench {
         hello(&self.robot, PolicyIdentity::default(), SOFTWARE.to_owned(), policy_hz, 0, all)
     }
 
+    /// A rule begins: from now on no wait lasts longer than a rule may.
+    pub(super) fn begin_rule(&mut self) {
+        let limit = after(self.clock.now(), RULE_SECS * self.slowness());
+        for peer in [&mut self.a, &mut self.b] {
+            peer.limit = limit;
+        }
+    }
+
+    /// How many times as long as usual everything may take.
+    pub(super) fn slowness(&self) -> f64 {
+        (self.limits.patience_secs / super::peer::REPLY_SECS).max(1.0)
+    }
+
     /// Another peer, connected anew.
     pub(super) fn peer(&self) -> Result<Peer, Unmet> {
-        Peer::connect(&self.endpoints, &self.security, Arc::clone(&self.clock))
-            .map_err(|error| Unmet::Failed(error.to_string()))
+        let peer = Peer::connect(&self.endpoints, &self.security, Arc::clone(&self.clock), self.limits.clone());
+        let mut peer = peer.map_err(|error| Unmet::Failed(error.to_string()))?;
+        peer.limit = self.a.limit;
+        Ok(peer)
     }
 
     /// Notes the session of a welcome.
@@ -124,7 +153,12 @@ impl Bench {
     /// A session of the first peer with a state of it.
     pub(super) fn session(&mut self, wants: &[&str]) -> Result<Welcome, Unmet> {
         let hello = self.hello(wants);
-        let answer = self.greet(&hello)?;
+        self.session_of(&hello)
+    }
+
+    /// The same, opened by this hello.
+    pub(super) fn session_of(&mut self, hello: &Hello) -> Result<Welcome, Unmet> {
+        let answer = self.greet(hello)?;
         let welcome = match answer.body::<Welcome>() {
             Ok(welcome) => welcome,
             Err(Unmet::Failed(what)) => return Err(Unmet::Skipped(format!("there is no session: {what}"))),
@@ -156,17 +190,46 @@ impl Bench {
         Ok(welcome)
     }
 
+    /// A hand that follows, in the way that this controller knows.
+    pub(super) fn activate_somehow(&mut self) -> Result<Welcome, Unmet> {
+        if !self.lockstep_only {
+            return self.activate();
+        }
+        let welcome = self.activate_lockstep(&[])?;
+        let stay = self.a.state()?.1.q_target.clone();
+        self.step(stay)?;
+        Ok(welcome)
+    }
+
     /// A simulated hand in lock-step that follows.
     pub(super) fn activate_lockstep(&mut self, wants: &[&str]) -> Result<Welcome, Unmet> {
+        let welcome = self.lockstep_session(wants)?;
+        self.begin_lockstep(None)?;
+        Ok(welcome)
+    }
+
+    /// A session in lock-step.
+    pub(super) fn lockstep_session(&mut self, wants: &[&str]) -> Result<Welcome, Unmet> {
         let welcome = self.session(&[&[REHEARSAL, LOCKSTEP], wants].concat())?;
         if !welcome.grants.iter().any(|grant| grant == LOCKSTEP) {
             return Err(Unmet::Skipped("`lockstep` is not granted: this hand is not simulated".to_owned()));
         }
-        self.reset()?;
+        Ok(welcome)
+    }
+
+    /// Starts an episode, this one or any, and arms; what was published by then is forgotten.
+    pub(super) fn begin_lockstep(&mut self, episode: Option<&[u8]>) -> Result<(), Unmet> {
+        match episode {
+            Some(episode) => drop(
+                self.reset_with(episode)?
+                    .map_err(|refused| Unmet::Failed(format!("`reset` was refused: {refused}")))?,
+            ),
+            None => drop(self.reset()?),
+        }
         self.a.ask(&Arm {})?.body::<Granted>()?;
         self.a.listen(0.05);
         self.a.forget();
-        Ok(welcome)
+        Ok(())
     }
 
     /// Starts an episode. What is in it is agreed elsewhere, so a few common ones are tried.
@@ -178,33 +241,44 @@ impl Bench {
         };
         let mut last = String::new();
         for episode in guesses {
-            let request = self.a.request(&Reset { episode: episode.clone() });
-            self.a.send(&request)?;
-            let Some(answer) = self.a.answer_within(RESET_SECS) else {
-                return Err(Unmet::Failed(format!("no reply to `reset` within {RESET_SECS} s")));
-            };
-            if answer.head.t == "started" {
-                self.episode = Some(episode);
-                let started: Started = answer.body()?;
-                self.a.await_state("the state of the reset", STATE_SECS, |_, state| {
-                    state.episode == started.episode && state.mode == "ready"
-                })?;
-                return Ok(started);
+            match self.reset_with(&episode)? {
+                Ok(started) => {
+                    self.episode = Some(episode);
+                    return Ok(started);
+                }
+                Err(refused) => last = refused,
             }
-            last = answer.to_string();
         }
         Err(Unmet::Failed(format!("`reset` was refused: {last}")))
+    }
+
+    /// Starts this episode; the words of a refusal if it is refused.
+    pub(super) fn reset_with(&mut self, episode: &[u8]) -> Result<Result<Started, String>, Unmet> {
+        let request = self.a.request(&Reset { episode: episode.to_vec() });
+        self.a.send(&request)?;
+        let secs = RESET_SECS.max(self.limits.patience_secs);
+        let Some(answer) = self.a.answer_within(secs) else {
+            return Err(Unmet::Failed(format!("no reply to `reset` within {secs} s")));
+        };
+        if answer.head.t != "started" {
+            return Ok(Err(answer.to_string()));
+        }
+        let started: Started = answer.body()?;
+        self.a.await_state("the state of the reset", STATE_SECS, |_, state| {
+            state.episode == started.episode && state.mode == "ready"
+        })?;
+        Ok(Ok(started))
     }
 
     /// Commands to stay until an arm is granted.
     pub(super) fn stream_and_arm(&mut self, welcome: &Welcome) -> Result<(), Unmet> {
         let deadline = after(self.a.now(), ARM_SECS);
-        self.keep(welcome, welcome.stream_ms as f64 * 1e-3 + 0.1)?;
+        self.keep(welcome, timer_secs("stream_ms", welcome.stream_ms)? + 0.1)?;
         loop {
             let answer = self.a.ask(&Arm {})?;
             match answer.refusal() {
                 None => return answer.body::<Granted>().map(|_| ()),
-                Some((code, _)) if code == "NOT_READY" && self.a.now() < deadline => self.keep(welcome, 0.1)?,
+                Some((code, _)) if code == "NOT_READY" && !self.a.is_over(deadline) => self.keep(welcome, 0.1)?,
                 Some(_) => return Err(Unmet::Failed(format!("`arm` after a stream of commands: {answer}"))),
             }
         }
@@ -213,10 +287,10 @@ impl Bench {
     /// Commands to stay, at the policy's rate.
     pub(super) fn keep(&mut self, welcome: &Welcome, secs: f64) -> Result<(), Unmet> {
         let deadline = after(self.a.now(), secs);
-        while self.a.now() < deadline {
+        while !self.a.is_over(deadline) {
             let command = self.stay()?;
             self.a.command(&command)?;
-            self.a.listen(1.0 / welcome.policy_hz.clamp(1.0, 1000.0));
+            self.a.listen(period_secs(welcome));
         }
         Ok(())
     }
@@ -232,7 +306,7 @@ impl Bench {
     pub(super) fn step(&mut self, q: Vec<f32>) -> Result<(Head, State), Unmet> {
         self.a.pump();
         let (head, state) = self.a.state()?;
-        let command = Command { tick: state.tick + 1, ..command_from(head, state, q) };
+        let command = Command { tick: state.tick.saturating_add(1), ..command_from(head, state, q) };
         self.step_with(&command)
     }
 
@@ -246,7 +320,8 @@ impl Bench {
     /// Waits for the state that answers command `seq`, without asking for one.
     pub(super) fn answer_to(&mut self, seq: u64, command: &Command) -> Result<(Head, State), Unmet> {
         let sid = self.a.sid;
-        let deadline = after(self.a.now(), STATE_SECS);
+        let secs = STATE_SECS.max(self.limits.patience_secs);
+        let deadline = after(self.a.now(), secs);
         loop {
             let answers = |(head, state): &&(Head, State)| {
                 let refused = state.refused.as_ref().is_some_and(|refused| refused.seq == seq);
@@ -255,9 +330,9 @@ impl Bench {
             if let Some(answer) = self.a.states.iter().find(answers) {
                 return Ok(answer.clone());
             }
-            if self.a.now() >= deadline {
+            if self.a.is_over(deadline) {
                 let words = self.a.last_words();
-                return Err(Unmet::Failed(format!("no state answers command {seq} within {STATE_SECS} s; {words}")));
+                return Err(Unmet::Failed(format!("no state answers command {seq} within {secs} s; {words}")));
             }
             self.a.pause();
         }
@@ -291,6 +366,21 @@ impl Drop for Bench {
             self.a.flush();
         }
     }
+}
+
+/// A control period as a controller says, within reason: it may say anything.
+pub(super) fn period_secs(welcome: &Welcome) -> f64 {
+    let hz = if welcome.policy_hz.is_finite() { welcome.policy_hz } else { 1.0 };
+    1.0 / hz.clamp(1.0, 1000.0)
+}
+
+/// A timer of a controller in s, if it can be waited for.
+pub(super) fn timer_secs(name: &str, timer_ms: u64) -> Result<f64, Unmet> {
+    let secs = timer_ms as f64 * 1e-3;
+    if secs <= LONGEST_TIMER_SECS {
+        return Ok(secs);
+    }
+    Err(Unmet::Skipped(format!("`{name}` is {timer_ms} ms, too long to wait for")))
 }
 
 /// A free-running command computed from a state.

@@ -77,6 +77,14 @@ pub(super) fn with_double(bytes: &[u8], from: f32, to: f64) -> Vec<u8> {
     other
 }
 
+/// With one float32 replaced by the integer 0.
+pub(super) fn with_integer(bytes: &[u8], from: f32) -> Vec<u8> {
+    let mut single = vec![0xca];
+    single.extend_from_slice(&from.to_be_bytes());
+    let Some(at) = find(bytes, &single) else { return bytes.to_vec() };
+    [&bytes[..at], &[0], &bytes[at + single.len()..]].concat()
+}
+
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }

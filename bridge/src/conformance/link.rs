@@ -53,6 +53,12 @@ pub(super) static RULES: &[Rule] = &[
         check: malformed,
     },
     Rule {
+        name: "no-head-no-reply",
+        section: "3",
+        sentence: "what has no head that can be read draws no reply: there is no `seq` to answer to",
+        check: no_head_no_reply,
+    },
+    Rule {
         name: "trailing-bytes",
         section: "2",
         sentence: "bytes after the end of the map make a message malformed",
@@ -168,6 +174,20 @@ fn malformed(bench: &mut Bench) -> Finding {
         ping.map_err(|unmet| about(&format!("after {what}"), unmet))?;
     }
     Ok(format!("{count} kinds of garbage, a pong after each"))
+}
+
+fn no_head_no_reply(bench: &mut Bench) -> Finding {
+    let mut peer = bench.peer()?;
+    peer.ask(&Ping {})?;
+    let request = peer.request(&Ping {});
+    let garbage = bytes::garbage(&request);
+    for (_, bytes) in &garbage {
+        peer.send(bytes)?;
+    }
+    peer.listen(0.1);
+    peer.ask(&Ping {})?.body::<Pong>()?;
+    ensure(peer.strays.is_empty(), || peer.strays.join("; "))?;
+    Ok(format!("{} messages without a head, no reply", garbage.len()))
 }
 
 fn trailing_bytes(bench: &mut Bench) -> Finding {

@@ -1,6 +1,6 @@
 //! Section 7: one command, one control period, the same bits.
 
-use super::bench::{Bench, STATE_SECS, command_from};
+use super::bench::{Bench, STATE_SECS, command_from, period_secs};
 use super::handshake::NO_ENVELOPE;
 use super::{Finding, Rule, Unmet, ensure};
 use crate::clock::after;
@@ -9,7 +9,7 @@ use crate::message::{Arm, Command, Granted, OBJECT_POSE, Welcome};
 /// Control periods of an episode that is compared.
 const PERIODS: u32 = 20;
 /// How long it is waited whether something comes that should not, s. A busy machine may need it for what should.
-const QUIET_SECS: f64 = 0.1;
+pub(super) const QUIET_SECS: f64 = 0.1;
 
 pub(super) static RULES: &[Rule] = &[
     Rule {
@@ -48,7 +48,7 @@ fn one_state(bench: &mut Bench) -> Finding {
     ensure(bench.a.states.is_empty(), || format!("{} states came without a command", bench.a.states.len()))?;
     for _ in 0..5 {
         let (_, state) = bench.a.state()?.clone();
-        let (tick, q) = (state.tick + 1, state.q_target);
+        let (tick, q) = (state.tick.saturating_add(1), state.q_target);
         let (_, state) = bench.step(q.clone())?;
         ensure(state.refused.is_none(), || format!("the command was refused: {:?}", state.refused))?;
         ensure((state.tick, state.cmd_seq) == (tick, bench.a.cmd_seq), || {
@@ -68,15 +68,15 @@ fn one_state(bench: &mut Bench) -> Finding {
 fn refused(bench: &mut Bench) -> Finding {
     bench.activate_lockstep(&[])?;
     let (head, state) = bench.a.state()?.clone();
-    let fine = Command { tick: state.tick + 1, ..command_from(&head, &state, state.q_target.clone()) };
+    let fine = Command { tick: state.tick.saturating_add(1), ..command_from(&head, &state, state.q_target.clone()) };
     let mut short = fine.clone();
     short.q.pop();
     let mut nan = fine.clone();
     nan.q[0] = f32::NAN;
     let cases = [
-        ("TICK", Command { tick: state.tick + 2, ..fine.clone() }),
+        ("TICK", Command { tick: state.tick.saturating_add(2), ..fine.clone() }),
         ("TICK", Command { tick: state.tick, ..fine.clone() }),
-        ("EPISODE", Command { episode: state.episode + 1, ..fine.clone() }),
+        ("EPISODE", Command { episode: state.episode.saturating_add(1), ..fine.clone() }),
         ("SHAPE", short),
         ("NOT_FINITE", nan),
     ];
@@ -126,7 +126,7 @@ fn pose_of(bench: &mut Bench, tick: u64) -> Result<Vec<f32>, Unmet> {
         if let Some((_, pose)) = bench.a.poses.iter().find(|(_, pose)| pose.tick == tick) {
             return Ok([&pose.p[..], &pose.q_xyzw].concat());
         }
-        ensure(bench.a.now() < deadline, || format!("no pose of tick {tick} within {STATE_SECS} s"))?;
+        ensure(!bench.a.is_over(deadline), || format!("no pose of tick {tick} within {STATE_SECS} s"))?;
         bench.a.pause();
     }
 }
@@ -150,7 +150,7 @@ fn envelope(bench: &mut Bench) -> Finding {
     }
     let name = &welcome.joints[0];
     let Some(limits) = welcome.limits.get(name) else { return Err(Unmet::Failed(format!("no limits of `{name}`"))) };
-    let step_rad = limits.velocity / welcome.policy_hz as f32;
+    let step_rad = limits.velocity * period_secs(&welcome) as f32;
     for period in 0..PERIODS {
         let (_, before) = bench.a.state()?.clone();
         let mut q = before.q_target.clone();

@@ -9,6 +9,7 @@ use crate::wire::{Body, Head, decode, decode_head, encode};
 use giraffe_robots::Nanos;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A reply takes no longer, s.
 pub(super) const REPLY_SECS: f64 = 1.0;
@@ -22,6 +23,17 @@ const WAIT_MS: i64 = 5;
 const KEPT: usize = 20_000;
 /// Complaints kept of one kind.
 const COMPLAINTS: usize = 3;
+/// So many messages of one socket are taken in before a wait looks at its end: who floods us does not hold us up.
+const AT_ONCE: usize = 1000;
+
+/// How long this check waits, whatever the other end says or does.
+#[derive(Clone)]
+pub(super) struct Limits {
+    /// Somebody wants everything to end.
+    pub(super) stop: Arc<AtomicBool>,
+    /// No answer is given up before so long, s: for a slow simulator.
+    pub(super) patience_secs: f64,
+}
 
 /// A reply, as it came.
 #[derive(Debug, Clone)]
@@ -77,6 +89,9 @@ impl std::fmt::Display for Answer {
 pub(super) struct Peer {
     sockets: ClientSockets,
     clock: Arc<dyn Clock>,
+    limits: Limits,
+    /// No wait lasts longer, whatever it waits for.
+    pub(super) limit: Nanos,
     pub(super) sid: u64,
     pub(super) ctl_seq: u64,
     pub(super) cmd_seq: u64,
@@ -96,11 +111,14 @@ impl Peer {
         endpoints: &Endpoints,
         security: &ClientSecurity,
         clock: Arc<dyn Clock>,
+        limits: Limits,
     ) -> Result<Self, TransportError> {
         let sockets = ClientSockets::connect(endpoints, security)?;
         Ok(Self {
             sockets,
             clock,
+            limits,
+            limit: Nanos(i64::MAX),
             sid: 0,
             ctl_seq: 0,
             cmd_seq: 0,
@@ -117,6 +135,21 @@ impl Peer {
         self.clock.now()
     }
 
+    /// Whether a wait until `deadline` is over: it is that late, or nobody wants to wait any longer.
+    pub(super) fn is_over(&self, deadline: Nanos) -> bool {
+        self.now() >= deadline.min(self.limit) || self.limits.stop.load(Ordering::Relaxed)
+    }
+
+    /// So long is waited for what takes at most `secs` of a controller that is not slow.
+    fn at_least(&self, secs: f64) -> f64 {
+        secs.max(self.limits.patience_secs)
+    }
+
+    /// A reply is waited for so long, s.
+    pub(super) fn reply_secs(&self) -> f64 {
+        self.at_least(REPLY_SECS)
+    }
+
     /// Bytes of a request of this session, numbered anew.
     pub(super) fn request<B: Body>(&mut self, body: &B) -> Vec<u8> {
         self.request_of(self.sid, body)
@@ -131,7 +164,7 @@ impl Peer {
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Unmet> {
         let deadline = after(self.now(), CONNECT_SECS);
         while !self.sockets.request(bytes) {
-            if self.now() >= deadline {
+            if self.is_over(deadline) {
                 return Err(Unmet::Failed(format!("nobody is connected to `ctl` for {CONNECT_SECS} s")));
             }
             self.pause();
@@ -143,7 +176,7 @@ impl Peer {
     pub(super) fn send_cmd(&mut self, bytes: &[u8]) -> Result<(), Unmet> {
         let deadline = after(self.now(), CONNECT_SECS);
         while !self.sockets.command(bytes) {
-            if self.now() >= deadline {
+            if self.is_over(deadline) {
                 return Err(Unmet::Failed(format!("nobody takes commands at `cmd` for {CONNECT_SECS} s")));
             }
             self.pause();
@@ -155,12 +188,13 @@ impl Peer {
     pub(super) fn answer_within(&mut self, secs: f64) -> Option<Answer> {
         let deadline = after(self.now(), secs);
         loop {
-            while let Some(bytes) = self.sockets.reply() {
+            for _ in 0..AT_ONCE {
+                let Some(bytes) = self.sockets.reply() else { break };
                 if let Some(answer) = self.sort(bytes) {
                     return Some(answer);
                 }
             }
-            if self.now() >= deadline {
+            if self.is_over(deadline) {
                 return None;
             }
             self.pause();
@@ -197,7 +231,8 @@ impl Peer {
     /// Sends bytes as they are; their reply.
     pub(super) fn ask_bytes(&mut self, what: &str, bytes: &[u8]) -> Result<Answer, Unmet> {
         self.send(bytes)?;
-        self.answer_within(REPLY_SECS).ok_or_else(|| Unmet::Failed(format!("no reply to {what} within {REPLY_SECS} s")))
+        let secs = self.reply_secs();
+        self.answer_within(secs).ok_or_else(|| Unmet::Failed(format!("no reply to {what} within {secs} s")))
     }
 
     /// Asks as this session.
@@ -228,11 +263,12 @@ impl Peer {
     /// Waits and takes in what comes.
     pub(super) fn listen(&mut self, secs: f64) {
         let deadline = after(self.now(), secs);
-        while self.now() < deadline {
+        while !self.is_over(deadline) {
             self.sockets.wait(((deadline.0 - self.now().0) / 1_000_000).clamp(1, WAIT_MS));
             self.pump();
         }
-        while let Some(bytes) = self.sockets.reply() {
+        for _ in 0..AT_ONCE {
+            let Some(bytes) = self.sockets.reply() else { break };
             if let Some(answer) = self.sort(bytes) {
                 self.stray(format!("a second reply, {answer}"));
             }
@@ -243,7 +279,8 @@ impl Peer {
     pub(super) fn pump(&mut self) {
         // News of the connection left unread would end every wait at once.
         while self.sockets.event().is_some() {}
-        while let Some(bytes) = self.sockets.state() {
+        for _ in 0..AT_ONCE {
+            let Some(bytes) = self.sockets.state() else { break };
             match decode::<State>(&bytes) {
                 Ok((head, state)) => {
                     if self.states.len() < KEPT {
@@ -254,7 +291,8 @@ impl Peer {
                 Err(error) => self.flaw(format!("a state: {error}")),
             }
         }
-        while let Some(bytes) = self.sockets.pose() {
+        for _ in 0..AT_ONCE {
+            let Some(bytes) = self.sockets.pose() else { break };
             match decode::<Pose>(&bytes) {
                 Ok(pose) if self.poses.len() < KEPT => self.poses.push(pose),
                 Ok(_) => {}
@@ -292,6 +330,7 @@ impl Peer {
         secs: f64,
         is_it: impl Fn(&Head, &State) -> bool,
     ) -> Result<(Head, State), Unmet> {
+        let secs = self.at_least(secs);
         let deadline = after(self.now(), secs);
         let mut next_ping = self.now();
         loop {
@@ -302,7 +341,7 @@ impl Peer {
                 return Ok((head.clone(), state.clone()));
             }
             let now = self.now();
-            if now >= deadline {
+            if self.is_over(deadline) {
                 return Err(Unmet::Failed(format!("{what}: not within {secs} s; {}", self.last_words())));
             }
             if now >= next_ping {

@@ -69,6 +69,18 @@ pub(super) static RULES: &[Rule] = &[
         check: late_command,
     },
     Rule {
+        name: "integers",
+        section: "2",
+        sentence: "an integer where a float belongs is that number: a command with one is no malformed message",
+        check: integers,
+    },
+    Rule {
+        name: "counters-begin-anew",
+        section: "5",
+        sentence: "what is counted of commands is of the session: the first state of a new one has counted nothing",
+        check: counters_begin_anew,
+    },
+    Rule {
         name: "garbage",
         section: "2",
         sentence: "garbage on `ctl` and `cmd` does not stop the states",
@@ -198,7 +210,7 @@ fn dropped(bench: &mut Bench, commands: &[Vec<u8>], expected: (u64, u64)) -> Fin
         // Two wait at most; and a controller may look at its queue only once a turn.
         bench.a.listen(0.02);
     }
-    let (bad, stale) = (before.rx_bad + expected.0, before.rx_stale + expected.1);
+    let (bad, stale) = (before.rx_bad.saturating_add(expected.0), before.rx_stale.saturating_add(expected.1));
     let what = format!("rx_bad {bad} and rx_stale {stale} after {} commands that must be dropped", commands.len());
     bench.a.await_state(&what, STATE_SECS, |_, state| state.rx_bad >= bad && state.rx_stale >= stale)?;
     bench.a.listen(0.05);
@@ -215,7 +227,7 @@ fn command(bench: &mut Bench, sid: u64, change: impl FnOnce(&mut Command)) -> Re
     bench.a.pump();
     let (head, state) = bench.a.state()?;
     let mut command = command_from(head, state, state.q_target.clone());
-    command.tick = state.tick + 1;
+    command.tick = state.tick.saturating_add(1);
     change(&mut command);
     bench.a.cmd_seq += 1;
     Ok(encode(sid, bench.a.cmd_seq, bench.a.now().0, &command))
@@ -253,15 +265,46 @@ fn bad_command(bench: &mut Bench) -> Finding {
 fn late_command(bench: &mut Bench) -> Finding {
     let welcome = bench.session(&[])?;
     let sid = bench.a.sid;
-    let mut commands = vec![command(bench, sid, |command| command.episode += 1)?];
+    let mut commands = vec![command(bench, sid, |command| command.episode ^= 1 << 40)?];
     if !bench.lockstep_only {
-        let past_ns = (welcome.max_age_ms as i64 + 500) * 1_000_000;
-        commands.push(command(bench, sid, |command| command.t_state -= past_ns)?);
-        commands.push(command(bench, sid, |command| command.t_state += 60_000_000_000)?);
-        commands.push(command(bench, sid, |command| command.state_seq += 1_000_000)?);
+        let past_ns = (welcome.max_age_ms.min(1 << 40) as i64 + 500) * 1_000_000;
+        let past = |command: &mut Command| command.t_state = command.t_state.saturating_sub(past_ns);
+        commands.push(command(bench, sid, past)?);
+        commands.push(command(bench, sid, |command| command.t_state = command.t_state.saturating_add(60_000_000_000))?);
+        commands.push(command(bench, sid, |command| command.state_seq = u64::MAX)?);
     }
     let count = commands.len() as u64;
     dropped(bench, &commands, (0, count))
+}
+
+fn integers(bench: &mut Bench) -> Finding {
+    bench.session(&[])?;
+    let (sid, mode) = (bench.a.sid, bench.a.state()?.1.mode.clone());
+    if mode != "off" {
+        return Err(Unmet::Skipped(format!("the mode is `{mode}`: asked only where nothing can follow a command")));
+    }
+    let marked = command(bench, sid, |command| command.q[0] = 0.123_456_7)?;
+    let fine = command(bench, sid, |_| {})?;
+    // After the one with an integer one that surely counts, so that it is known to have come.
+    let commands = [bytes::with_integer(&marked, 0.123_456_7), bytes::with_version(&fine, 2)];
+    // In lock-step without torque every command is refused, but for its time, not for its form.
+    dropped(bench, &commands, (1, u64::from(bench.lockstep_only)))
+}
+
+fn counters_begin_anew(bench: &mut Bench) -> Finding {
+    bench.session(&[])?;
+    let sid = bench.a.sid;
+    let commands = [command(bench, sid ^ 1, |_| {})?, command(bench, sid, |command| command.episode ^= 1 << 40)?];
+    dropped(bench, &commands, (1, 1))?;
+    bench.leave();
+    bench.session(&[])?;
+    let (_, state) = bench.a.state()?;
+    let counted = (state.rx_bad, state.rx_stale, state.cmd_seq);
+    ensure(counted == (0, 0, 0), || {
+        let (bad, stale, seq) = counted;
+        format!("a new session begins with rx_bad {bad}, rx_stale {stale}, cmd_seq {seq}")
+    })?;
+    Ok("two commands dropped, and forgotten with their session".to_owned())
 }
 
 fn garbage(bench: &mut Bench) -> Finding {

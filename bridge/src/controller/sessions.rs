@@ -3,8 +3,10 @@
 use super::ServerCore;
 use crate::driver::Calibrated;
 use crate::fault::Fault;
-use crate::handshake::{Objection, Terms, check_hello};
-use crate::message::{HOMING, Hello, JointLimits, LOCKSTEP, OBJECT_POSE, REHEARSAL, Reject, Role, TestVector, Welcome};
+use crate::handshake::{Objection, Terms, check_hello, check_object};
+use crate::message::{
+    HOMING, Hello, JointLimits, LOCKSTEP, OBJECT_POSE, REHEARSAL, Reject, Role, TRIALS, TestVector, Welcome,
+};
 use crate::security::Sender;
 use crate::watchdog::Mode;
 use crate::wire::{Head, decode};
@@ -27,19 +29,31 @@ impl ServerCore {
             let detail = format!("`{}` is an observer in the allow-list and may not command", sender.name());
             return Err(Objection::new("NOT_AUTHORIZED", detail));
         }
-        let terms = check_hello(hello, &self.spec.robot, &self.description, &self.spec.envelope)?;
-        let offered = |feature: &&String| match feature.as_str() {
-            REHEARSAL | LOCKSTEP => self.spec.rehearsal,
-            OBJECT_POSE => self.spec.object_pose,
-            // In lock-step the hand moves only by commands.
-            HOMING => !(self.spec.rehearsal && hello.wants.iter().any(|want| want == LOCKSTEP)),
-            _ => false,
-        };
-        let grants: Vec<String> = hello.wants.iter().filter(offered).cloned().collect();
-        if hello.role == Role::Commander {
-            self.take_over(sender, hello, &terms.limits, grants.iter().any(|grant| grant == LOCKSTEP), now)?;
+        let mut terms = check_hello(hello, &self.spec.robot, &self.description, &self.spec.envelope)?;
+        let grants: Vec<String> = hello.wants.iter().filter(|want| self.offers(want, hello)).cloned().collect();
+        match hello.role {
+            Role::Commander => {
+                check_object(hello.object.as_deref(), self.spec.object.as_deref())?;
+                self.take_over(sender, hello, &terms.limits, grants.iter().any(|grant| grant == LOCKSTEP), now)?;
+            }
+            // What an onlooker asks to be kept to keeps nobody: it is told what holds for whoever commands.
+            Role::Observer => terms.limits.clone_from(&self.safety.envelope.spec().limits),
         }
         Ok((terms, grants))
+    }
+
+    /// Whether who says this hello is granted a feature.
+    fn offers(&self, feature: &str, hello: &Hello) -> bool {
+        match (feature, hello.role) {
+            (OBJECT_POSE, _) => self.spec.object_pose,
+            // How the session in force runs; all else is for who commands.
+            (LOCKSTEP, Role::Observer) => self.is_lockstep(),
+            (_, Role::Observer) => false,
+            (REHEARSAL | LOCKSTEP | TRIALS, Role::Commander) => self.spec.rehearsal,
+            // In lock-step the hand moves only by commands.
+            (HOMING, Role::Commander) => !(self.spec.rehearsal && hello.wants.iter().any(|want| want == LOCKSTEP)),
+            _ => false,
+        }
     }
 
     fn take_over(
@@ -130,6 +144,8 @@ impl ServerCore {
             fault: self.safety.faults.bits(),
             test_poses,
             calibration,
+            object: self.spec.object.clone(),
+            tracking_band: Some(self.safety.envelope.spec().tracking_band_rad),
         };
         let sid = self.sid();
         self.link.reply(sid, now, &welcome)

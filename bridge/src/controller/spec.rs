@@ -61,6 +61,8 @@ pub struct ControllerSpec {
     pub rehearsal: bool,
     /// Whether the object's pose is published.
     pub object_pose: bool,
+    /// Name of the object that is held, where that is known.
+    pub object: Option<String>,
     /// Whether the hand was calibrated.
     pub calibration: Calibrated,
     /// What people should know before they move the hand: part of every welcome.
@@ -92,6 +94,7 @@ impl ControllerSpec {
             loop_period_secs: period_secs,
             rehearsal: false,
             object_pose: false,
+            object: None,
             calibration: Calibrated::NotNeeded,
             notes: Vec::new(),
             servos: robot.safety.servos,

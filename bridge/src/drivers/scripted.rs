@@ -4,6 +4,7 @@ use crate::driver::{DriverError, HandDriver, Rehearsal, TrackedObject};
 use crate::envelope::SafeTargets;
 use giraffe_robots::{Nanos, ObjectPose, RobotModel, Signal, SignalFrame};
 use nalgebra::{UnitQuaternion, Vector3};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// Time constant of the joints, s.
@@ -19,6 +20,13 @@ pub struct ScriptedEpisode {
     pub start_rad: Vec<f32>,
     /// Angle of the object about the vertical at the start, rad.
     pub object_yaw_rad: f32,
+    /// Which episode; nothing is random in this hand.
+    pub seed: u64,
+    /// Its number in the deployment, for people.
+    pub index: u64,
+    /// What the controller has go wrong: not this hand's business.
+    #[serde(skip_serializing)]
+    pub trial: Option<IgnoredAny>,
 }
 
 /// A hand made of arithmetic.

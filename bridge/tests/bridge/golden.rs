@@ -99,9 +99,11 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
     let mut rig = crate::hand::Rig::new(ControllerSpec {
         software: "controller 1".to_owned(),
         rehearsal: true,
+        object: Some("cube-70mm".to_owned()),
         ..ControllerSpec::of(&small_hand())
     });
     let mut hello = hello_of(&small_hand(), &["rehearsal", "lockstep"]);
+    hello.object = Some("cube-70mm".to_owned());
     let mut welcome = rig.hello(&hello).unwrap();
     // Sines may differ in the last bit between machines; golden bytes may not.
     for tips in [&mut hello.test_vector.tips, &mut welcome.test_vector.tips] {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test may panic, and exact bits are what is tested")]
 
+mod breakages;
 mod campaign;
 mod client;
 mod conformance;

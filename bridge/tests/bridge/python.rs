@@ -1,6 +1,6 @@
 //! Policies, trackers and controllers in Python at the other end of the link.
 
-use crate::controller::{Controller, LAYOUT, Way, await_that, clock, endpoint};
+use crate::controller::{Controller, LAYOUT, Way, await_that, clock, endpoint, never};
 use crate::hand::small_hand;
 use crate::needs::python;
 use giraffe_bridge::ClientSecurity;
@@ -9,7 +9,6 @@ use giraffe_robots::{Hand, SignalFrame, load_robot};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::AtomicBool;
 
 /// Runs a script of the examples, if there is a Python that can.
 fn script(name: &str) -> Option<Command> {
@@ -88,8 +87,15 @@ fn the_controller_in_python_keeps_every_rule_of_the_protocol() {
     controller.args(["--seed", "3", "--bind", &endpoint]);
     let _controller = Running::start(controller);
     let robot = load_robot("leap-right").unwrap();
-    let options = CheckOptions { endpoint, security: ClientSecurity::LocalOnly, robot, active: true, only: Vec::new() };
-    let report = check(&options, &clock(), &AtomicBool::new(false)).unwrap();
+    let options = CheckOptions {
+        endpoint,
+        security: ClientSecurity::LocalOnly,
+        robot,
+        active: true,
+        only: Vec::new(),
+        patience_secs: 0.0,
+    };
+    let report = check(&options, &clock(), &never()).unwrap();
     let failed: Vec<_> = report.rules.iter().filter(|rule| rule.verdict == Verdict::Failed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     assert!(report.count(Verdict::Passed) > 40, "{report:#?}");
