@@ -228,6 +228,7 @@ fn assess(
             real_time: false,
             paired: options.deployed_episodes > 0,
             home: false,
+            patience: 0.0,
             memoryless: false,
             reconnect: None,
             seed: config.seed,

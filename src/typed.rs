@@ -33,13 +33,22 @@ pub fn real(text: &str) -> Result<f64, String> {
     text.trim().parse().map_err(|_| "expected a number, such as 2.5".to_owned())
 }
 
-/// How long to wait, s: above zero, and a day at most, so that no deadline is out of reach.
+/// How long, s: above zero, and a day at most, so that no deadline is out of reach.
+///
+/// # Errors
+/// When it is no such time.
+pub fn secs(text: &str) -> Result<f64, String> {
+    let secs = patience(text).ok().filter(|secs| *secs > 0.0);
+    secs.ok_or_else(|| "expected seconds above zero, such as 30, and 86400 at most".to_owned())
+}
+
+/// How much longer to wait, s: a day at most.
 ///
 /// # Errors
 /// When it is no such time.
 pub fn patience(text: &str) -> Result<f64, String> {
-    let secs = real(text).ok().filter(|secs| *secs > 0.0 && *secs <= 86_400.0);
-    secs.ok_or_else(|| "expected seconds above zero, such as 30, and 86400 at most".to_owned())
+    let secs = real(text)?;
+    if (0.0..=86_400.0).contains(&secs) { Ok(secs) } else { Err("expected seconds, from 0 to 86400".to_owned()) }
 }
 
 /// Rust's own digits, and `_` between them as TOML has it.
@@ -63,9 +72,12 @@ mod tests {
         }
         assert!(number("-3").expect_err("negative").contains("0 or more"));
         assert!(count("x").expect_err("a letter").contains("0 or more"));
-        assert_eq!(patience("2.5"), Ok(2.5));
+        assert_eq!((secs("2.5"), patience("0")), (Ok(2.5), Ok(0.0)));
         for wrong in ["0", "-1", "inf", "NaN", "soon", "1e9"] {
-            assert!(patience(wrong).expect_err(wrong).contains("seconds above zero"));
+            assert!(secs(wrong).expect_err(wrong).contains("seconds above zero"));
+        }
+        for wrong in ["-1", "nan", "inf", "1e9"] {
+            assert!(patience(wrong).expect_err(wrong).contains("86400"));
         }
         assert!(real("fast").expect_err("a word").contains("2.5"));
     }

@@ -27,6 +27,7 @@ mod several_runs;
 mod shells;
 mod signals;
 mod strange_hands;
+mod stranger;
 mod support;
 mod tidy;
 mod toy_task;

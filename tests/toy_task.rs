@@ -222,6 +222,7 @@ fn go_on(mut training: Training, iterations: u64) -> TrainReport {
 fn paired(served: &Served, log: Option<LogOptions>) -> DeployOptions {
     DeployOptions {
         reconnect: None,
+        patience: 0.0,
         endpoint: served.endpoint.clone(),
         security: PolicyKeys::default(),
         episodes: 3,

@@ -300,6 +300,9 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
         let missing = if log.dropped == 0 { String::new() } else { format!(", {} records are MISSING", log.dropped) };
         say::note(format_args!("log: {} ({} records{missing})", log.path.display(), log.written));
     }
+    if let Some(words) = deployment.frozen_words() {
+        say::note(words);
+    }
     if arguments.json {
         print_json(&deployment)?;
         return Ok(exit_code(&deployment, stop));

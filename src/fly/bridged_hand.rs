@@ -1,7 +1,7 @@
 //! A hand behind the bridge: how it is reached, reached again, and made ready for an episode.
 
 use super::options::DeployOptions;
-use super::report::Paired;
+use super::report::{EpisodeName, Paired};
 use super::sim_driver::EpisodeRequest;
 use crate::run::config::Parts;
 use crate::run::episode::WatchedHand;
@@ -49,6 +49,7 @@ impl BridgedHand {
         config.policy = PolicyIdentity { name: manifest.context.task.clone(), hash: policy.fingerprint()? };
         config.object = Some(parts.scene.object().name.to_owned());
         config.lockstep = !options.real_time;
+        config.patience_secs = options.patience;
         config.security = options.security.read()?;
         // What happens when the object is not seen any more is decided by what the policy reads, as in training: see `Pilot`.
         config.needs_object_pose = false;
@@ -191,8 +192,8 @@ impl WatchedHand for BridgedHand {
 
 /// What an episode begins with.
 pub(super) struct Beginning<'e> {
-    /// Of the episode, where the hand is simulated.
-    pub(super) seed: u64,
+    /// Which episode it is; its seed is for hands that are simulated.
+    pub(super) name: EpisodeName,
     /// What its goals follow from.
     pub(super) goal_seed: u64,
     /// Everything random about it, where that is known here.
@@ -209,9 +210,10 @@ impl BridgedHand {
         if !self.is_simulated() {
             return Ok(());
         }
-        let Beginning { seed, plan, settings, .. } = *beginning;
+        let Beginning { name, plan, settings, .. } = *beginning;
         let mut reset = |settings: &[(String, String)]| -> Result<Result<(), HandError>> {
-            let request = EpisodeRequest { seed, plan: plan.cloned(), settings: settings.to_vec() };
+            let (seed, index) = (name.seed, Some(name.index));
+            let request = EpisodeRequest { seed, index, plan: plan.cloned(), settings: settings.to_vec() };
             let bytes = rmp_serde::to_vec_named(&request).context("writing down the episode")?;
             Ok(self.client.reset_episode(&bytes))
         };

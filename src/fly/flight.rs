@@ -3,8 +3,9 @@
 use super::bridged_hand::{Beginning, BridgedHand, deployed_goals};
 use super::log::Recorder;
 use super::options::DeployOptions;
-use super::report::{Deployment, Paired, Reconnection};
+use super::report::{Deployment, EpisodeName, Paired, Reconnection};
 use super::sim_driver::deciding_settings;
+use super::stillness::Stillness;
 use super::twin::Twin;
 use crate::run::config::Parts;
 use crate::run::episode::{Both, EpisodeResult, Nobody, Pilot, StepObserver, Trace};
@@ -12,7 +13,8 @@ use anyhow::{Error, Result, bail};
 use giraffe_physics::EpisodeSampler as _;
 use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
-use giraffe_robots::HandError;
+use giraffe_robots::{HandError, RobotModel};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,6 +36,7 @@ struct Crew {
     settings: Vec<(String, String)>,
     results: Vec<EpisodeResult>,
     paired: Option<Paired>,
+    frozen_joints: BTreeMap<String, usize>,
     reconnections: Vec<Reconnection>,
 }
 
@@ -61,21 +64,23 @@ impl Flight<'_> {
             pilot: Pilot::of(policy, parts, options.memoryless),
             twin: Twin::of(policy, parts, options.memoryless),
             trace: Trace::default(),
-            recorder: hand.log().map(|log| Recorder::new(log.clone(), parts.task)),
+            recorder: hand.log().map(|log| Recorder::new(log.clone(), parts.task, options.seed)),
             settings: deciding_settings(parts),
             results: Vec::new(),
             paired: options.paired.then(Paired::default),
+            frozen_joints: BTreeMap::new(),
             reconnections: Vec::new(),
         };
         let mut ended_early = None;
         for index in 0..options.episodes as u64 {
-            let (what, error) = match self.fly_one(index, hand, &mut crew)? {
+            let name = EpisodeName { index, seed: options.seed.wrapping_add(index) };
+            let (what, error) = match self.fly_one(name, hand, &mut crew)? {
                 Ok(()) => continue,
                 Err(Cut::Stopped) => break,
                 // Where nothing was begun yet there is nothing to keep: a mistake like any other.
                 Err(Cut::Before(error)) if index == 0 => return Err(error),
-                Err(Cut::Before(error)) => (format!("before episode {index}"), error),
-                Err(Cut::Within(error)) => (format!("episode {index}"), error),
+                Err(Cut::Before(error)) => (format!("before {name}"), error),
+                Err(Cut::Within(error)) => (name.to_string(), error),
             };
             let why = format!("{what}: {error:#}");
             match self.reach_again(&error, hand) {
@@ -90,9 +95,9 @@ impl Flight<'_> {
             }
             break;
         }
-        let Crew { results, paired, reconnections, .. } = crew;
+        let Crew { results, paired, frozen_joints, reconnections, .. } = crew;
         let sum = Deployment::of(&results, paired, parts.task, options.real_time);
-        Ok(Deployment { ended_early, reconnections, ..sum })
+        Ok(Deployment { ended_early, frozen_joints, reconnections, ..sum })
     }
 
     fn is_stopped(&self) -> bool {
@@ -107,15 +112,15 @@ impl Flight<'_> {
     }
 
     /// One episode, from its start to the comparison with its twin.
-    fn fly_one(&self, index: u64, hand: &mut BridgedHand, crew: &mut Crew) -> Result<Result<(), Cut>> {
+    fn fly_one(&self, name: EpisodeName, hand: &mut BridgedHand, crew: &mut Crew) -> Result<Result<(), Cut>> {
         let Self { policy, parts, sampler, options, stop } = *self;
         if self.is_stopped() {
             return Ok(Err(Cut::Stopped));
         }
-        let plan = options.paired.then(|| sampler.plan(index, 0));
+        let plan = options.paired.then(|| sampler.plan(name.index, 0));
         let beginning = Beginning {
-            seed: options.seed.wrapping_add(index),
-            goal_seed: plan.as_ref().map_or_else(|| deployed_goals(options.seed, index), |plan| plan.noise_seed),
+            name,
+            goal_seed: plan.as_ref().map_or_else(|| deployed_goals(options.seed, name.index), |plan| plan.noise_seed),
             plan: plan.as_ref(),
             settings: &crew.settings,
         };
@@ -127,19 +132,21 @@ impl Flight<'_> {
         let (mut nobody, mut nobody_else) = (Nobody, Nobody);
         let logged: &mut dyn StepObserver = match &mut crew.recorder {
             Some(recorder) => {
-                recorder.turn_to(index);
+                recorder.turn_to(name.index);
                 recorder
             }
             None => &mut nobody,
         };
         let traced: &mut dyn StepObserver = if plan.is_some() { &mut crew.trace } else { &mut nobody_else };
-        let result = match crew.pilot.fly_observed(hand, &mut Both(logged, traced), stop) {
+        let mut stillness = Stillness::default();
+        let observer = &mut Both(logged, &mut Both(traced, &mut stillness));
+        let result = match crew.pilot.fly_observed(hand, observer, stop) {
             Err(_) if self.is_stopped() => return Ok(Err(Cut::Stopped)),
             Err(error) => return Ok(Err(Cut::Within(error))),
             Ok(result) => result,
         };
         if let (Some(paired), Some(plan), false) = (&mut crew.paired, plan, result.cut)
-            && let Some(is_equal) = crew.twin.lives_the_same(index, plan, parts, &crew.trace, stop)?
+            && let Some(is_equal) = crew.twin.lives_the_same(name, plan, parts, &crew.trace, stop)?
         {
             paired.episodes += 1;
             paired.equal += usize::from(is_equal);
@@ -150,7 +157,22 @@ impl Flight<'_> {
                 tracing::warn!("holding the hand after an episode that could not go on: {error}");
             }
         }
+        if !result.cut {
+            count_frozen(&stillness, name, parts.scene.robot(), &mut crew.frozen_joints);
+        }
         crew.results.push(result);
         Ok(Ok(()))
+    }
+}
+
+/// Says of joints that were never seen to move in an episode that it is so, and counts them.
+fn count_frozen(stillness: &Stillness, name: EpisodeName, robot: &RobotModel, counts: &mut BTreeMap<String, usize>) {
+    let joints = stillness.frozen();
+    let names: Vec<&str> = joints.iter().filter_map(|&at| Some(robot.joints.get(at)?.name.as_str())).collect();
+    if !names.is_empty() {
+        tracing::warn!("{name}: at one angle throughout while their targets moved: {}", names.join(", "));
+    }
+    for name in names {
+        *counts.entry(name.to_owned()).or_default() += 1;
     }
 }

@@ -158,6 +158,8 @@ fn sections(wanted: &LogOptions, logged: &LoggedPolicy<'_>, terms: &Welcome) -> 
 pub struct Recorder {
     log: LogHandle,
     task: &'static dyn Task,
+    /// Of the first episode.
+    seed: u64,
     /// Which episode of the deployment it is.
     episode: u64,
     step: u64,
@@ -166,9 +168,9 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Into this log.
-    pub fn new(log: LogHandle, task: &'static dyn Task) -> Self {
-        Self { log, task, episode: 0, step: 0, goal: (0, None) }
+    /// Into this log. `seed`: of the first episode; each has the next one.
+    pub fn new(log: LogHandle, task: &'static dyn Task, seed: u64) -> Self {
+        Self { log, task, seed, episode: 0, step: 0, goal: (0, None) }
     }
 
     /// What comes now is of this episode of the deployment, from 0.
@@ -199,7 +201,8 @@ impl Recorder {
 impl StepObserver for Recorder {
     fn began(&mut self, _goal_seed: u64) {
         (self.step, self.goal) = (0, (0, None));
-        self.event(EventKind::EpisodeStart, self.episode);
+        let seed = format!("seed {}", self.seed.wrapping_add(self.episode));
+        self.log.record(Record::Event(Event::new(EventKind::EpisodeStart, seed).numbered(self.episode)));
     }
 
     fn reset(&mut self) {

@@ -8,4 +8,5 @@ pub mod log;
 pub mod options;
 pub mod report;
 pub mod sim_driver;
+pub mod stillness;
 mod twin;

@@ -28,12 +28,16 @@ pub struct DeployOptions {
     /// Have the controller bring the hand to its home pose, slowly, before each episode: policies start from there.
     #[arg(long, requires = "real_time")]
     pub home: bool,
+    /// Wait at least so long for a slow simulator, in seconds: for an answer, for an episode to begin, for each control
+    /// period in lock-step. (Otherwise 1 s, 60 s, 10 s. A real hand that is not heard for 0.3 s is lost all the same.)
+    #[arg(long, value_name = "SECS", default_value_t = 0.0, value_parser = typed::patience)]
+    pub patience: f64,
     /// Reset the recurrent state before every step.
     #[arg(long)]
     pub memoryless: bool,
     /// When the link is lost, shake hands again for so long, s, and go on with the next episode. A hand that somebody stopped is
     /// left alone.
-    #[arg(long, value_name = "SECS", value_parser = typed::patience)]
+    #[arg(long, value_name = "SECS", value_parser = typed::secs)]
     pub reconnect: Option<f64>,
     /// Seed of the first episode.
     #[arg(long, default_value_t = 1, value_parser = typed::seed)]

@@ -6,6 +6,7 @@ use crate::run::score::Score;
 use giraffe_bridge::log::LogSummary;
 use giraffe_robots::Task;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What came of it. Everything is of whole episodes: one that was cut counts nowhere.
@@ -26,6 +27,9 @@ pub struct Deployment {
     /// Why the hand was not followed to the last episode: the link was lost, or somebody stopped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
+    /// Joints that stood at one and the same angle for a whole episode while their targets moved, and in how many episodes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub frozen_joints: BTreeMap<String, usize>,
     /// When the hand was lost and reached again; the episode that went on then counts nowhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reconnections: Vec<Reconnection>,
@@ -78,7 +82,35 @@ pub struct Reconnection {
     pub secs: f64,
 }
 
+/// How an episode is called wherever it is shown: its number in the deployment, from 0, as in logs and their replays, and the
+/// seed that a simulator gets. The controller counts resets besides, which is its own business.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EpisodeName {
+    /// Its number.
+    pub(super) index: u64,
+    /// Its seed.
+    pub(super) seed: u64,
+}
+
+impl fmt::Display for EpisodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "episode {} (seed {})", self.index, self.seed)
+    }
+}
+
 impl Deployment {
+    /// What a person should know of joints that were never seen to move.
+    pub fn frozen_words(&self) -> Option<String> {
+        let most = self.frozen_joints.values().max()?;
+        let names: Vec<&str> = self.frozen_joints.keys().map(String::as_str).collect();
+        Some(format!(
+            "warning: {} of the hand stood at one and the same angle, to the last bit, for a whole episode (in {most} of them) \
+             while the targets moved: {}; does the controller read its joints anew for every state?",
+            if names.len() == 1 { "a joint" } else { "joints" },
+            names.join(", ")
+        ))
+    }
+
     /// The sum of some episodes.
     pub(super) fn of(results: &[EpisodeResult], paired: Option<Paired>, task: &dyn Task, real_time: bool) -> Self {
         let score = Score::of_episodes(task.measures(), results);
@@ -91,6 +123,7 @@ impl Deployment {
             control_steps: whole().map(|result| u64::from(result.trial.step_count)).sum(),
             mode: mode_name(real_time).to_owned(),
             ended_early: None,
+            frozen_joints: BTreeMap::new(),
             reconnections: Vec::new(),
             log: None,
         }

@@ -34,6 +34,9 @@ pub fn open_sim(
 pub struct EpisodeRequest {
     /// Which episode. A controller derives everything random from it.
     pub seed: u64,
+    /// Its number in the deployment, from 0, as the policy's side calls it: for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u64>,
     /// The plan, complete. Only giraffe's own simulated controller uses it; others have their own hidden physics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<EpisodePlan>,
@@ -168,6 +171,7 @@ impl Rehearsal for SimDriver {
         if let Some(difference) = first_difference(&deciding_settings(&self.parts), &request.settings) {
             return Err(DriverError::new("starting the episode", difference));
         }
+        tracing::debug!(index = request.index, seed = request.seed, "an episode begins");
         let plan = request.plan.unwrap_or_else(|| self.hidden.plan(request.seed, 0));
         self.start(plan)?;
         Ok(self.targets.clone())
@@ -207,7 +211,7 @@ mod tests {
         }
         let bytes = rmp_serde::to_vec_named(&Older { seed: 3 }).expect("written");
         let read: EpisodeRequest = rmp_serde::from_slice(&bytes).expect("read");
-        assert_eq!(read, EpisodeRequest { seed: 3, plan: None, settings: Vec::new() });
+        assert_eq!(read, EpisodeRequest { seed: 3, index: None, plan: None, settings: Vec::new() });
         // And nothing is added to one that does not ask for it.
         assert_eq!(rmp_serde::to_vec_named(&read).expect("written"), bytes);
     }

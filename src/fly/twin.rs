@@ -1,5 +1,6 @@
 //! Episodes over the wire against the same episodes in this process.
 
+use super::report::EpisodeName;
 use crate::run::config::Parts;
 use crate::run::episode::{Pilot, Trace};
 use anyhow::Result;
@@ -23,7 +24,7 @@ impl Twin {
     /// Whether both are equal in every bit; says where they are not. Nobody knows where this life was cut before they differed.
     pub(super) fn lives_the_same(
         &mut self,
-        index: u64,
+        name: EpisodeName,
         plan: EpisodePlan,
         parts: &Parts,
         found: &Trace,
@@ -37,7 +38,7 @@ impl Twin {
         }
         let per_step = (self.expected.0.len() / (result.trial.step_count.max(1) as usize)).max(1);
         tracing::warn!(
-            "episode {index} differs from the same one in this process at step {}, number {} of the step's {per_step}",
+            "{name} differs from the same one in this process at step {}, number {} of the step's {per_step}",
             at / per_step,
             at % per_step
         );

@@ -164,8 +164,8 @@ class Controller:
             self.pushing = False
 
     def stop_following(self, why, fault=0, silence=False):
-        """To `hold` if there is torque."""
-        if self.mode in EFFORT:
+        """To `hold` if there is torque that does not give way already."""
+        if self.mode in EFFORT and self.mode != "relax":
             self.held_by_silence = silence
             self.enter("hold", why, fault)
         else:

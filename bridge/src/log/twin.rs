@@ -6,6 +6,7 @@
 //! meanwhile is not known; it is known again after the next command that came a control period after the one before.
 
 use super::reader::{Entry, Logged};
+use super::record::EventKind;
 use crate::envelope::{EnvelopeSpec, SafetyEnvelope};
 use crate::message::{State, WithHead};
 use crate::setting::SettingError;
@@ -73,6 +74,7 @@ pub fn check_envelope(entries: &[Entry], spec: &EnvelopeSpec, lockstep: bool) ->
         lockstep,
         unknown: Some(LOST),
         last: None,
+        episode: None,
         differed: false,
         measured: BTreeMap::new(),
         commands: BTreeMap::new(),
@@ -80,6 +82,7 @@ pub fn check_envelope(entries: &[Entry], spec: &EnvelopeSpec, lockstep: bool) ->
     };
     for entry in entries {
         match &entry.logged {
+            Logged::Event(event) if event.kind == EventKind::EpisodeStart => twin.episode = Some(event.number),
             Logged::Command { message, .. } => {
                 twin.commands.insert((message.head.sid, message.head.seq), message.body.q.clone());
             }
@@ -96,6 +99,8 @@ struct Twin<'l> {
     /// Why the envelope's own state is not known, if it is not.
     unknown: Option<&'static str>,
     last: Option<&'l WithHead<State>>,
+    /// Number in the deployment of the episode that was begun last, where the log says so.
+    episode: Option<u64>,
     /// Whether the last command was applied otherwise than the envelope says.
     differed: bool,
     /// Angles by the `seq` of the state that said them.
@@ -235,7 +240,7 @@ impl<'l> Twin<'l> {
         self.check.first.get_or_insert(EnvelopeDifference {
             cmd_seq: body.cmd_seq,
             state_seq: state.head.seq,
-            episode: body.episode,
+            episode: self.episode.unwrap_or(body.episode),
             tick: body.tick,
             joint,
             name,

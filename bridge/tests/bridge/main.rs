@@ -15,6 +15,7 @@ mod hand;
 mod handshake;
 mod health;
 mod homing;
+mod in_vain;
 mod judge;
 mod keys;
 mod link;

@@ -42,7 +42,7 @@ pub fn text(report: &LogReplayReport) -> String {
             .map_or_else(|| "mask of altered joints".to_owned(), |joint| format!("index {joint} ({})", first.name));
         let _ = writeln!(
             text,
-            "  first: command {} in state {} (episode {} of the controller, tick {}), {place}: logged {}, computed {}",
+            "  first: command {} in state {} (episode {}, tick {}), {place}: logged {}, computed {}",
             first.cmd_seq, first.state_seq, first.episode, first.tick, first.applied, first.expected
         );
     }
