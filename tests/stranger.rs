@@ -100,6 +100,18 @@ fn a_policy_is_not_deployed_on_another_object_than_it_is_told_to_be_for() {
 }
 
 #[test]
+fn a_hand_of_arithmetic_holds_what_it_is_told_to_hold() {
+    let tiny = TinyPolicy::shared();
+    let serve = ["serve", "--driver", "scripted", "--object", "sphere", "--bind"];
+    let controller = Controller::start(|endpoint| giraffe(serve.iter().copied().chain([endpoint])));
+    let deploy = ["deploy", "run", "--episodes", "1", "--connect", &controller.endpoint];
+    let refused = run_in(tiny.home(), &deploy);
+    assert!(refused.code == Some(2) && refused.stderr.contains("OBJECT_MISMATCH"), "{refused:?}");
+    let deployed = run_in(tiny.home(), &[&deploy[..], &["--object", "sphere"]].concat());
+    assert_eq!(deployed.code, Some(0), "{deployed:?}");
+}
+
+#[test]
 fn a_check_that_is_interrupted_ends_with_130() {
     let controller = Controller::start(|endpoint| giraffe(["serve", "--driver", "scripted", "--bind", endpoint]));
     let mut check = giraffe(["check-controller", &controller.endpoint, "--active", "--patience", "60"]);

@@ -54,8 +54,9 @@ pub fn drivers() -> Vec<(&'static str, &'static str)> {
 /// # Errors
 /// When there is no such hand or driver, or it cannot be opened or served.
 pub fn run(arguments: &ServeArguments, stop: &AtomicBool) -> Result<ExitCode> {
-    let (robot, offered) = program::offered(&arguments.hand, arguments.seed)?;
-    let servos = DriverOptions { allow_described_zeros: arguments.allow_described_zeros, ..arguments.servos.options() };
+    let (robot, object, offered) = program::offered(&arguments.hand, arguments.seed)?;
+    let allow_described_zeros = arguments.allow_described_zeros;
+    let servos = DriverOptions { allow_described_zeros, object, ..arguments.servos.options() };
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let driver = open_driver(offered, &arguments.driver, &robot, &servos, &clock)?;
     serve(Served { robot, driver_name: arguments.driver.clone(), driver, clock }, &arguments.options, stop)?;

@@ -253,7 +253,10 @@ impl BridgedHand {
         }
         let found = match seen {
             Seen::Lost { secs } => format!("it was last seen {secs:.1} s ago"),
-            _ => "no tracker has said anything yet".to_owned(),
+            _ => match self.client.report().poses_rejected {
+                0 => "no tracker has said anything yet".to_owned(),
+                count => format!("of {count} poses that came none was believed (the first warning says why)"),
+            },
         };
         bail!(
             "POSE_LOST: before an episode: this policy reads where the object is, and {found}; put the object where the \

@@ -151,17 +151,22 @@ impl Flight<'_> {
             paired.episodes += 1;
             paired.equal += usize::from(is_equal);
         }
-        if !result.trial.outcome.is_sound() {
-            // Nobody knows what to do next: until the next episode it stays where it is.
-            if let Err(error) = hand.client.hold() {
-                tracing::warn!("holding the hand after an episode that could not go on: {error}");
-            }
-        }
+        stay_if_lost(&result, hand);
         if !result.cut {
             count_frozen(&stillness, name, parts.scene.robot(), &mut crew.frozen_joints);
         }
         crew.results.push(result);
         Ok(Ok(()))
+    }
+}
+
+/// Where an episode could not go on nobody knows what to do next: until the next one the hand stays where it is.
+fn stay_if_lost(result: &EpisodeResult, hand: &mut BridgedHand) {
+    if result.trial.outcome.is_sound() {
+        return;
+    }
+    if let Err(error) = hand.client.hold() {
+        tracing::warn!("holding the hand after an episode that could not go on: {error}");
     }
 }
 

@@ -45,6 +45,7 @@ impl ServoArguments {
             gain_p: self.gain_p,
             allow_usb_latency: self.allow_usb_latency,
             allow_described_zeros: false,
+            object: None,
         }
     }
 }

@@ -52,12 +52,15 @@ impl BridgeClient {
 
     fn await_active(&mut self) -> Result<(), HandError> {
         let deadline = after(self.link.now(), SILENCE_SECS);
+        self.link.heard.begin();
         loop {
             if self.link.newest.mode() == "active" {
                 return Ok(());
             }
             if self.link.now() >= deadline {
-                return Err(HandError::Stopped { reason: format!("armed, but {}", self.link.newest.why()) });
+                return Err(HandError::Stopped {
+                    reason: format!("armed, but {}; {}", self.link.newest.why(), self.link.heard.words(false)),
+                });
             }
             self.link.pause(CONNECT_MS)?;
         }

@@ -43,7 +43,9 @@ impl Observer {
     pub fn newest_state(&mut self) -> Option<(Head, State)> {
         let mut newest = None;
         while let Some(bytes) = self.link.sockets.state() {
-            newest = decode::<State>(&bytes).ok().or(newest);
+            let read = decode::<State>(&bytes);
+            self.link.heard.state(read.as_ref().err().map(ToString::to_string));
+            newest = read.ok().or(newest);
         }
         newest
     }
@@ -57,6 +59,7 @@ impl Observer {
         let attempted = "waiting for a state";
         let deadline = after(self.link.now(), timeout_secs);
         let mut next_ping = self.link.now();
+        self.link.heard.begin();
         loop {
             if let Some(state) = self.newest_state() {
                 return Ok(state);
@@ -65,8 +68,10 @@ impl Observer {
             self.link.take_events();
             self.link.check_admission(attempted)?;
             if self.link.now() >= deadline {
-                let advice = "nobody publishes states there; is a controller running?";
-                return Err(self.link.silent(attempted, timeout_secs, advice));
+                let heard = self.link.heard.words(false);
+                let advice =
+                    format!("nobody publishes states there that could be used ({heard}); is a controller running?");
+                return Err(self.link.silent(attempted, timeout_secs, &advice));
             }
             // Whatever comes ends the wait below: a ping for each time would be a flood that the answer to a stop waits behind.
             while self.link.sockets.reply().is_some() {}

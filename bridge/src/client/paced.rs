@@ -25,7 +25,9 @@ impl BridgeClient {
                 return Ok(came);
             }
             if came >= deadline {
-                return Err(self.link.silent(attempted, timeout_secs, "the controller publishes no states any more"));
+                let heard = self.link.heard.words(false);
+                let advice = format!("the controller publishes no states any more that could be used ({heard})");
+                return Err(self.link.silent(attempted, timeout_secs, &advice));
             }
             self.link.check_stop()?;
             self.link.sockets.wait(WAIT_MS);

@@ -95,18 +95,19 @@ impl BridgeClient {
         let what = match found {
             Some(found) if found == (episode, tick) => {
                 let pose = self.link.newest.object.pose.as_ref().map(|pose| (pose.body.episode, pose.body.tick));
-                let last = pose.map_or_else(
-                    || "none ever came".to_owned(),
-                    |(episode, tick)| format!("the last is of its episode {episode}, tick {tick}"),
-                );
+                let last =
+                    pose.map_or_else(|| "none ever came".to_owned(), |(_, tick)| format!("the last is of tick {tick}"));
                 format!(
                     "the state of tick {tick} came and its pose did not ({last}): a controller that grants object_pose \
                      publishes one per control period on `pose`, with the same `episode` and `tick`"
                 )
             }
-            Some((found_episode, found_tick)) => format!(
-                "no state of tick {tick} in the controller's episode {episode}: the last state that could be used is of \
-                 tick {found_tick}, episode {found_episode}"
+            Some((found_episode, found_tick)) if found_episode == episode => {
+                format!("no state of tick {tick}: the last state that could be used is of tick {found_tick}")
+            }
+            Some((found_episode, _)) => format!(
+                "no state of tick {tick}: the last state that could be used is of another episode (the controller counts \
+                 {found_episode} resets, this one is {episode})"
             ),
             None => format!("no state of tick {tick}"),
         };

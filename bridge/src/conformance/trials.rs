@@ -222,7 +222,9 @@ fn band(bench: &mut Bench) -> Finding {
     for _ in 0..periods_to_band(&welcome, joint, band) as u32 + 4 {
         let state = send(bench, joint, far)?;
         ensure(state.refused.is_none(), || format!("refused: {:?}", state.refused))?;
-        ensure(state.q[joint] == last.q[joint], || format!("joint `{name}` was to be jammed, and moves"))?;
+        ensure(state.q[joint].to_bits() == last.q[joint].to_bits(), || {
+            format!("joint `{name}` was to be jammed, and moves")
+        })?;
         let away = (state.q_target[joint] - last.q[joint]).abs();
         ensure(away <= band + ROUNDING_RAD, || {
             format!(

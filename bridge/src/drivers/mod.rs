@@ -29,6 +29,8 @@ pub struct DriverOptions {
     pub allow_usb_latency: bool,
     /// Zeros that nobody measured will do.
     pub allow_described_zeros: bool,
+    /// Name of the object that a hand which is no hand is said to hold; `None`: its own.
+    pub object: Option<String>,
 }
 
 /// Opens a driver for a hand.
@@ -49,7 +51,7 @@ pub static DRIVERS: &[DriverRow] = &[
     DriverRow {
         name: "scripted",
         doc: "no hand at all: joints that follow their targets with a lag, for trying out the link",
-        open: |robot, _, _| Ok(Box::new(ScriptedDriver::new(robot))),
+        open: |robot, options, _| Ok(Box::new(ScriptedDriver::new(robot).holding(options.object.as_deref()))),
     },
     #[cfg(feature = "dynamixel")]
     DriverRow {

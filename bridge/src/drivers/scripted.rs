@@ -7,6 +7,8 @@ use nalgebra::{UnitQuaternion, Vector3};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+/// What it is said to hold if nobody says otherwise.
+const OBJECT: &str = "cube-70mm";
 /// Time constant of the joints, s.
 const LAG_SECS: f64 = 0.08;
 /// Turns of the loop per control period.
@@ -39,6 +41,7 @@ pub struct ScriptedDriver {
     object_yaw_rad: f64,
     elapsed: Nanos,
     in_episode: bool,
+    object: String,
 }
 
 impl ScriptedDriver {
@@ -51,8 +54,17 @@ impl ScriptedDriver {
             object_yaw_rad: 0.0,
             elapsed: Nanos(0),
             in_episode: false,
+            object: OBJECT.to_owned(),
             robot: robot.clone(),
         }
+    }
+
+    /// The same hand, said to hold an object of this name: nothing about it depends on which.
+    pub fn holding(mut self, object: Option<&str>) -> Self {
+        if let Some(object) = object {
+            object.clone_into(&mut self.object);
+        }
+        self
     }
 
     /// Targets the joints follow; `None` without torque.
@@ -89,7 +101,7 @@ impl HandDriver for ScriptedDriver {
     fn object(&mut self) -> Option<TrackedObject> {
         let yaw = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), self.object_yaw_rad as f32);
         let pose = ObjectPose { position_m: Vector3::new(0.01, -0.02, 0.11), palm_from_object: yaw };
-        Some(TrackedObject { name: "cube-70mm".to_owned(), pose, valid: true, truth: true, seen: None })
+        Some(TrackedObject { name: self.object.clone(), pose, valid: true, truth: true, seen: None })
     }
 
     fn has_object(&self) -> bool {
@@ -122,7 +134,8 @@ impl Rehearsal for ScriptedDriver {
         if let Some((at, joint)) = outside {
             return Err(wrong(format!("`start_rad` puts joint `{}` at {at} rad, outside its range", joint.name)));
         }
-        *self = Self::new(&self.robot);
+        let object = std::mem::take(&mut self.object);
+        *self = Self::new(&self.robot).holding(Some(&object));
         self.position_rad = start.iter().map(|&angle| f64::from(angle)).collect();
         self.object_yaw_rad = f64::from(episode.object_yaw_rad);
         self.in_episode = true;

@@ -59,7 +59,7 @@ fn who_waits_in_vain_for_a_control_period_is_told_what_came_and_why_it_did_not_c
             || later_states(|state| state.tick += 5),
             &["no state of tick 1", "could be used is of tick 6", "1 state came"],
         ),
-        (|| later_states(|state| drop(state.q.pop())), &["`q` of a state has 2 elements for 3 joints"]),
+        (|| later_states(|state| state.q.truncate(2)), &["`q` of a state has 2 elements for 3 joints"]),
         (
             || {
                 on(Way::State, |bytes| {
