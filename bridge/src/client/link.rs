@@ -87,6 +87,8 @@ pub(super) struct Link {
     replies: VecDeque<Vec<u8>>,
     /// What came since a wait began.
     pub(super) heard: Heard,
+    /// What came since the last state that could be used: in real time one is waited for all the time.
+    unused: Heard,
     pub(super) report: LinkReport,
     /// Who listens.
     tap: Option<Box<dyn LinkTap>>,
@@ -114,6 +116,7 @@ impl Link {
             clocks: ClockEstimate::default(),
             replies: VecDeque::new(),
             heard: Heard::default(),
+            unused: Heard::default(),
             report: LinkReport::default(),
             tap: None,
         }
@@ -290,17 +293,17 @@ impl Link {
             let taken = match decode::<State>(&bytes) {
                 Ok((head, body)) => self.take_state(head, body),
                 Err(error) => {
+                    self.unused.state(Some(error.to_string()));
                     self.heard.state(Some(error.to_string()));
                     continue;
                 }
             };
             let is_newest = taken.is_ok();
-            if is_newest && !self.session.lockstep {
-                // In real time every state that can be used ends a wait.
-                self.heard.begin();
-            } else {
-                self.heard.state(taken.err());
+            match &taken {
+                Ok(()) => self.unused.begin(),
+                Err(why) => self.unused.state(Some(why.clone())),
             }
+            self.heard.state(taken.err());
             self.tell(|tap, now| if is_newest { tap.state(&bytes, now) } else { tap.ignored(&bytes, now) });
         }
         while let Some(bytes) = self.sockets.pose() {
@@ -369,10 +372,8 @@ impl Link {
             self.check_admission(attempted)?;
         }
         if !self.session.lockstep && silence_secs > SILENCE_SECS {
-            let heard = self.heard.words(false);
-            let advice = format!(
-                "the link is lost since the last state that could be used ({heard}); the controller holds by itself"
-            );
+            let heard = self.unused.words(false);
+            let advice = format!("the link is lost ({heard}); the controller holds by itself");
             return Err(self.silent(attempted, silence_secs, &advice));
         }
         Ok(())

@@ -112,6 +112,29 @@ fn a_first_state_that_cannot_be_read_is_no_silence() {
 }
 
 #[test]
+fn a_link_whose_states_cannot_be_used_any_more_is_lost_in_real_time_and_that_is_said() {
+    let controller = Controller::start(&small_hand(), true);
+    let how = on(Way::State, |bytes| {
+        vec![edit::<State>(bytes, |_, state| {
+            if state.cmd_seq > 3 {
+                state.q_target[2] = f32::NAN;
+            }
+        })]
+    });
+    let relay = Saboteur::before(&controller.endpoint, how);
+    let config = ClientConfig { lockstep: false, rehearsal: true, ..lockstep(&relay.endpoint) };
+    let mut client = BridgeClient::connect(config, clock(), never()).unwrap();
+    client.reset_episode(&[]).unwrap();
+    client.arm().unwrap();
+    let mut frame = SignalFrame::new(LAYOUT);
+    let said = (0..100).find_map(|_| client.exchange(&small_hand().home_rad, &mut frame).err()).expect("it is noticed");
+    let said = said.to_string();
+    for word in ["the link is lost", "did not count", "q_target[2] is not a finite number"] {
+        assert!(said.contains(word), "{said}");
+    }
+}
+
+#[test]
 fn a_slow_simulator_is_waited_for_as_long_as_was_asked_for_and_no_longer() {
     let controller = Controller::start(&small_hand(), true);
     let slow = || {
