@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, STATE_SECS, period_secs, timer_secs};
 use super::link::about;
-use super::{Finding, Rule, Unmet, ensure};
+use super::{Finding, Rule, Unmet, bytes, ensure};
 use crate::fault::{Fault, FaultSet};
 use crate::message::{Arm, ClearFault, Command, Estop, Granted, Hold, REHEARSAL, Reset, State, Stop, Welcome};
 use crate::wire::{Head, encode};
@@ -28,6 +28,12 @@ pub(super) static RULES: &[Rule] = &[
         section: "5",
         sentence: "a command from a state older than `max_age_ms` is dropped and counts as `rx_stale`",
         check: old_command,
+    },
+    Rule {
+        name: "newest-command",
+        section: "5",
+        sentence: "of two commands that wait, the one with the higher `seq` is in force afterwards",
+        check: newest_command,
     },
     Rule {
         name: "shape",
@@ -70,6 +76,18 @@ pub(super) static RULES: &[Rule] = &[
         section: "8",
         sentence: "`reset` counts episodes, starts at tick 0 in `ready` with cmd_seq 0, and refuses what it cannot read",
         check: reset_counts,
+    },
+    Rule {
+        name: "reset-unknown-keys",
+        section: "8",
+        sentence: "keys of `reset.episode` that nobody knows are ignored",
+        check: reset_unknown_keys,
+    },
+    Rule {
+        name: "reset-malformed",
+        section: "3",
+        sentence: "a request whose head can be read and whose body cannot draws `error` MALFORMED: a `reset` without `episode`",
+        check: reset_malformed,
     },
 ];
 
@@ -139,6 +157,21 @@ fn old_command(bench: &mut Bench) -> Finding {
     bench.a.cmd_seq += 1;
     let bytes = encode(bench.a.sid, bench.a.cmd_seq, bench.a.now().0, &command);
     must_be_stale(bench, &bytes)
+}
+
+fn newest_command(bench: &mut Bench) -> Finding {
+    let welcome = bench.activate()?;
+    bench.keep(&welcome, 0.15)?;
+    let stay = bench.stay()?;
+    let mut other = stay.clone();
+    aside(&mut other, &welcome);
+    bench.a.command(&other)?;
+    let newer = bench.a.command(&stay)?;
+    let what = format!("cmd_seq {newer}, the newer of two commands");
+    let (_, state) = bench.a.await_state(&what, STATE_SECS, |_, state| state.cmd_seq == newer)?;
+    let same = state.q_target.iter().zip(&stay.q).all(|(at, asked)| (at - asked).abs() < 1e-6);
+    ensure(same, || format!("asked last was {:?}, q_target is {:?}", stay.q, state.q_target))?;
+    Ok(what)
 }
 
 fn shape(bench: &mut Bench) -> Finding {
@@ -269,11 +302,36 @@ fn estop(bench: &mut Bench) -> Finding {
     Ok("latched until clear_fault".to_owned())
 }
 
-fn reset_counts(bench: &mut Bench) -> Finding {
+/// A session that may begin episodes.
+fn rehearsal(bench: &mut Bench) -> Result<(), Unmet> {
     let welcome = bench.session(&[REHEARSAL])?;
-    if !welcome.grants.iter().any(|grant| grant == REHEARSAL) {
-        return Err(Unmet::Skipped("`rehearsal` is not granted: this hand is not simulated".to_owned()));
+    if welcome.grants.iter().any(|grant| grant == REHEARSAL) {
+        return Ok(());
     }
+    Err(Unmet::Skipped("`rehearsal` is not granted: this hand is not simulated".to_owned()))
+}
+
+fn reset_unknown_keys(bench: &mut Bench) -> Finding {
+    rehearsal(bench)?;
+    // {"seed": 7, "hl_unknown": [nil, 1]}
+    let episode = b"\x82\xa4seed\x07\xaahl_unknown\x92\xc0\x01";
+    match bench.reset_with(episode)? {
+        Ok(started) => Ok(format!("episode {} all the same", started.episode)),
+        Err(refused) => {
+            Err(Unmet::Failed(format!("`reset` with `seed` and a key nobody knows was refused: {refused}")))
+        }
+    }
+}
+
+fn reset_malformed(bench: &mut Bench) -> Finding {
+    rehearsal(bench)?;
+    let reset = Reset { episode: b"\x81\xa4seed\x07".to_vec() };
+    let request = bytes::without_key(&bench.a.request(&reset), "episode");
+    bench.a.ask_bytes("a `reset` without `episode`", &request)?.refused("error", &["MALFORMED"])
+}
+
+fn reset_counts(bench: &mut Bench) -> Finding {
+    rehearsal(bench)?;
     let first = bench.reset()?;
     let second = bench.reset()?;
     ensure(second.episode == first.episode.saturating_add(1), || {

@@ -4,7 +4,6 @@ use crate::driver::{DriverError, HandDriver, Rehearsal, TrackedObject};
 use crate::envelope::SafeTargets;
 use giraffe_robots::{Nanos, ObjectPose, RobotModel, Signal, SignalFrame};
 use nalgebra::{UnitQuaternion, Vector3};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// What it is said to hold if nobody says otherwise.
@@ -14,21 +13,14 @@ const LAG_SECS: f64 = 0.08;
 /// Turns of the loop per control period.
 const TURNS_PER_PERIOD: f32 = 5.0;
 
-/// What `reset` understands. Missing keys keep the defaults.
+/// What `reset` understands. Missing keys keep the defaults, others are not this hand's business: nothing is random in it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct ScriptedEpisode {
     /// Start angles, rad, canonical order; empty: the resting pose.
     pub start_rad: Vec<f32>,
     /// Angle of the object about the vertical at the start, rad.
     pub object_yaw_rad: f32,
-    /// Which episode; nothing is random in this hand.
-    pub seed: u64,
-    /// Its number in the deployment, for people.
-    pub index: u64,
-    /// What the controller has go wrong: not this hand's business.
-    #[serde(skip_serializing)]
-    pub trial: Option<IgnoredAny>,
 }
 
 /// A hand made of arithmetic.

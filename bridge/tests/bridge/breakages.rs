@@ -3,9 +3,9 @@
 use crate::conformance::{Breakage, alter, eager, on, right_hand};
 use crate::saboteur::{Change, Way, edit, kind};
 use giraffe_bridge::message::{
-    Arm, ClearFault, Command, Estop, Granted, Hello, Hold, Pong, Refusal, Role, State, Stop, Welcome,
+    Arm, ClearFault, Command, Estop, Granted, Hello, Hold, Pong, Refusal, Reset, Role, State, Stop, Welcome,
 };
-use giraffe_bridge::wire::{decode, encode};
+use giraffe_bridge::wire::{decode, decode_head, encode};
 use giraffe_bridge::{Fault, FaultSet};
 
 /// What is said to an observer, changed.
@@ -61,6 +61,32 @@ fn first_only() -> Change {
     })
 }
 
+/// Looks at one command a turn, and loses what comes meanwhile.
+fn one_a_turn() -> Change {
+    let (clock, mut last) = (crate::controller::clock(), None);
+    on(Way::Command, move |bytes| {
+        let now = clock.now();
+        let comes_soon = last.replace(now).is_some_and(|last| now.secs_since(last) < 0.03);
+        if comes_soon { vec![] } else { vec![bytes.to_vec()] }
+    })
+}
+
+/// Refuses episodes that it does not know all of.
+fn pedantic() -> Change {
+    on(Way::Request, |bytes| {
+        let is_unknown = bytes.windows(10).any(|window| window == b"hl_unknown");
+        vec![if is_unknown { edit::<Reset>(bytes, |_, reset| reset.episode = vec![0xc1]) } else { bytes.to_vec() }]
+    })
+}
+
+/// Takes any `reset` for one.
+fn generous() -> Change {
+    on(Way::Request, |bytes| match decode_head(bytes) {
+        Ok(head) if head.t == "reset" => vec![encode(head.sid, head.seq, head.ts, &Reset { episode: vec![] })],
+        _ => vec![bytes.to_vec()],
+    })
+}
+
 /// Answers what it cannot read with whatever it read last.
 fn obliging() -> Change {
     let mut last = Vec::new();
@@ -85,7 +111,7 @@ fn in_real_time() -> Change {
 
 /// Begins every episode by forgetting what went wrong.
 fn forgetful() -> Change {
-    on(Way::Request, |bytes| match decode::<giraffe_bridge::message::Reset>(bytes) {
+    on(Way::Request, |bytes| match decode::<Reset>(bytes) {
         Ok((head, _)) => vec![encode(head.sid, 0, head.ts, &ClearFault {}), bytes.to_vec()],
         Err(_) => vec![bytes.to_vec()],
     })
@@ -178,6 +204,9 @@ pub const MORE: &[Breakage] = &[
         what: "says `hold` of a hand without torque",
         how: || in_reply_to("hold", |granted| granted.mode = "hold".to_owned()),
     },
+    Breakage { rule: "newest-command", what: "applies the first of two", how: one_a_turn },
+    Breakage { rule: "reset-unknown-keys", what: "refuses keys it does not know", how: pedantic },
+    Breakage { rule: "reset-malformed", what: "begins an episode that nobody named", how: generous },
     Breakage { rule: "integers", what: "reads only floats", how: no_integers },
     Breakage {
         rule: "counters-begin-anew",

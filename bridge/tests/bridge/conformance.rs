@@ -50,7 +50,7 @@ fn a_hand_that_is_not_simulated_keeps_every_rule_that_concerns_it() {
     let simulated =
         |name: &&str| name.starts_with("lockstep") || ["pose", "object"].contains(name) || name.contains("releas");
     let others: Vec<&str> = skipped.iter().copied().filter(|name| !simulated(name)).collect();
-    assert_eq!(others, ["reset-counts", "reset-keeps-faults"], "{skipped:?}");
+    assert_eq!(others, ["reset-counts", "reset-unknown-keys", "reset-malformed", "reset-keeps-faults"], "{skipped:?}");
 }
 
 #[test]
@@ -481,6 +481,7 @@ fn a_controller_that_knows_only_lock_step_is_asked_all_that_is_defined_there() {
         "stay",
         "repeated-command",
         "old-command",
+        "newest-command",
         "shape",
         "nan-command",
         "silence",

@@ -13,12 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 fn episode(start_rad: &[f32]) -> Vec<u8> {
-    rmp_serde::to_vec_named(&ScriptedEpisode {
-        start_rad: start_rad.to_vec(),
-        object_yaw_rad: 0.3,
-        ..ScriptedEpisode::default()
-    })
-    .unwrap()
+    rmp_serde::to_vec_named(&ScriptedEpisode { start_rad: start_rad.to_vec(), object_yaw_rad: 0.3 }).unwrap()
 }
 
 /// Targets of step `step`: a small walk that no limit touches.

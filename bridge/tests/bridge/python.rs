@@ -93,7 +93,7 @@ fn the_controller_in_python_keeps_every_rule_in_lock_step_where_it_knows_nothing
     let Some(report) = checked(&["--lockstep"]) else { return };
     let failed: Vec<_> = report.rules.iter().filter(|rule| rule.verdict == Verdict::Failed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    assert_eq!(report.count(Verdict::Skipped), 11, "what needs a clock, or is asked under another name: {report:#?}");
+    assert_eq!(report.count(Verdict::Skipped), 12, "what needs a clock, or is asked under another name: {report:#?}");
     assert!(report.count(Verdict::Passed) >= 60, "{report:#?}");
 }
 
