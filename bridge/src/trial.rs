@@ -97,3 +97,53 @@ impl Trial {
         Some(DriverError::new("taking torque off", reason))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use giraffe_robots::{Nanos, SignalLayout, load_robot};
+    use std::collections::BTreeMap;
+
+    fn episode(trial: BTreeMap<&str, &str>) -> Vec<u8> {
+        rmp_serde::to_vec_named(&BTreeMap::from([("trial", trial)])).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_understood_of_a_trial_is_refused_and_other_episodes_are_left_alone() {
+        let robot = load_robot("leap-right").unwrap();
+        for none in [&[][..], &[0xc1], &[0x80], b"\x81\xa4seed\x07", b"\x81\xa5trial\xc0", &[0x93, 1, 2, 3]] {
+            assert!(Trial::read(none, &robot, 1).unwrap().is_none(), "{none:02x?}");
+        }
+        let name = robot.joints[0].name.as_str();
+        let wrong = [
+            BTreeMap::from([("joint", "nobody")]),
+            BTreeMap::from([("joint", name), ("jam", "yes")]),
+            BTreeMap::from([("joint", name), ("explode", "")]),
+            BTreeMap::new(),
+        ];
+        for trial in wrong {
+            let error = Trial::read(&episode(trial.clone()), &robot, 1).expect_err("not understood").to_string();
+            assert!(error.contains("trial"), "{trial:?}: {error}");
+        }
+        assert!(Trial::read(b"\x81\xa5trial\x05", &robot, 1).is_err());
+        assert_eq!(Trial::read(&episode(BTreeMap::from([("joint", name)])), &robot, 7).unwrap().unwrap().sid(), 7);
+    }
+
+    #[test]
+    fn a_jammed_joint_is_sensed_where_it_stood_and_the_others_where_they_are() {
+        let robot = load_robot("leap-right").unwrap();
+        let (name, count) = (robot.joints[2].name.clone(), robot.joint_count());
+        let mut trial = Trial { sid: 1, name, joint: 2, jam: true, at_rad: None, bent_rad: None, grip: 2 };
+        let mut frame = SignalFrame::new(SignalLayout::of(&robot, 0));
+        for step in 0..3u8 {
+            frame.begin(Nanos(i64::from(step)));
+            frame.write(Signal::JointPosition, &vec![f32::from(step); count]);
+            frame.write(Signal::JointVelocity, &vec![1.0; count]);
+            trial.alter(&mut frame);
+            let q = frame.read(Signal::JointPosition).unwrap();
+            assert_eq!((q[2].to_bits(), q[3].to_bits()), (0.0_f32.to_bits(), f32::from(step).to_bits()));
+        }
+        assert_eq!((0..4).filter(|_| trial.grip().is_some()).count(), 2, "so many releases are not confirmed");
+    }
+}

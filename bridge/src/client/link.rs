@@ -85,6 +85,8 @@ pub(super) struct Link {
     pub(super) envelope: Option<LocalEnvelope>,
     clocks: ClockEstimate,
     replies: VecDeque<Vec<u8>>,
+    /// What else may be done about an answer that does not come.
+    pub(super) if_slow: &'static str,
     /// What came since a wait began.
     pub(super) heard: Heard,
     /// What came since the last state that could be used: in real time one is waited for all the time.
@@ -115,6 +117,7 @@ impl Link {
             envelope: None,
             clocks: ClockEstimate::default(),
             replies: VecDeque::new(),
+            if_slow: "",
             heard: Heard::default(),
             unused: Heard::default(),
             report: LinkReport::default(),
@@ -163,9 +166,9 @@ impl Link {
             self.check_admission(attempted)?;
             if self.now() >= deadline {
                 let heard = self.heard.words(false);
+                let slow = self.if_slow;
                 let advice = format!(
-                    "something listens there but does not answer ({heard}); is it a hand-link controller? If it is only \
-                     slow, wait longer with --patience"
+                    "something listens there but does not answer ({heard}); is it a hand-link controller?{slow}"
                 );
                 return Err(self.silent(attempted, self.now().secs_since(start), &advice));
             }

@@ -43,6 +43,8 @@ use replies::{Reply, refusal};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+/// What may be done about a simulator that takes its time.
+const IF_SLOW: &str = "; if the simulator is only slow, wait longer with --patience";
 /// While waiting for the first state, so often a ping asks for one, s.
 const PING_SECS: f64 = 0.05;
 
@@ -76,6 +78,7 @@ impl BridgeClient {
         let (joint_count, lockstep) = (config.robot.joint_count(), config.lockstep);
         let admission = Admission::new(has_keys);
         let mut link = Link::new(&config.endpoint, sockets, admission, clock, stop, joint_count, lockstep);
+        link.if_slow = IF_SLOW;
         link.newest.object.expect(config.object.clone());
         let deadline = after(link.now(), config.connect_secs());
         let mut client =

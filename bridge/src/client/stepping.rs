@@ -2,7 +2,7 @@
 
 use super::link::{CONNECT_MS, WAIT_MS};
 use super::replies::refusal;
-use super::{BridgeClient, SensedPose, write_sensed};
+use super::{BridgeClient, IF_SLOW, SensedPose, write_sensed};
 use crate::fault::Fault;
 use crate::handshake::Objection;
 use crate::message::OBJECT_POSE;
@@ -112,7 +112,7 @@ impl BridgeClient {
             None => format!("no state of tick {tick}"),
         };
         let heard = self.link.heard.words(tracked);
-        let advice = format!("{what}; {heard}; if the simulator is only slow, wait longer with --patience");
+        let advice = format!("{what}; {heard}{IF_SLOW}");
         self.link.silent(attempted, self.config.step_secs(), &advice)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::hand::small_hand;
 use crate::log::state;
-use giraffe_bridge::log::{Entry, EnvelopeCheck, Logged, check_envelope};
+use giraffe_bridge::log::{Entry, EnvelopeCheck, Event, EventKind, Logged, check_envelope};
 use giraffe_bridge::message::{Command, State, WithHead};
 use giraffe_bridge::wire::{Body, Head, VERSION};
 use giraffe_bridge::{EnvelopeSpec, SafetyEnvelope};
@@ -75,10 +75,13 @@ fn a_target_that_was_applied_otherwise_is_named_once() {
     let mut entries = log(50, Way::LockStep);
     let Logged::State(altered) = &mut entries[2 * 30].logged else { panic!("states and commands take turns") };
     altered.body.q_target[1] = f32::from_bits(altered.body.q_target[1].to_bits() ^ 1);
-    let check = check(&entries, Way::LockStep);
-    let first = check.first.unwrap();
+    let found = check(&entries, Way::LockStep);
+    let first = found.first.unwrap();
     assert_eq!((first.cmd_seq, first.joint, first.name.as_str()), (30, Some(1), "finger_bend"));
-    assert_eq!(check.different, 1);
+    assert_eq!(found.different, 1);
+    // An episode has its number in the deployment, not in the life of a controller, which may have been reset before.
+    entries.insert(2 * 10, entry(Logged::Event(Event::new(EventKind::EpisodeStart, "seed 9").numbered(4))));
+    assert_eq!(check(&entries, Way::LockStep).first.unwrap().episode, 4);
 }
 
 #[test]
