@@ -28,13 +28,15 @@ fn stop_claims(bench: &mut Bench) -> Finding {
     bench.a.forget();
     bench.a.ask(&Ping {})?;
     bench.a.listen(0.05);
-    let (_, state) = bench.a.state()?.clone();
+    let said = answer.head.ts;
+    let (_, state) = bench.a.await_state("a state after the reply", STATE_SECS, |head, _| head.ts >= said)?;
     if let Some((code, detail)) = answer.refusal() {
         return honest_refusal(&code, detail, &state);
     }
     let granted: Granted = answer.body()?;
     ensure(granted.mode == "off", || format!("`ok` to `stop` with mode `{}`", granted.mode))?;
-    let odd = bench.a.states.iter().find(|(_, state)| state.mode != "off");
+    // States come on another socket: one of before the reply may come after it. Both stamps are the controller's.
+    let odd = bench.a.states.iter().find(|(head, state)| head.ts >= answer.head.ts && state.mode != "off");
     ensure(odd.is_none(), || format!("`stop` was answered `ok`, a state after it is in mode `{}`", state.mode))?;
     ensure(state.q_target == state.q, || format!("q {:?}, q_target {:?} without torque", state.q, state.q_target))?;
     Ok("`off` in the reply and in the next state".to_owned())
