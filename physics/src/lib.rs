@@ -3,7 +3,7 @@
 //! ```text
 //! SceneModel (hand + object, shared)      EpisodePlan (everything random, plain numbers)
 //!         \                                /
-//!          HandSim: one world = engine + delay line + servos + encoders + tracker     implements robots::Hand
+//!          HandSim: one world = link + delay line + servos + engine + encoders + tracker     implements robots::Hand
 //!               |
 //!          HandWorlds: many worlds + task + encoder + decoder      implements robots::WorldBatch
 //! ```
@@ -35,8 +35,8 @@ pub use engine::{ContactSummary, ContactTotals, is_stepping};
 pub use hand_sim::HandSim;
 pub use parameters::{
     ActuationParameters, AdversaryParameters, ClockParameters, ContactParameters, ForceParameters, GRAVITY_M_PER_SEC2,
-    HandParameters, JointParameters, LEAST_RANGE_RAD, ObjectParameters, SensingParameters, TrackingParameters,
-    WorldParameters,
+    HandParameters, JointParameters, LEAST_RANGE_RAD, LinkParameters, ObjectParameters, SensingParameters,
+    TrackingParameters, WorldParameters,
 };
 pub use plan::EpisodePlan;
 pub use sampler::EpisodeSampler;

@@ -1,7 +1,7 @@
 //! Everything random about an episode, as one plain value.
 
 use crate::disturbance::TimedDisturbance;
-use crate::parameters::{WorldParameters, finite};
+use crate::parameters::{WorldParameters, finite, within};
 use crate::scene::SceneModel;
 use giraffe_robots::{EpisodeStart, RobotModel};
 use serde::{Deserialize, Serialize};
@@ -68,8 +68,12 @@ impl EpisodePlan {
                 "start.joint_positions_rad has {angle_count} angles, but there are {joint_count} joints"
             ));
         }
-        finite("start.joint_positions_rad", &start.joint_positions_rad)?;
-        finite("start.palm_from_object, its place,", start.palm_from_object.translation.vector.as_slice())?;
+        within(LARGEST_START, "start.joint_positions_rad", &start.joint_positions_rad)?;
+        within(
+            LARGEST_START,
+            "start.palm_from_object, its place,",
+            start.palm_from_object.translation.vector.as_slice(),
+        )?;
         let turn = start.palm_from_object.rotation.coords;
         finite("start.palm_from_object, its rotation,", turn.as_slice())?;
         if (turn.norm() - 1.0).abs() <= UNIT_TOLERANCE {
@@ -79,6 +83,8 @@ impl EpisodePlan {
     }
 }
 
+/// Nothing starts farther off, in rad and in m. Far beyond what makes sense, and far from where numbers end.
+const LARGEST_START: f32 = 1e3;
 /// How far a quaternion may be from unit length: numbers that came through text are.
 const UNIT_TOLERANCE: f32 = 1e-3;
 
@@ -199,7 +205,7 @@ mod tests {
     fn what_cannot_be_is_named() {
         assert_eq!(plan().check(), Ok(()));
         type Spoil = fn(&mut WorldParameters);
-        let spoiled: [(&str, Spoil); 25] = [
+        let spoiled: [(&str, Spoil); 28] = [
             ("stiffness", |world| world.joints[3].stiffness_newton_m_per_rad = 0.0),
             ("position bias", |world| world.joints[3].position_bias_rad = f32::NAN),
             ("target bias", |world| world.joints[3].target_bias_rad = f32::INFINITY),
@@ -228,6 +234,9 @@ mod tests {
             ("actuation.broken_chance", |world| world.actuation.broken_chance = f32::NAN),
             ("tracking.injection", |world| world.tracking.injection = 2.0),
             ("clock.step_jitter", |world| world.clock.step_jitter = 1.0),
+            ("link.dropout", |world| world.link.dropout = 1.1),
+            ("link.burst_rate_hz", |world| world.link.burst_rate_hz = f32::NAN),
+            ("link.burst_secs", |world| world.link.burst_secs = 1e9),
             ("tracker's bias", |world| world.tracking.rotation_bias_rad[1] = f32::NAN),
         ];
         for (name, spoil) in spoiled {

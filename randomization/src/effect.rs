@@ -93,6 +93,10 @@ pub enum Observable {
     JumpSpread,
     /// Of an object that falls.
     UnevenFall,
+    /// Of an empty hand.
+    UnheardTargets,
+    /// Of an empty hand.
+    UnheardInBursts,
 }
 
 /// What an [`Observable`] is.
@@ -164,6 +168,13 @@ impl Observable {
             Self::UnevenFall => {
                 speed("difference between most and least speed that a falling object gains in a control step")
             }
+            Self::UnheardTargets => {
+                angle("distance of the targets that a hand reports from those it is told, at 1 rad/s")
+            }
+            Self::UnheardInBursts => angle(
+                "distance of the targets that a hand reports from those it is told, at 1 rad/s, where the link falls silent \
+                 twice a second",
+            ),
             Self::Drift => speed("mean speed of a weightless object"),
             Self::Jostle => {
                 speed("change of the velocity of a weightless object from step to step, under random forces of 5 m/s2")

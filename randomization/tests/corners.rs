@@ -3,7 +3,7 @@
 //! two ends). Fingers flail, the object falls among them, and then it must hold that
 //!
 //! - every number is finite;
-//! - the object is no faster than free fall and fingers that hit it make it;
+//! - the object is no faster than free fall, an adversary's push and fingers that hit it make it;
 //! - joints are no faster than their servos, their weight and an object that hits them make them;
 //! - where fingers have come to rest, no shape has gone into another as far as its middle.
 
@@ -130,7 +130,10 @@ impl Fastest {
         let object = read(Signal::ObjectLinearVelocity);
         self.object = self.object.max(object);
         let parameters = &sim.plan().parameters;
-        let fall = Vector3::from(parameters.gravity_m_per_sec2).norm() * sim.step_count() as f32 * period_secs;
+        // An adversary pushes along each axis, and steps may all be long ones.
+        let push = Vector3::repeat(parameters.adversary.push_m_per_sec2).norm();
+        let secs = sim.step_count() as f32 * period_secs * (1.0 + parameters.clock.step_jitter);
+        let fall = (Vector3::from(parameters.gravity_m_per_sec2).norm() + push) * secs;
         // An elastic hit by something heavy gives twice its speed.
         let object_limit = fall + 2.0 * REACH_M * self.joint + UNSEEN_M_PER_SEC;
         let steady = |joint: &JointParameters| {

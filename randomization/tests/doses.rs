@@ -115,6 +115,32 @@ fn the_less_torque_is_left_the_longer_fingers_take() {
     );
 }
 
+/// An empty hand whose targets go to and fro at 1 rad/s: the mean distance of its joints from there over the ten seconds after
+/// its link has begun to lose commands, rad.
+fn behind(dose: f32) -> f32 {
+    let home = &SCENE.robot().home_rad;
+    let far = Isometry3::translation(5.0, 0.0, 0.0);
+    let start = EpisodeStart { joint_positions_rad: home.clone(), palm_from_object: far };
+    let lossy = find_scenario("lossy-link").expect("a scenario");
+    let (plan, struck) = disturbed(lossy, dose, WorldParameters::nominal(&SCENE), start);
+    let targets = |step: usize| {
+        let way = 0.05 * (8.0 - (step as f32 % 16.0 - 8.0).abs());
+        home.iter().map(|home| home + way).collect::<Vec<_>>()
+    };
+    let steps = run(plan, targets, struck + 200);
+    let distance =
+        |step: usize| steps[step].0.iter().zip(targets(step)).map(|(is, asked)| (is - asked).abs()).sum::<f32>();
+    (struck..struck + 200).map(distance).sum::<f32>() / (200 * home.len()) as f32
+}
+
+#[test]
+fn the_more_commands_are_lost_the_farther_fingers_are_from_where_they_were_told_to_be() {
+    const ANGLE_NOISE_RAD: f32 = 0.000_44;
+    let [none, usual, half, most] = [0.0, 0.2, 0.5, 0.8].map(behind);
+    let steps = [usual - none, half - usual, most - half];
+    assert!(steps.iter().all(|step| *step > 10.0 * ANGLE_NOISE_RAD), "{none} {usual} {half} {most} rad");
+}
+
 /// What a scenario does in a nominal world but for these parameters, and the step in which it strikes first; without
 /// doing it at a dose of zero.
 fn disturbed(

@@ -122,6 +122,7 @@ impl HandSim {
         self.actuators.apply(scene, to);
         self.sensors.apply(to);
         self.meddling.apply(scene, to, seed);
+        self.uplink.apply(to.link, scene.robot().control.period_secs);
         match &mut self.clock {
             Some(clock) => clock.apply(to.clock),
             None => self.clock = UnevenClock::new(to.clock, scene.substep_secs(), seed),

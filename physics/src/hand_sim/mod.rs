@@ -8,6 +8,7 @@ mod sensors;
 mod snapshot;
 mod sound;
 mod ties;
+mod uplink;
 
 use crate::actuation::with_dead_servos;
 use crate::clock::UnevenClock;
@@ -25,6 +26,7 @@ use now::Now;
 use sensors::Sensors;
 use std::sync::Arc;
 use ties::Ties;
+use uplink::Uplink;
 
 /// One world: a hand, an object, and an [`EpisodePlan`] that fixes everything random about them.
 ///
@@ -35,6 +37,7 @@ pub struct HandSim {
     now: Now,
     world: World,
     joints: Joints,
+    uplink: Uplink,
     actuators: Actuators,
     sensors: Sensors,
     meddling: Meddling,
@@ -77,6 +80,7 @@ impl HandSim {
         let mut sim = Self {
             now: Now::new(&scene, &plan),
             world,
+            uplink: Uplink::new(parameters.link, robot.control.period_secs, seed),
             actuators: Actuators::new(&scene, parameters, seed, &start),
             sensors: Sensors::new(&scene, parameters, seed, &start, object),
             meddling: Meddling::new(&scene, parameters, seed),
@@ -178,6 +182,46 @@ impl HandSim {
         self.now.set_sampled(&swap.sampled);
     }
 
+    /// Whether the link loses the command of the control step that comes next. That step begins with the question, so that
+    /// what happens in it decides; whoever asks again hears the same until the step is lived.
+    ///
+    /// For whoever puts a controller of their own between link and hand, which must not hear of such a command;
+    /// [`Hand::exchange`] sees to it by itself.
+    pub fn loses_next_command(&mut self) -> bool {
+        if let Some(lost) = self.uplink.known() {
+            return lost;
+        }
+        self.begin_step();
+        self.uplink.find_out(self.step)
+    }
+
+    /// One control step in which the controller has these targets, rad, whatever came to it over the link: the part of
+    /// [`Hand::exchange`] that is behind the controller.
+    ///
+    /// # Errors
+    /// As [`Hand::exchange`].
+    pub fn follow(&mut self, targets_rad: &[f32], sensed: &mut SignalFrame) -> Result<(), HandError> {
+        check_targets(targets_rad)?;
+        // Begins the step if nobody asked.
+        self.loses_next_command();
+        self.uplink.go_on();
+        let joints = &self.now.parameters.joints;
+        let mut true_targets: Vec<f32> =
+            targets_rad.iter().zip(joints).map(|(target, joint)| target - joint.zero_offset_rad).collect();
+        self.meddling.act(&self.joints.positions, &mut true_targets, &mut self.world);
+        self.actuators.command(&true_targets);
+        self.advance()?;
+        self.write_truth(targets_rad);
+        self.check_sound()?;
+        self.sensors.sense(self.step, self.time(), targets_rad, sensed);
+        Ok(())
+    }
+
+    /// What the controller says that it follows, rad.
+    fn targets_in_force(&self) -> Vec<f32> {
+        self.truth.read(Signal::JointTarget).unwrap_or(&[]).to_vec()
+    }
+
     fn begin_step(&mut self) {
         let step = self.step;
         let due: Vec<Disturbance> = self
@@ -250,31 +294,29 @@ impl Hand for HandSim {
     }
 
     fn observe(&mut self, sensed: &mut SignalFrame) -> Result<(), HandError> {
-        let targets = self.truth.read(Signal::JointTarget).unwrap_or(&[]).to_vec();
+        let targets = self.targets_in_force();
         self.sensors.sense(self.step, self.time(), &targets, sensed);
         Ok(())
     }
 
     fn exchange(&mut self, targets_rad: &[f32], sensed: &mut SignalFrame) -> Result<Commanded, HandError> {
-        if targets_rad.iter().any(|target| !target.is_finite()) {
-            return Err(HandError::NotFinite { what: "a joint target".to_owned() });
-        }
-        self.begin_step();
-        let joints = &self.now.parameters.joints;
-        let mut true_targets: Vec<f32> =
-            targets_rad.iter().zip(joints).map(|(target, joint)| target - joint.zero_offset_rad).collect();
-        self.meddling.act(&self.joints.positions, &mut true_targets, &mut self.world);
-        self.actuators.command(&true_targets);
-        self.advance()?;
-        self.write_truth(targets_rad);
-        self.check_sound()?;
-        self.sensors.sense(self.step, self.time(), targets_rad, sensed);
-        Ok(Commanded {
-            applied_rad: targets_rad.to_vec(),
-            clipped_joint_count: 0,
-            missed_tick_count: 0,
-            rearmed: false,
-            applied_seq: u64::from(self.step),
-        })
+        check_targets(targets_rad)?;
+        let applied_rad = if self.loses_next_command() {
+            // The controller never hears of it: it goes on with what it has, and says so.
+            self.targets_in_force()
+        } else {
+            self.uplink.applied_seq = u64::from(self.step) + 1;
+            targets_rad.to_vec()
+        };
+        self.follow(&applied_rad, sensed)?;
+        let applied_seq = self.uplink.applied_seq;
+        Ok(Commanded { applied_rad, clipped_joint_count: 0, missed_tick_count: 0, rearmed: false, applied_seq })
     }
+}
+
+fn check_targets(targets_rad: &[f32]) -> Result<(), HandError> {
+    if targets_rad.iter().all(|target| target.is_finite()) {
+        return Ok(());
+    }
+    Err(HandError::NotFinite { what: "a joint target".to_owned() })
 }

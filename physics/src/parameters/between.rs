@@ -2,7 +2,7 @@
 
 use super::{
     ActuationParameters, AdversaryParameters, ClockParameters, ContactParameters, ForceParameters, HandParameters,
-    JointParameters, ObjectParameters, SensingParameters, TrackingParameters, WorldParameters,
+    JointParameters, LinkParameters, ObjectParameters, SensingParameters, TrackingParameters, WorldParameters,
 };
 
 /// What can be changed bit by bit.
@@ -43,6 +43,7 @@ macro_rules! field_by_field {
 field_by_field! {
     WorldParameters {
         joints, hand, object, contact, gravity_m_per_sec2, sensing, actuation, tracking, forces, adversary, clock,
+        link,
     }
     JointParameters {
         stiffness_newton_m_per_rad,
@@ -78,4 +79,5 @@ field_by_field! {
     ForceParameters { rate_hz, half_life_secs, acceleration_m_per_sec2, angular_acceleration_rad_per_sec2 }
     AdversaryParameters { push_m_per_sec2 }
     ClockParameters { step_jitter }
+    LinkParameters { dropout, burst_rate_hz, burst_secs }
 }

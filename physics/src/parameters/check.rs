@@ -12,9 +12,9 @@ impl WorldParameters {
         check_bodies(self)?;
         check_way_to_and_fro(self)?;
         check_meddling(self)?;
-        finite("gravity_m_per_sec2", &self.gravity_m_per_sec2)?;
-        finite("the tracker's bias position_bias_m", &self.tracking.position_bias_m)?;
-        finite("the tracker's bias rotation_bias_rad", &self.tracking.rotation_bias_rad)
+        within(1e3, "gravity_m_per_sec2", &self.gravity_m_per_sec2)?;
+        within(1e3, "the tracker's bias position_bias_m", &self.tracking.position_bias_m)?;
+        within(1e3, "the tracker's bias rotation_bias_rad", &self.tracking.rotation_bias_rad)
     }
 }
 
@@ -25,7 +25,7 @@ impl ObjectParameters {
         positive("object.size_scale", self.size_scale)?;
         positive("object.inertia_scale", self.inertia_scale)?;
         positive("object.stretch", self.stretch)?;
-        finite("object.center_of_mass_m", &self.center_of_mass_m)
+        within(1e3, "object.center_of_mass_m", &self.center_of_mass_m)
     }
 }
 
@@ -65,7 +65,7 @@ fn check_bodies(parameters: &WorldParameters) -> Result<(), String> {
 
 /// What happens to commands and to measurements.
 fn check_way_to_and_fro(parameters: &WorldParameters) -> Result<(), String> {
-    let WorldParameters { sensing, actuation, tracking, .. } = parameters;
+    let WorldParameters { sensing, actuation, tracking, link, .. } = parameters;
     for (name, value) in [
         ("sensing.position_noise_rad", sensing.position_noise_rad),
         ("sensing.position_resolution_rad", sensing.position_resolution_rad),
@@ -77,6 +77,7 @@ fn check_way_to_and_fro(parameters: &WorldParameters) -> Result<(), String> {
         ("tracking.delay_secs", tracking.delay_secs),
         ("tracking.position_noise_m", tracking.position_noise_m),
         ("tracking.rotation_noise_rad", tracking.rotation_noise_rad),
+        ("link.burst_secs", link.burst_secs),
     ] {
         between_zero_and(10.0, name, value)?;
     }
@@ -87,9 +88,11 @@ fn check_way_to_and_fro(parameters: &WorldParameters) -> Result<(), String> {
         ("actuation.gain_noise", actuation.gain_noise),
         ("actuation.dropout", actuation.dropout),
         ("actuation.broken_chance", actuation.broken_chance),
+        ("link.dropout", link.dropout),
     ] {
         between_zero_and(1.0, name, value)?;
     }
+    between_zero_and(1e3, "link.burst_rate_hz", link.burst_rate_hz)?;
     let jitter = parameters.clock.step_jitter;
     if (0.0..1.0).contains(&jitter) {
         return Ok(());
@@ -112,11 +115,23 @@ fn check_meddling(parameters: &WorldParameters) -> Result<(), String> {
     joints.iter().try_for_each(|joint| between_zero_and(1.0, "a joint's adversary share", joint.adversary_share))
 }
 
+/// Nothing that must be above zero is smaller or larger: far beyond what makes sense, and far from where numbers end.
+const POSITIVE: [f32; 2] = [1e-9, 1e9];
+
 fn positive(name: &str, value: f32) -> Result<(), String> {
-    if value.is_finite() && value > 0.0 {
+    let [least, most] = POSITIVE;
+    if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(format!("{name} is {value}, which must be a number above zero"))
+    Err(format!("{name} is {value}, which must be a number above zero ({least:e} to {most:e})"))
+}
+
+/// Whether each of these is a number between `-most` and `most`.
+pub(crate) fn within(most: f32, name: &str, values: &[f32]) -> Result<(), String> {
+    match values.iter().find(|value| !(-most..=most).contains(*value)) {
+        Some(value) => Err(format!("{name} has {value}, which must be a number from -{most} to {most}")),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn finite(name: &str, values: &[f32]) -> Result<(), String> {

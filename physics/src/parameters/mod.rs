@@ -6,13 +6,15 @@
 mod between;
 mod check;
 mod form;
+mod link;
 mod meddling;
 
 use crate::scene::SceneModel;
 pub(crate) use between::Between;
-pub(crate) use check::{between_zero_and, finite};
+pub(crate) use check::{between_zero_and, finite, within};
 pub(crate) use form::{scaled, stretched};
 use giraffe_robots::{EpisodeStart, Limits, Region, RobotModel};
+pub use link::LinkParameters;
 pub(crate) use meddling::ObjectPush;
 pub use meddling::{AdversaryParameters, ForceParameters};
 use serde::{Deserialize, Serialize};
@@ -46,6 +48,9 @@ pub struct WorldParameters {
     /// How evenly time passes.
     #[serde(default)]
     pub clock: ClockParameters,
+    /// What the link to the controller loses.
+    #[serde(default)]
+    pub link: LinkParameters,
 }
 
 /// One joint and its servo, absolute values. What a servo of a real hand adds to a spring with a torque limit is zero for
@@ -183,7 +188,8 @@ pub struct ActuationParameters {
     /// plus or minus this share of it, new with every command.
     #[serde(default)]
     pub gain_noise: f32,
-    /// Chance that a command is lost, for all joints at once, so that the one before stays in force.
+    /// Chance that a command is lost behind the controller, for all joints at once, so that the one before stays in force
+    /// while the new one is reported.
     #[serde(default)]
     pub dropout: f32,
     /// Chance that a servo is dead for the whole episode, each for itself but at most two of a hand: no torque, while what
@@ -275,6 +281,7 @@ impl WorldParameters {
             forces: ForceParameters::default(),
             adversary: AdversaryParameters::default(),
             clock: ClockParameters::default(),
+            link: LinkParameters::default(),
         }
     }
 

@@ -59,6 +59,7 @@ fn everything(scene: &SceneModel) -> EpisodePlan {
     world.forces.angular_acceleration_rad_per_sec2 = 10.0;
     world.adversary.push_m_per_sec2 = 0.3;
     world.clock.step_jitter = 0.15;
+    (world.link.dropout, world.link.burst_rate_hz, world.link.burst_secs) = (0.2, 3.0, 0.1);
     plan
 }
 

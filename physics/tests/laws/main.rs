@@ -13,6 +13,7 @@ mod disturbances;
 mod energy;
 mod falling;
 mod friction;
+mod link;
 mod lost_worlds;
 mod machines;
 mod meddling;

@@ -75,7 +75,8 @@ pub(super) const ROWS: &[RandomizedParameter] = &[
     RandomizedParameter {
         name: "actuation.dropout",
         unit: "-",
-        doc: "chance that a command is lost, for all joints at once, so that the one before stays in force",
+        doc: "chance that a command is lost behind the controller, for all joints at once, so that the one before stays in \
+              force while the new one is reported",
         meaning: Meaning::Replace,
         nominal: 0.0,
         bounds: between(0.0, 0.9),

@@ -5,6 +5,7 @@ mod contact;
 mod forces;
 mod gravity;
 mod hand;
+mod link;
 mod object;
 mod physics;
 mod sensing;
@@ -16,6 +17,7 @@ use crate::error::RandomizationError;
 use crate::parameter::RandomizedParameter;
 use giraffe_robots::{Limits, did_you_mean};
 
+/// New ones come last, so that what tests draw for the others stays what it was.
 const GROUPS: &[&[RandomizedParameter]] = &[
     object::ROWS,
     contact::ROWS,
@@ -26,6 +28,7 @@ const GROUPS: &[&[RandomizedParameter]] = &[
     tracking::ROWS,
     forces::ROWS,
     physics::ROWS,
+    link::ROWS,
 ];
 
 static ALL: [RandomizedParameter; count(GROUPS)] = concatenated(GROUPS);

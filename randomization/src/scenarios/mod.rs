@@ -3,6 +3,7 @@
 mod amnesia;
 mod blackout;
 mod jam;
+mod lossy_link;
 mod push;
 mod resample;
 mod slip;
@@ -40,6 +41,7 @@ pub static SCENARIOS: &[&Scenario] = &[
     &weaken::WEAKEN,
     &slip::SLIP,
     &resample::RESAMPLE,
+    &lossy_link::LOSSY_LINK,
 ];
 
 /// The scenario of this name.

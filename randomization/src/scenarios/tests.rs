@@ -232,7 +232,8 @@ fn amount(disturbance: &Disturbance, before: &WorldParameters) -> f32 {
         Disturbance::Change(change) => {
             let now = &change.parameters;
             let torque = now.joints[0].effort_limit_newton_m / before.joints[0].effort_limit_newton_m;
-            (torque - 1.0).abs() + (now.contact.tip_friction / before.contact.tip_friction - 1.0).abs()
+            let friction = now.contact.tip_friction / before.contact.tip_friction;
+            (torque - 1.0).abs() + (friction - 1.0).abs() + now.link.dropout - before.link.dropout
         }
     }
 }

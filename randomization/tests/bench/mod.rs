@@ -50,6 +50,8 @@ pub struct Bench {
 struct Record {
     true_rad: Vec<f32>,
     sensed_rad: Vec<f32>,
+    /// What the hand says that it was told.
+    reported_rad: Vec<f32>,
     /// From the true to the tracked place, palm frame.
     tracked_apart_m: f32,
     /// Angle between the true and the tracked orientation.
@@ -125,6 +127,8 @@ impl Bench {
             Observable::TopOfRange => self.end_of_range(1.5, parameters),
             Observable::JumpSpread => self.jump_spread(parameters),
             Observable::UnevenFall => self.uneven_fall(parameters),
+            Observable::UnheardTargets => self.unheard_targets(parameters),
+            Observable::UnheardInBursts => self.unheard_in_bursts(parameters),
             Observable::TrackedLag => self.tracked_lag(parameters),
             Observable::Drift => mean(self.weightless(160, parameters).iter().map(|record| record.object_speed)),
             Observable::Jostle => self.jostle(parameters),
@@ -215,6 +219,7 @@ impl Bench {
             tracked_apart_rad: tracked.angle_to(&pose.palm_from_object),
             true_rad: read(sim.truth(), Signal::JointPosition),
             sensed_rad: read(sensed, Signal::JointPosition),
+            reported_rad: read(sensed, Signal::JointTarget),
             object_m: plate_from_palm * pose.position_m,
             object_turn: plate_from_palm * pose.palm_from_object,
             object_speed: object_m_per_sec.norm(),
@@ -337,9 +342,29 @@ impl Bench {
         most - least
     }
 
-    /// Targets go to and fro, 0.4 s each way.
+    /// Targets that go to and fro, 0.4 s each way.
+    fn to_and_fro(&self, step: u32) -> Vec<f32> {
+        self.home_plus(0.05 * (8.0 - (step as f32 % 16.0 - 8.0).abs()))
+    }
+
+    /// For 16 s.
+    fn unheard_targets(&self, parameters: WorldParameters) -> f32 {
+        let records = self.run_along(self.alone(parameters), |step| self.to_and_fro(step), 320);
+        mean(
+            records
+                .iter()
+                .zip(0..)
+                .flat_map(|(record, step)| distances(&self.to_and_fro(step), &record.reported_rad).collect::<Vec<_>>()),
+        )
+    }
+
+    fn unheard_in_bursts(&self, mut parameters: WorldParameters) -> f32 {
+        parameters.link.burst_rate_hz = 2.0;
+        self.unheard_targets(parameters)
+    }
+
     fn following_error(&self, parameters: WorldParameters) -> f32 {
-        let targets = |step: u32| self.home_plus(0.05 * (8.0 - (step as f32 % 16.0 - 8.0).abs()));
+        let targets = |step: u32| self.to_and_fro(step);
         let records = self.run_along(self.alone(parameters), targets, 48);
         mean(records.iter().zip(0..).flat_map(|(record, step)| {
             let targets = targets(step);
