@@ -4,7 +4,7 @@ mod change;
 mod swap;
 mod tie;
 
-use crate::parameters::{between_zero_and, finite};
+use crate::parameters::{between_zero_and, within};
 pub use change::WorldChange;
 use giraffe_robots::RobotModel;
 use nalgebra::{UnitQuaternion, UnitVector3, Vector3};
@@ -73,10 +73,10 @@ impl Disturbance {
     /// Names what cannot be.
     pub fn check(&self, joint_count: usize, column_count: usize) -> Result<(), String> {
         match self {
-            Self::ObjectImpulse { newton_secs } => bounded("an impulse's newton_secs", newton_secs),
+            Self::ObjectImpulse { newton_secs } => within(LARGEST, "an impulse's newton_secs", newton_secs),
             Self::GravityTilt { radians, axis, duration_secs } => {
-                bounded("a tilt's radians", &[*radians])?;
-                bounded("a tilt's axis", axis)?;
+                within(LARGEST, "a tilt's radians", &[*radians])?;
+                within(LARGEST, "a tilt's axis", axis)?;
                 check_duration("a tilt's duration_secs", *duration_secs)
             }
             Self::JointJam { joint, duration_secs } => {
@@ -125,11 +125,6 @@ fn check_jam(joint: usize, joint_count: usize) -> Result<(), String> {
 
 fn check_duration(name: &str, secs: f32) -> Result<(), String> {
     between_zero_and(LONGEST_SECS, name, secs)
-}
-
-fn bounded(name: &str, values: &[f32]) -> Result<(), String> {
-    finite(name, values)?;
-    values.iter().try_for_each(|value| between_zero_and(LARGEST, &format!("{name}, taken absolutely,"), value.abs()))
 }
 
 /// Whether a disturbance can set these values, index and value each, in a plan with so many columns.

@@ -17,8 +17,12 @@ pub(crate) struct HeldObject {
 }
 
 impl World {
-    /// Makes of a world with the first parameters one with the second.
-    pub fn change(&mut self, scene: &SceneModel, [from, to]: [&WorldParameters; 2], held: &HeldObject) {
+    /// Makes of a world with the first parameters one with the second. Where the engine gives up, the next step says so.
+    pub fn change(&mut self, scene: &SceneModel, from_to: [&WorldParameters; 2], held: &HeldObject) {
+        let _ = self.attempt(|world| world.become_another(scene, from_to, held));
+    }
+
+    fn become_another(&mut self, scene: &SceneModel, [from, to]: [&WorldParameters; 2], held: &HeldObject) {
         let robot = scene.robot();
         let changed = (0..self.joints.len()).filter(|&joint| from.joints[joint] != to.joints[joint]);
         changed.for_each(|joint| hand::change_joint(&mut self.physics, robot, &self.joints, to, joint));

@@ -95,6 +95,14 @@ impl HandJoint {
         own.damping += damping(part_secs) - damping(before_secs);
     }
 
+    /// Gives the joint a speed, rad/s.
+    #[cfg(test)]
+    pub fn fling(&self, joints: &mut MultibodyJointSet, rad_per_sec: f32) {
+        let (multibody, link) = joints.get_mut(self.handle).expect("joints live as long as their world");
+        let dof = multibody.link(link).expect("a link of this joint").assembly_id();
+        multibody.generalized_velocity_mut()[dof] = rad_per_sec;
+    }
+
     pub fn position(&self, joints: &MultibodyJointSet) -> f32 {
         let (multibody, link) = joints.get(self.handle).expect("joints live as long as their world");
         let link = multibody.link(link).expect("a link of this joint");

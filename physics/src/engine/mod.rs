@@ -19,6 +19,8 @@ mod round;
 mod sets;
 mod settings;
 mod shape;
+#[cfg(test)]
+mod stops;
 mod swap;
 mod tree;
 
@@ -151,11 +153,31 @@ impl World {
         restitution: f32,
         up: [f32; 3],
     ) {
-        swap::replace(&mut self.physics, self.object, shape, parameters, restitution, Vector::from(up));
-        for (_, collider) in self.physics.colliders.iter_mut() {
-            let friction = collider.friction();
-            collider.set_friction(friction * friction_ratio);
+        let up = Vector::from(up);
+        // The next step says so.
+        let _ = self.attempt(|world| {
+            swap::replace(&mut world.physics, world.object, shape, parameters, restitution, up);
+            for (_, collider) in world.physics.colliders.iter_mut() {
+                let friction = collider.friction();
+                collider.set_friction(friction * friction_ratio);
+            }
+        });
+    }
+
+    /// Has the engine do something. It panics where it meets what is not a number, or what is farther than it can reckon:
+    /// what is left of this world is never looked at again.
+    fn attempt(&mut self, what: impl FnOnce(&mut Self)) -> Result<(), Broken> {
+        if self.broken {
+            return Err(Broken);
         }
+        IS_STEPPING.set(true);
+        let done = catch_unwind(AssertUnwindSafe(|| what(self)));
+        IS_STEPPING.set(false);
+        if done.is_err() {
+            self.broken = true;
+            SCRATCH.set(Scratch::new());
+        }
+        done.map_err(|_| Broken)
     }
 
     /// The bands that pull from now on.
@@ -189,21 +211,10 @@ impl World {
     /// # Errors
     /// When the engine gave up, now or before.
     pub fn step(&mut self) -> Result<(), Broken> {
-        if self.broken {
-            return Err(Broken);
-        }
-        self.pull_bands();
-        let (physics, levers) = (&mut self.physics, self.levers.as_ref());
-        // rapier panics where it meets what is not a number in the middle of a step. What is left of this world is never
-        // looked at again.
-        IS_STEPPING.set(true);
-        let stepped = catch_unwind(AssertUnwindSafe(|| step(physics, levers)));
-        IS_STEPPING.set(false);
-        if stepped.is_err() {
-            self.broken = true;
-            SCRATCH.set(Scratch::new());
-        }
-        stepped.map_err(|_| Broken)
+        self.attempt(|world| {
+            world.pull_bands();
+            step(&mut world.physics, world.levers.as_ref());
+        })
     }
 
     /// True joint angles, rad.
@@ -243,6 +254,12 @@ impl World {
         self.geoms.iter().map(of).collect()
     }
 
+    /// Gives one joint a speed, rad/s.
+    #[cfg(test)]
+    pub fn fling(&mut self, joint: usize, rad_per_sec: f32) {
+        self.joints[joint].fling(&mut self.physics.multibody_joints, rad_per_sec);
+    }
+
     /// What the object touched in the last step, by region of the hand.
     pub fn object_contacts(&self) -> ContactSummary {
         contact::summarize(&self.physics, self.object)
@@ -258,7 +275,7 @@ thread_local! {
     static IS_STEPPING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is in the middle of a physics step. A panic there is caught, and ends one episode: a panic hook that
+/// Whether this thread is in the middle of a physics step, or of a change to a world. A panic there is caught, and ends one episode: a panic hook that
 /// asks need not say anything.
 pub fn is_stepping() -> bool {
     IS_STEPPING.get()
