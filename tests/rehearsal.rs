@@ -1,7 +1,7 @@
 //! Deploying to a simulated hand, through the real server, sockets and envelope: what a policy does here is what it
 //! does in its own process, bit for bit.
 
-use crate::support::{Controller, Process, TinyPolicy, giraffe, run_in};
+use crate::support::{Controller, Process, TinyPolicy, giraffe, run_in, train};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -21,6 +21,32 @@ fn an_episode_over_the_wire_equals_the_same_episode_in_this_process() {
         assert_eq!(deployed["missed_tick_count"], 0, "{deployed}");
         assert_eq!(deployed["mode"], "lock-step");
     }
+}
+
+/// The link of the plan is between this process and that one, and nowhere else; a policy that has to do with it is told the
+/// same in both. What is logged of it is what was said and done.
+#[test]
+fn an_episode_over_a_link_that_loses_commands_equals_the_same_episode_in_this_process() {
+    let (home, controller) = (tempfile::tempdir().unwrap(), Controller::simulated());
+    let lossy = ["link.dropout=0.2", "link.burst_rate=0.5", "link.burst_length=0.3"];
+    let lossy = lossy.map(|range| format!("randomization.ranges.{range}"));
+    let ranges: Vec<&str> = lossy.iter().flat_map(|range| ["--set", range]).collect();
+    train(home.path(), "run", 2, &ranges);
+    let options = ["--paired", "--episodes", "3", "--log", "lossy.mcap", "--json", "--connect", &controller.endpoint];
+    let deployed = run_in(home.path(), &[&["deploy", "run"], &options[..]].concat()).json();
+    assert_eq!((&deployed["paired"]["episodes"], &deployed["paired"]["equal"]), (&3.into(), &3.into()), "{deployed}");
+    assert_eq!(deployed["clipped_count"], 0, "the decoder and the envelope differ: {deployed}");
+    let evaluated = run_in(home.path(), &["evaluate", "run", "--episodes", "3", "--json"]).json();
+    assert_eq!(deployed["score"], evaluated["none"]);
+    let replayed = run_in(home.path(), &["replay", "lossy.mcap", "--policy", "run", "--json"]).json();
+    assert_eq!(replayed["equal"], true, "{replayed:#}");
+    let count = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{replayed:#}"));
+    let applied = &replayed["applied"];
+    let (steps, checked, lost) =
+        (count(&replayed["steps"]), count(&applied["checked"]), count(&applied["never_applied"]));
+    assert_eq!(applied["unchecked"], serde_json::json!({}), "{replayed:#}");
+    // Those that were lost at the end of an episode may be followed by none.
+    assert!(lost > 5 && checked > 2 * lost && checked + lost <= steps, "{replayed:#}");
 }
 
 #[test]

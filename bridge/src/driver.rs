@@ -189,6 +189,12 @@ pub trait Rehearsal {
     /// When the parameters are not understood or out of range; names them.
     fn reset(&mut self, episode: &[u8]) -> Result<Vec<f32>, DriverError>;
 
+    /// Whether the link that this simulator stands at the end of loses a command that came now and would be accepted. The
+    /// answer is one for a control period, however often it is asked.
+    fn loses_command(&mut self) -> bool {
+        false
+    }
+
     /// Lets time pass: `secs` is one control period in lock-step, [`HandDriver::loop_period_secs`] otherwise.
     ///
     /// # Errors

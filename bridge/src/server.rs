@@ -5,9 +5,9 @@
 
 use crate::clock::{Clock, after};
 use crate::controller::{CommandVerdict, ControllerSpec, Counters, Order, Request, ServerCore};
-use crate::driver::{DriverError, HandDriver};
+use crate::driver::{DriverError, HandDriver, Rehearsal};
 use crate::error::BridgeError;
-use crate::security::ServerSecurity;
+use crate::security::{Sender, ServerSecurity};
 use crate::transport::{Endpoints, Incoming, ServerSockets};
 use crate::trial::Trial;
 use crate::watchdog::Mode;
@@ -314,18 +314,24 @@ impl BridgeServer {
     fn take_commands(&mut self) {
         for _ in 0..MESSAGES_PER_TURN {
             let Some(Incoming { sender, bytes, .. }) = self.sockets.command() else { return };
-            self.core.on_cmd(&sender, &bytes, self.clock.now());
+            self.judge(&sender, &bytes, self.clock.now());
         }
     }
 
-    /// Lock-step: each command is one control period.
+    /// What becomes of a command, over a link that a simulator may let lose it.
+    fn judge(&mut self, sender: &Sender, bytes: &[u8], now: Nanos) -> CommandVerdict {
+        let Self { core, driver, .. } = self;
+        core.on_cmd_over(|| driver.rehearsal().is_some_and(Rehearsal::loses_command), sender, bytes, now)
+    }
+
+    /// Lock-step: each command is one control period, also one that a simulated link loses.
     fn serve_lockstep(&mut self) {
         for _ in 0..MESSAGES_PER_TURN {
             let waiting = self.core.is_lockstep().then(|| self.sockets.command()).flatten();
             let Some(Incoming { sender, bytes, .. }) = waiting else { return };
             let now = self.clock.now();
-            match self.core.on_cmd(&sender, &bytes, now) {
-                CommandVerdict::Accepted => {
+            match self.judge(&sender, &bytes, now) {
+                CommandVerdict::Accepted | CommandVerdict::Lost => {
                     let order = self.core.on_tick(now);
                     self.execute(&order);
                     self.advance(self.core.spec().envelope.period_secs);

@@ -177,10 +177,14 @@ impl Rehearsal for SimDriver {
         Ok(self.targets.clone())
     }
 
+    fn loses_command(&mut self) -> bool {
+        self.sim.loses_next_command()
+    }
+
+    /// The controller is behind the link, whose losses it was spared to hear of: its targets all come.
     fn advance(&mut self, _secs: f32) -> Result<(), DriverError> {
         self.sim
-            .exchange(&self.targets, &mut self.sensed)
-            .map(|_| ())
+            .follow(&self.targets, &mut self.sensed)
             .map_err(|error| DriverError::new("simulating", error.to_string()))
     }
 }
@@ -188,6 +192,8 @@ impl Rehearsal for SimDriver {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::config::RunConfig;
+    use giraffe_physics::{Disturbance, TimedDisturbance};
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -201,6 +207,49 @@ mod tests {
         let said = first_difference(&here, &pairs(&[("object", "sphere"), ("physics.b", "3"), ("physics.a", "3")]));
         let expected = "physics.b is 2 in the controller and 3 in the process it is compared with";
         assert_eq!(said.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_is_refused_at_reset_and_the_hand_goes_on() {
+        let config = RunConfig::default();
+        let parts = config.parts().expect("the default run");
+        let plan = EpisodePlan::at_home(&parts.scene);
+        let sampler = parts.sampler(&config.randomization, &NONE, SeedTree::for_purpose(Purpose::Hidden, 1));
+        let mut driver = SimDriver::new(parts, sampler).expect("a simulated hand");
+        let mut reset = |change: &dyn Fn(&mut EpisodePlan)| {
+            let mut plan = plan.clone();
+            change(&mut plan);
+            let request = EpisodeRequest { seed: 1, plan: Some(plan), settings: Vec::new() };
+            let started = driver.reset(&rmp_serde::to_vec_named(&request).expect("plain numbers"));
+            driver.advance(0.05).expect("whatever was asked for, the hand is there");
+            started.map_err(|error| error.to_string())
+        };
+        let happens = |disturbance: Disturbance| {
+            move |plan: &mut EpisodePlan| {
+                plan.disturbances = vec![TimedDisturbance { step: 0, disturbance: disturbance.clone() }];
+            }
+        };
+        let jam = |duration_secs| happens(Disturbance::JointJam { joint: 3, duration_secs });
+        assert!(reset(&jam(5.0)).is_ok());
+        let tilt = Disturbance::GravityTilt { radians: 1e20, axis: [0.0, 1.0, 0.0], duration_secs: 1.0 };
+        for (said, started) in [
+            ("a jam's duration_secs is 1000000000000", reset(&jam(1e12))),
+            ("a jam's duration_secs is NaN", reset(&jam(f32::NAN))),
+            ("jam of joint 99", reset(&happens(Disturbance::JointJam { joint: 99, duration_secs: 1.0 }))),
+            ("a signal loss's duration_secs is -1", reset(&happens(Disturbance::SignalLoss { duration_secs: -1.0 }))),
+            ("a tilt's radians has 1", reset(&happens(tilt))),
+            (
+                "an impulse's newton_secs has inf",
+                reset(&happens(Disturbance::ObjectImpulse { newton_secs: [f32::INFINITY; 3] })),
+            ),
+            ("link.dropout is 2", reset(&|plan| plan.parameters.link.dropout = 2.0)),
+            ("start.palm_from_object", reset(&|plan| plan.start.palm_from_object.translation.x = 1e30)),
+            ("for 3 joints", reset(&|plan| plan.parameters.joints.truncate(3))),
+        ] {
+            let problem = started.expect_err(said);
+            assert!(problem.contains(said) && problem.contains("starting the episode"), "{said} is not in: {problem}");
+        }
+        assert!(reset(&|_| ()).is_ok());
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub enum CommandVerdict {
     Accepted,
     /// It was dropped.
     Dropped(DroppedCommand),
+    /// It would have been accepted, and a link that is simulated lost it: the controller never heard of it.
+    Lost,
 }
 
 /// Why a command was dropped.
@@ -34,6 +36,18 @@ pub struct DroppedCommand {
 impl ServerCore {
     /// Takes in a message of the `cmd` socket. What an observer sends there is not even decoded.
     pub fn on_cmd(&mut self, sender: &Sender, bytes: &[u8], now: Nanos) -> CommandVerdict {
+        self.on_cmd_over(|| false, sender, bytes, now)
+    }
+
+    /// The same over a link that may lose commands, as a simulator says: asked of each that would be accepted. One that is
+    /// lost is not counted, ends no silence and renews no lease; the number that is missing is found when the next one comes.
+    pub fn on_cmd_over(
+        &mut self,
+        loses: impl FnOnce() -> bool,
+        sender: &Sender,
+        bytes: &[u8],
+        now: Nanos,
+    ) -> CommandVerdict {
         self.let_time_pass(now);
         let checked = match sender.role() {
             Role::Commander => self.check_command(sender, bytes, now),
@@ -43,6 +57,7 @@ impl ServerCore {
             }
         };
         match checked {
+            Ok(_) if loses() => CommandVerdict::Lost,
             Ok((head, command)) => {
                 self.accept(&head, command, now);
                 CommandVerdict::Accepted

@@ -272,6 +272,7 @@ impl Rig {
 pub fn code(verdict: &CommandVerdict) -> &'static str {
     match verdict {
         CommandVerdict::Accepted => "accepted",
+        CommandVerdict::Lost => "lost",
         CommandVerdict::Dropped(drop) => drop.code,
     }
 }

@@ -22,6 +22,7 @@ mod link;
 mod log;
 mod log_envelope;
 mod log_goals;
+mod lossy_link;
 #[path = "../../../tests/support/needs.rs"]
 mod needs;
 mod object;
