@@ -154,6 +154,13 @@ pub struct Pace {
     pub effort_scale: f32,
 }
 
+impl Pace {
+    /// Farthest a target moves in this time, s: any way where there is no fastest, also in no time.
+    fn most_rad(&self, secs: f32) -> f32 {
+        if self.most_rad_per_sec > f32::MAX { f32::INFINITY } else { (self.most_rad_per_sec * secs).max(0.0) }
+    }
+}
+
 impl Default for Pace {
     /// All of it.
     fn default() -> Self {
@@ -318,7 +325,7 @@ impl SafetyEnvelope {
         let elapsed_secs = if elapsed_secs.is_finite() { elapsed_secs.max(0.0) } else { 0.0 };
         let (mut clipped_joints, mut banded_joints) = (0, 0);
         for joint in 0..self.held_rad.len() {
-            let most = pace.most_rad_per_sec * elapsed_secs.min(self.spec.period_secs);
+            let most = pace.most_rad(elapsed_secs.min(self.spec.period_secs));
             let (safe, banded) = self.filter_joint(joint, wanted_rad[joint], measured_rad[joint], elapsed_secs, most);
             if safe.to_bits() != wanted_rad[joint].to_bits() {
                 clipped_joints |= 1 << joint;
@@ -398,5 +405,23 @@ impl SafetyEnvelope {
             self.held_rad[joint] = Limits { lower: limits.lower, upper: limits.upper }.clamp(near.clamp(wanted));
         }
         self.hold(effort_scale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Infinity times nothing is no number.
+    #[test]
+    fn without_a_fastest_any_way_is_allowed_in_any_time_and_a_pace_that_is_no_number_allows_none() {
+        let at = |most_rad_per_sec| Pace { most_rad_per_sec, effort_scale: 1.0 };
+        for secs in [0.0, 0.05] {
+            assert!(Pace::default().most_rad(secs) > f32::MAX, "in {secs} s: {}", Pace::default().most_rad(secs));
+            for none in [f32::NAN, -1.0, f32::NEG_INFINITY] {
+                assert!(at(none).most_rad(secs).abs() <= 0.0, "{none} rad/s in {secs} s");
+            }
+        }
+        assert!((at(0.4).most_rad(0.05) - 0.02).abs() < 1e-6);
     }
 }

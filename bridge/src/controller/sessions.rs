@@ -107,7 +107,9 @@ impl ServerCore {
         let ms = |secs: f64| (secs * 1e3).round() as u64;
         let timers = *self.safety.watchdog.spec();
         let names = self.spec.envelope.names.clone();
-        let Terms { limits, test_vector: TestVector { q, tips }, test_poses, mut notes } = terms;
+        // Of a commander those that were just put in force; who only looks on changes none.
+        let limits = self.safety.envelope.spec().limits.clone();
+        let Terms { limits: _, test_vector: TestVector { q, tips }, test_poses, mut notes } = terms;
         let calibration = match &self.spec.calibration {
             Calibrated::NotNeeded => None,
             Calibrated::Missing { detail } => {

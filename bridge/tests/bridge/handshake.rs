@@ -267,6 +267,23 @@ fn observers_get_no_lease() {
 }
 
 #[test]
+fn who_looks_on_is_told_the_limits_in_force_and_not_those_of_their_own_hello() {
+    let mut rig = Rig::plain();
+    let narrow = |lower: f32, role: Role| {
+        let mut hello = Hello { role, ..hello_of(&small_hand(), &[]) };
+        hello.limits.get_mut("finger_bend").unwrap().lower = lower;
+        hello
+    };
+    let own = rig.core.spec().envelope.limits[1].lower;
+    let lower = |welcome: &giraffe_bridge::message::Welcome| welcome.limits["finger_bend"].lower;
+    assert_eq!(lower(&rig.hello(&narrow(0.1, Role::Observer)).unwrap()), own, "nobody commands yet");
+    assert_eq!(lower(&rig.hello(&narrow(0.05, Role::Commander)).unwrap()), 0.05);
+    for asked in [0.1, -5.0] {
+        assert_eq!(lower(&rig.hello(&narrow(asked, Role::Observer)).unwrap()), 0.05);
+    }
+}
+
+#[test]
 fn a_session_number_never_comes_back() {
     let mut seen = std::collections::BTreeSet::new();
     for session_seed in 0..50 {
