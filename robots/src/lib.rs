@@ -61,4 +61,4 @@ pub use tasks::{TASKS, add_task, all_tasks, find_task};
 pub use term::{Audience, Encoding, ObservationError, ObservationTerm, WhenStale};
 pub use trial::{Ending, Outcome, RewardTerms, Trial, TrialResult, TrialScene, Verdict};
 pub use watch::{Believed, POSE_HOLD_SECS, PoseGuard, Seen, rotation_from_xyzw};
-pub use whole_file::whole_file;
+pub use whole_file::{put_in_place, whole_file};

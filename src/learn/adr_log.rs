@@ -72,6 +72,7 @@ impl AdrLog {
 
     /// Everything is on the disk afterwards: what a checkpoint builds on.
     pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().context("writing about the ranges")?;
         self.episodes.sync()
     }
 
@@ -86,5 +87,29 @@ impl AdrLog {
         let mut line = serde_json::to_vec(&line).context("a line about the ranges")?;
         line.push(b'\n');
         self.file.write_all(&line).context("writing about the ranges")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::config::RunConfig;
+    use std::os::fd::OwnedFd;
+
+    /// A pipe cannot be brought to a disk, and says so to whoever tries.
+    #[test]
+    fn a_checkpoint_waits_for_what_is_said_of_ranges_and_of_episodes() {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = RunFolder::create(home.path().join("run").as_path()).expect("a run");
+        let mut config = RunConfig::default();
+        config.randomization.adr.enabled = true;
+        let parts = config.parts().expect("the default run");
+        let (_, monitor) = parts.training_sampler(&config).expect("ranges that grow");
+        let log = || AdrLog::open(monitor.clone().expect("ranges that grow"), &folder, 0).expect("a log");
+        log().sync().expect("two files on a disk");
+        let (_reader, writer) = std::io::pipe().expect("a pipe");
+        let broken = AdrLog { file: File::from(OwnedFd::from(writer)), ..log() };
+        let said = format!("{:#}", broken.sync().expect_err("adr.jsonl is not on a disk"));
+        assert!(said.contains("ranges"), "{said}");
     }
 }

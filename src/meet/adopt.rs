@@ -9,7 +9,7 @@ use crate::run::statistics::Estimate;
 use anyhow::{Context, Result, bail, ensure};
 use giraffe_physics::SceneModel;
 use giraffe_robots::{
-    ImportReport, MeshShapes, OBJECTS, ObjectModel, ROBOTS, RobotModel, StrictFolder, find_object,
+    ImportReport, MeshShapes, OBJECTS, ObjectModel, ROBOTS, RobotModel, StrictFolder, find_object, put_in_place,
     read_robot_file_with, strict_folder,
 };
 use nalgebra::{Isometry3, UnitQuaternion};
@@ -307,7 +307,8 @@ impl Partial {
     fn fill(&self, folder: &StrictFolder) -> Result<()> {
         for (name, text) in folder.files() {
             let path = self.path.join(name);
-            fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+            let write = || fs::write(&path, text).and_then(|()| fs::File::open(&path)?.sync_all());
+            write().with_context(|| format!("writing {}", path.display()))?;
         }
         Ok(())
     }
@@ -318,7 +319,7 @@ impl Partial {
         if out.is_dir() && fs::remove_dir(out).is_err() {
             bail!("{} was filled meanwhile; choose another folder with --out", out.display());
         }
-        fs::rename(&self.path, out).with_context(|| format!("making the folder {}", out.display()))
+        put_in_place(&self.path, out).with_context(|| format!("making the folder {}", out.display()))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::lock::{FolderLock, LOCK_FILE};
 use anyhow::{Context, Result, bail};
+use giraffe_robots::put_in_place;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -131,10 +132,7 @@ impl RunFolder {
         let partial = self.file(&format!(".{}.partial", name.replace('/', "-")));
         let attempt = || -> Result<()> {
             write(&partial)?;
-            if waits {
-                File::open(&partial)?.sync_all()?;
-            }
-            Ok(fs::rename(&partial, &path)?)
+            Ok(if waits { put_in_place(&partial, &path)? } else { fs::rename(&partial, &path)? })
         };
         attempt().with_context(|| format!("writing {}", path.display()))
     }
@@ -188,16 +186,11 @@ impl RunFolder {
             fill(&partial)?;
             fs::write(partial.join(PROGRESS), serde_json::to_vec_pretty(&progress)?)?;
             fs::write(partial.join(SUMS), serde_json::to_vec_pretty(&sums(&partial)?)?)?;
-            let synced = if waits { files(&partial)? } else { Vec::new() };
-            for file in synced.iter().chain(waits.then_some(&partial)) {
+            for file in if waits { files(&partial)? } else { Vec::new() } {
                 File::open(file)?.sync_all()?;
             }
             let _ = fs::remove_dir_all(&complete);
-            fs::rename(&partial, &complete)?;
-            if waits {
-                File::open(&checkpoints)?.sync_all()?;
-            }
-            Ok(())
+            Ok(if waits { put_in_place(&partial, &complete)? } else { fs::rename(&partial, &complete)? })
         };
         attempt().with_context(|| format!("writing the checkpoint {}", complete.display()))?;
         let mut all = self.checkpoints()?;
