@@ -1,6 +1,7 @@
 //! Processes that learn together over MPI. Only with the feature `mpi`; needs `mpirun`.
 
 use crate::support::{Finished, Process, TINY, checkpoints, now, run_in, steps, train};
+use giraffe::learn::processes::{Processes, leave};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -11,9 +12,16 @@ const HALVES: [&str; 2] = ["--set", "ppo.minibatch_count=2"];
 
 /// `giraffe` in two processes on this machine, however few cores it has and whoever runs the test.
 fn two_processes(arguments: &[&str]) -> Command {
+    let mut command = mpirun("2");
+    command.arg(env!("CARGO_BIN_EXE_giraffe")).args(arguments);
+    command
+}
+
+/// So many processes of what is added.
+fn mpirun(count: &str) -> Command {
     let mut command = Command::new("mpirun");
     command.envs(["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"].map(|name| (name, "1")));
-    command.args(["--oversubscribe", "--bind-to", "none", "-n", "2", env!("CARGO_BIN_EXE_giraffe")]).args(arguments);
+    command.args(["--oversubscribe", "--bind-to", "none", "-n", count]);
     command
 }
 
@@ -72,6 +80,47 @@ fn two_processes_learn_what_one_with_all_their_worlds_learns_and_either_goes_on_
     goes_on(run_two(home.path(), &["train", "--resume", "two", "--steps", &steps(8)]), &two, 8);
     goes_on(run_two(home.path(), &["train", "--resume", "two", "--steps", &steps(8)]), &two, 8);
     goes_on(run_two(home.path(), &["train", "--resume", "alone", "--steps", &steps(6)]), &alone, 6);
+}
+
+/// What process `rank` says in conversation `number`: nothing, little, or more than a round takes.
+fn said(rank: usize, number: usize) -> Vec<u8> {
+    let length = [0, 1, 999, 25_000, 1000][(rank + number) % 5];
+    (0..length).map(|at| (at * (rank + 3) + number) as u8).collect()
+}
+
+/// A round of this test takes so much, of all processes together.
+const ROUND_BYTES: usize = 1000;
+
+#[test]
+#[ignore = "one of the three processes of the next test"]
+fn in_one_of_three_processes_all_is_heard_by_whom_it_is_for() {
+    let processes = Processes::join_in_rounds_of(ROUND_BYTES).unwrap();
+    let (rank, count) = (processes.share().rank, processes.count());
+    assert_eq!(count, 3);
+    for number in 0..10 {
+        let all: Vec<Vec<u8>> = (0..count).map(|rank| said(rank, number)).collect();
+        assert!(processes.gather(&said(rank, number)) == all, "conversation {number}");
+        let heard = processes.gather_to_first(&said(rank, number));
+        assert!(heard == if rank == 0 { all } else { Vec::new() }, "conversation {number}");
+    }
+    drop(processes);
+    leave();
+    println!("rank {rank} heard all");
+}
+
+/// As the worlds of a large run are gathered, which 32-bit counts could not count: there a round is 64 MiB.
+#[test]
+fn what_is_too_much_for_one_round_is_gathered_in_several() {
+    let home = tempfile::tempdir().unwrap();
+    let this = std::env::current_exe().unwrap();
+    let inner = "several_processes::in_one_of_three_processes_all_is_heard_by_whom_it_is_for";
+    let mut command = mpirun("3");
+    command.arg(this).args(["--ignored", "--exact", inner, "--nocapture"]);
+    let finished = Process::start(&mut command, home.path()).finish();
+    assert_eq!(finished.code, Some(0), "{finished:#?}");
+    for rank in 0..3 {
+        assert!(finished.stdout.contains(&format!("rank {rank} heard all")), "{finished:#?}");
+    }
 }
 
 #[test]

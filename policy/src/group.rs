@@ -29,6 +29,14 @@ pub trait Group: Debug + Send + Sync {
     fn sum(&self, lane: Lane, values: &mut [f32]);
     /// What every member says, in the order of ranks.
     fn gather(&self, lane: Lane, bytes: &[u8]) -> Vec<Vec<u8>>;
+    /// The same for the first member; the others hear nothing, an empty list. For what may be large.
+    fn gather_to_first(&self, lane: Lane, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut said = self.gather(lane, bytes);
+        if self.rank() > 0 {
+            said.clear();
+        }
+        said
+    }
 }
 
 /// A process on its own.
@@ -74,8 +82,23 @@ pub(crate) fn largest(group: &dyn Group, lane: Lane, value: f32) -> f32 {
 
 /// What every member says, in the order of ranks.
 pub(crate) fn gathered<T: Serialize + DeserializeOwned>(group: &dyn Group, own: &T) -> Result<Vec<T>, PolicyError> {
+    said(own, |bytes| group.gather(Lane::Actor, bytes))
+}
+
+/// What every member says, in the order of ranks, for the first one; the others hear nothing.
+pub(crate) fn gathered_by_first<T: Serialize + DeserializeOwned>(
+    group: &dyn Group,
+    own: &T,
+) -> Result<Vec<T>, PolicyError> {
+    said(own, |bytes| group.gather_to_first(Lane::Actor, bytes))
+}
+
+fn said<T: Serialize + DeserializeOwned>(
+    own: &T,
+    gather: impl FnOnce(&[u8]) -> Vec<Vec<u8>>,
+) -> Result<Vec<T>, PolicyError> {
     let failed = |reason: String| PolicyError::Tensors { attempted: "telling the other members of the group", reason };
     let bytes = rmp_serde::to_vec(own).map_err(|error| failed(error.to_string()))?;
-    let said = group.gather(Lane::Actor, &bytes);
+    let said = gather(&bytes);
     said.iter().map(|bytes| rmp_serde::from_slice(bytes).map_err(|error| failed(error.to_string()))).collect()
 }

@@ -366,11 +366,17 @@ impl Training {
         })
     }
 
-    /// The run as it stands between two iterations. In a group all must call this.
+    /// The run as it stands between two iterations. In a group all must call this, and what the first has is whole: the worlds
+    /// of all are in none of the others, which save nothing.
     fn finished(&self) -> Result<Finished> {
-        let worlds = match self.processes.count() {
-            1 => self.worlds.save(),
-            _ => HandWorlds::join_saved(&self.processes.gather(&self.worlds.save())).map_err(anyhow::Error::msg)?,
+        let own = self.worlds.save();
+        let worlds = match (self.processes.count(), self.processes.is_first()) {
+            (1, _) => own,
+            (_, true) => HandWorlds::join_saved(&self.processes.gather_to_first(&own)).map_err(anyhow::Error::msg)?,
+            (_, false) => {
+                self.processes.gather_to_first(&own);
+                Vec::new()
+            }
         };
         let (here, learned) = ((self.folder.clone(), self.progress), (self.learner.keep()?, worlds));
         Finished::new(here, learned, &self.window, &self.health)

@@ -5,7 +5,7 @@
 use super::Learner;
 use crate::PolicyError;
 use crate::collector::Collector;
-use crate::group::gathered;
+use crate::group::gathered_by_first;
 use crate::network::NetworkShape;
 use crate::normalizer::RunningMoments;
 use crate::objective::Objective;
@@ -105,7 +105,8 @@ impl<O: Objective> Learner<O> {
         if self.rank() == 0 { kept.save(folder) } else { Ok(()) }
     }
 
-    /// Puts the learner away in memory, as it is between two iterations. In a group all members must call this.
+    /// Puts the learner away in memory, as it is between two iterations. In a group all members must call this, and what the
+    /// first one has is whole.
     ///
     /// # Errors
     /// When a rollout waits for its update.
@@ -130,7 +131,7 @@ impl<O: Objective> Learner<O> {
             critic_state: self.critic.state.clone(),
             reward_sums: scales.reward_sums().to_vec(),
         };
-        let mut members = gathered(&*self.compute.group, &own)?.into_iter();
+        let mut members = gathered_by_first(&*self.compute.group, &own)?.into_iter();
         let mut all = members.next().unwrap_or(own);
         members.for_each(|member| all.append(&member));
         Ok(Kept {

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "mpi")]
 mod mpi;
+#[cfg(any(feature = "mpi", test))]
+mod rounds;
 
 use anyhow::Result;
 use giraffe_physics::WorldsShare;
@@ -34,6 +36,15 @@ impl Processes {
         }
     }
 
+    /// As [`Processes::join`], for a test: what is gathered goes in rounds of so many bytes, however little there is.
+    ///
+    /// # Errors
+    /// When this process cannot join the others.
+    #[cfg(feature = "mpi")]
+    pub fn join_in_rounds_of(bytes: usize) -> Result<Self> {
+        Ok(Self { group: Arc::new(mpi::MpiGroup::join(bytes)?) })
+    }
+
     /// Who learns together.
     pub fn group(&self) -> Arc<dyn Group> {
         Arc::clone(&self.group)
@@ -59,6 +70,12 @@ impl Processes {
         self.group.gather(Lane::Actor, bytes)
     }
 
+    /// The same, heard by the first process alone: for what may be large. The others hear nothing, an empty list. All must call
+    /// this at the same point.
+    pub fn gather_to_first(&self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        self.group.gather_to_first(Lane::Actor, bytes)
+    }
+
     /// Whether any process says so. All must call this at the same point.
     pub fn any(&self, said: bool) -> bool {
         self.gather(&[u8::from(said)]).iter().any(|said| said == &[1])
@@ -73,7 +90,7 @@ impl Processes {
 
 #[cfg(feature = "mpi")]
 fn join_launched(_variable: &str) -> Result<Arc<dyn Group>> {
-    Ok(Arc::new(mpi::MpiGroup::join()?))
+    Ok(Arc::new(mpi::MpiGroup::join(rounds::MOST_BYTES)?))
 }
 
 #[cfg(not(feature = "mpi"))]

@@ -1,5 +1,6 @@
 //! A group over MPI. Gradients travel as sums, everything else as bytes.
 
+use super::rounds::Rounds;
 use anyhow::{Result, ensure};
 use giraffe_policy::{Group, Lane};
 use mpi::Threading;
@@ -8,6 +9,7 @@ use mpi::datatype::PartitionMut;
 use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// MPI from joining to leaving. It may be left once only, by the thread that joined.
@@ -20,6 +22,8 @@ pub(super) struct MpiGroup {
     size: usize,
     /// One per [`Lane`]: what is said in one is never heard in the other.
     lanes: [SharedCommunicator; 2],
+    /// What all say together in one round, bytes.
+    round_bytes: usize,
 }
 
 struct SharedCommunicator(SimpleCommunicator);
@@ -37,7 +41,7 @@ impl std::fmt::Debug for SharedCommunicator {
 }
 
 impl MpiGroup {
-    pub fn join() -> Result<Self> {
+    pub fn join(round_bytes: usize) -> Result<Self> {
         let (universe, threading) = mpi::initialize_with_threading(Threading::Multiple)
             .ok_or_else(|| anyhow::anyhow!("MPI was joined already; a process can join once"))?;
         ensure!(
@@ -49,7 +53,7 @@ impl MpiGroup {
         let lanes = [SharedCommunicator(world.duplicate()), SharedCommunicator(world.duplicate())];
         let (rank, size) = (world.rank() as usize, world.size() as usize);
         *UNIVERSE.lock().unwrap_or_else(PoisonError::into_inner) = Some(universe);
-        Ok(Self { rank, size, lanes })
+        Ok(Self { rank, size, lanes, round_bytes })
     }
 
     fn communicator(&self, lane: Lane) -> &SimpleCommunicator {
@@ -73,26 +77,56 @@ impl Group for MpiGroup {
 
     fn gather(&self, lane: Lane, bytes: &[u8]) -> Vec<Vec<u8>> {
         let communicator = self.communicator(lane);
-        let mut lengths = vec![0i32; self.size];
-        let length = i32::try_from(bytes.len()).expect("one process's part of a run is below 2 GiB");
-        communicator.all_gather_into(&length, &mut lengths[..]);
-        // MPI refuses to gather nothing at all.
-        if lengths.iter().all(|length| *length == 0) {
-            return vec![Vec::new(); self.size];
+        self.in_rounds(lane, bytes, true, |own, (counts, starts), all| {
+            let mut parts = PartitionMut::new(all, counts, starts);
+            communicator.all_gather_varcount_into(own, &mut parts);
+        })
+    }
+
+    fn gather_to_first(&self, lane: Lane, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let first = self.communicator(lane).process_at_rank(0);
+        self.in_rounds(lane, bytes, self.rank == 0, |own, (counts, starts), all| {
+            if self.rank == 0 {
+                let mut parts = PartitionMut::new(all, counts, starts);
+                first.gather_varcount_into_root(own, &mut parts);
+            } else {
+                first.gather_varcount_into(own);
+            }
+        })
+    }
+}
+
+impl MpiGroup {
+    /// What every process says, by rank, for one that hears it; otherwise nothing. `pass` does a round: it is given what this
+    /// process says in it, how many bytes of each process and where, and room for those of all.
+    fn in_rounds(
+        &self,
+        lane: Lane,
+        bytes: &[u8],
+        hears: bool,
+        pass: impl Fn(&[u8], (&[i32], &[i32]), &mut [u8]),
+    ) -> Vec<Vec<u8>> {
+        let mut lengths = vec![0_u64; self.size];
+        self.communicator(lane).all_gather_into(&(bytes.len() as u64), &mut lengths[..]);
+        let rounds = Rounds::new(&lengths, self.round_bytes);
+        let mut heard: Vec<Vec<u8>> = Vec::new();
+        if hears {
+            heard = lengths.iter().map(|length| Vec::with_capacity(*length as usize)).collect();
         }
-        let starts: Vec<i32> = lengths
-            .iter()
-            .scan(0, |next, length| {
-                let start = *next;
-                *next += length;
-                Some(start)
-            })
-            .collect();
-        let mut all = vec![0u8; lengths.iter().map(|length| *length as usize).sum()];
-        let mut parts = PartitionMut::new(&mut all[..], &lengths[..], &starts[..]);
-        communicator.all_gather_varcount_into(bytes, &mut parts);
-        let part = |(start, length): (&i32, &i32)| all[*start as usize..][..*length as usize].to_vec();
-        starts.iter().zip(&lengths).map(part).collect()
+        // MPI refuses to gather nothing at all: there is no round then.
+        let mut all = Vec::new();
+        for round in 0..rounds.count() {
+            let (counts, starts) = rounds.layout(round);
+            let Range { start, end } = rounds.part(self.rank, round);
+            if hears {
+                all.resize(counts.iter().map(|count| *count as usize).sum(), 0);
+            }
+            pass(&bytes[start as usize..end as usize], (&counts[..], &starts[..]), &mut all);
+            for (heard, (start, count)) in heard.iter_mut().zip(starts.iter().zip(&counts)) {
+                heard.extend_from_slice(&all[*start as usize..][..*count as usize]);
+            }
+        }
+        heard
     }
 }
 
