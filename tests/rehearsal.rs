@@ -45,8 +45,9 @@ fn an_episode_over_a_link_that_loses_commands_equals_the_same_episode_in_this_pr
     let (steps, checked, lost) =
         (count(&replayed["steps"]), count(&applied["checked"]), count(&applied["never_applied"]));
     assert_eq!(applied["unchecked"], serde_json::json!({}), "{replayed:#}");
-    // Those that were lost at the end of an episode may be followed by none.
-    assert!(lost > 5 && checked > 2 * lost && checked + lost <= steps, "{replayed:#}");
+    // Every command was applied or lost; of those after the last that came nobody knows.
+    let unknown = steps.checked_sub(checked + lost).unwrap_or_else(|| panic!("{replayed:#}"));
+    assert!(lost > 5 && checked > lost && unknown < 20, "{replayed:#}");
 }
 
 #[test]

@@ -188,11 +188,12 @@ impl<'l> Twin<'l> {
             None if self.lockstep && follows => Some(&last.body.q),
             None => None,
         };
-        // Commands before it are of no more use.
-        let command = self.commands.get(&(state.head.sid, body.cmd_seq)).cloned();
-        let passed = |(_, seq): &&(u64, u64)| *seq < body.cmd_seq && *seq != last.body.cmd_seq;
+        // It and those before it are of no more use; counted once, also when an episode begins and none was applied in it yet.
+        let sid = state.head.sid;
+        let command = self.commands.get(&(sid, body.cmd_seq)).cloned();
+        let passed = |(of, seq): &&(u64, u64)| *of == sid && *seq < body.cmd_seq && *seq != last.body.cmd_seq;
         self.check.never_applied += self.commands.keys().filter(passed).count() as u64;
-        self.commands.retain(|(_, seq), _| *seq >= body.cmd_seq);
+        self.commands.retain(|(of, seq), _| *of != sid || *seq > body.cmd_seq);
         let problem = match (elapsed_secs, measured, &command) {
             _ if !follows => Some(LOST),
             (None, _, _) => Some(NO_DT),
