@@ -15,6 +15,9 @@ use std::sync::{Mutex, PoisonError};
 /// MPI from joining to leaving. It may be left once only, by the thread that joined.
 static UNIVERSE: Mutex<Option<Universe>> = Mutex::new(None);
 
+/// Where somebody's part lies who has nothing to say: an empty vector lies at address 1, which is how Open MPI writes "in place".
+static NOTHING: [u8; 1] = [0];
+
 /// All processes that were started together.
 #[derive(Debug)]
 pub(super) struct MpiGroup {
@@ -121,7 +124,8 @@ impl MpiGroup {
             if hears {
                 all.resize(counts.iter().map(|count| *count as usize).sum(), 0);
             }
-            pass(&bytes[start as usize..end as usize], (&counts[..], &starts[..]), &mut all);
+            let own = &bytes[start as usize..end as usize];
+            pass(if own.is_empty() { &NOTHING[..0] } else { own }, (&counts[..], &starts[..]), &mut all);
             for (heard, (start, count)) in heard.iter_mut().zip(starts.iter().zip(&counts)) {
                 heard.extend_from_slice(&all[*start as usize..][..*count as usize]);
             }
