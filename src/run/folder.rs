@@ -132,7 +132,8 @@ impl RunFolder {
         let partial = self.file(&format!(".{}.partial", name.replace('/', "-")));
         let attempt = || -> Result<()> {
             write(&partial)?;
-            Ok(if waits { put_in_place(&partial, &path)? } else { fs::rename(&partial, &path)? })
+            let put = if waits { put_in_place(&partial, &path) } else { fs::rename(&partial, &path) };
+            Ok(put?)
         };
         attempt().with_context(|| format!("writing {}", path.display()))
     }
@@ -190,7 +191,8 @@ impl RunFolder {
                 File::open(file)?.sync_all()?;
             }
             let _ = fs::remove_dir_all(&complete);
-            Ok(if waits { put_in_place(&partial, &complete)? } else { fs::rename(&partial, &complete)? })
+            let put = if waits { put_in_place(&partial, &complete) } else { fs::rename(&partial, &complete) };
+            Ok(put?)
         };
         attempt().with_context(|| format!("writing the checkpoint {}", complete.display()))?;
         let mut all = self.checkpoints()?;
