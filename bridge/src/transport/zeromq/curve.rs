@@ -1,6 +1,7 @@
 //! Encryption of a socket. Every option's result is looked at: a build that cannot encrypt refuses each of them, and
 //! would go on in clear text for whoever does not ask.
 
+use super::bounds::set_int;
 use super::failed;
 use crate::security::{Keys, PublicKey, SecurityError};
 use crate::transport::TransportError;
@@ -48,18 +49,7 @@ pub(super) fn serve(socket: &mut Socket, keys: &Keys, endpoint: &str) -> Result<
 
 /// Without this, ZeroMQ lets everybody in once nobody answers who may come in.
 fn enforce_domain(socket: &mut Socket) -> zmq::Result<()> {
-    let one: c_int = 1;
-    // SAFETY: the socket is open, and the option is a C int that is only read.
-    let status = unsafe {
-        zmq_sys::zmq_setsockopt(
-            socket.as_mut_ptr(),
-            ZAP_ENFORCE_DOMAIN,
-            std::ptr::from_ref(&one).cast(),
-            size_of::<c_int>(),
-        )
-    };
-    // SAFETY: reads a number of this thread.
-    if status == 0 { Ok(()) } else { Err(zmq::Error::from_raw(unsafe { zmq_sys::zmq_errno() })) }
+    set_int(socket, ZAP_ENFORCE_DOMAIN, 1)
 }
 
 /// Makes `socket` one that speaks only with the controller that has `server`. Before it is connected.

@@ -3,6 +3,7 @@
 //! Options are set before bind and connect, since most are ignored afterwards. Nothing here waits without a bound,
 //! and nothing is queued for a peer that is not there.
 
+mod bounds;
 mod client;
 mod curve;
 mod doorkeeper;
@@ -17,7 +18,7 @@ use crate::transport::TransportError;
 use crate::wire::MAX_MESSAGE_BYTES;
 use zmq::{Context, DONTWAIT, Message, Socket, SocketType};
 
-/// Waiting messages on `ctl` and, at the controller, on `cmd`.
+/// Waiting messages of one peer on `ctl` and, at the controller, on `cmd`; long ones count as several.
 const REQUEST_QUEUE: i32 = 64;
 /// Commands waiting at the policy: it never sends to nobody, and newest wins.
 const COMMAND_QUEUE: i32 = 2;
@@ -33,7 +34,8 @@ const HANDSHAKE_MS: i32 = 1000;
 
 fn socket(context: &Context, kind: SocketType, queue: i32, endpoint: &str) -> Result<Socket, TransportError> {
     let make = || -> zmq::Result<Socket> {
-        let socket = context.socket(kind)?;
+        let mut socket = context.socket(kind)?;
+        bounds::set(&mut socket);
         socket.set_linger(0)?;
         socket.set_sndhwm(queue)?;
         socket.set_rcvhwm(queue)?;
@@ -52,7 +54,7 @@ fn failed(attempted: &'static str, endpoint: &str, error: zmq::Error) -> Transpo
 }
 
 /// The next message, whether it is one frame, and with what ZeroMQ knows of who sent it. Interruptions by signals count
-/// as nothing waiting.
+/// as nothing waiting. However many frames a peer sends, no message has more than a few by the time it is here.
 fn receive_message(socket: &Socket) -> Option<(Message, bool)> {
     let first = socket.recv_msg(DONTWAIT).ok()?;
     let mut single = true;

@@ -5,6 +5,8 @@ use std::env;
 fn main() {
     println!("cargo:rerun-if-changed=build/main.rs");
     println!("cargo:rerun-if-env-changed=PROFILE");
+    // In this workspace: the patched source.
+    println!("cargo:rerun-if-changed=../zeromq-src/vendor");
     // What the build script of `libsodium-sys-stable` tells those that depend on it.
     let told = |name: &str| {
         env::var(name).unwrap_or_else(|_| {

@@ -350,6 +350,18 @@ ZMQ_EXPORT const char *zmq_msg_gets (const zmq_msg_t *msg_,
 #define ZMQ_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE 91
 #define ZMQ_BINDTODEVICE 92
 
+/*  giraffe: what a peer may take. Each is an int, 0 (the default): no bound.  */
+/*  Connections a bound endpoint has at a time; others are closed at once.     */
+#define ZMQ_BOUND_PEERS 9001
+/*  Frames of one message; the connection of who sends more is closed.         */
+#define ZMQ_BOUND_FRAMES 9002
+/*  Of a message that waits to be received each started so many bytes count as */
+/*  one message where the high-water mark is concerned.                        */
+#define ZMQ_BOUND_UNIT 9003
+/*  PUB and XPUB: subscriptions and cancellations of one connection, each of   */
+/*  at most 64 bytes; the connection of who sends more is closed.              */
+#define ZMQ_BOUND_SUBSCRIPTIONS 9004
+
 /*  Message options                                                           */
 #define ZMQ_MORE 1
 #define ZMQ_SHARED 3

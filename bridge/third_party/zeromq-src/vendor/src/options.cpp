@@ -189,6 +189,10 @@ zmq::options_t::options_t () :
     reconnect_ivl_max (0),
     backlog (100),
     maxmsgsize (-1),
+    bound_peers (0),
+    bound_frames (0),
+    bound_unit (0),
+    bound_subscriptions (0),
     rcvtimeo (-1),
     sndtimeo (-1),
     ipv6 (false),
@@ -416,6 +420,19 @@ int zmq::options_t::setsockopt (int option_,
 
         case ZMQ_MAXMSGSIZE:
             return do_setsockopt (optval_, optvallen_, &maxmsgsize);
+
+        case ZMQ_BOUND_PEERS:
+        case ZMQ_BOUND_FRAMES:
+        case ZMQ_BOUND_UNIT:
+        case ZMQ_BOUND_SUBSCRIPTIONS:
+            if (is_int && value >= 0) {
+                (option_ == ZMQ_BOUND_PEERS    ? bound_peers
+                 : option_ == ZMQ_BOUND_FRAMES ? bound_frames
+                 : option_ == ZMQ_BOUND_UNIT   ? bound_unit
+                                               : bound_subscriptions) = value;
+                return 0;
+            }
+            break;
 
         case ZMQ_MULTICAST_HOPS:
             if (is_int && value > 0) {
@@ -1058,6 +1075,19 @@ int zmq::options_t::getsockopt (int option_,
         case ZMQ_BACKLOG:
             if (is_int) {
                 *value = backlog;
+                return 0;
+            }
+            break;
+
+        case ZMQ_BOUND_PEERS:
+        case ZMQ_BOUND_FRAMES:
+        case ZMQ_BOUND_UNIT:
+        case ZMQ_BOUND_SUBSCRIPTIONS:
+            if (is_int) {
+                *value = option_ == ZMQ_BOUND_PEERS    ? bound_peers
+                         : option_ == ZMQ_BOUND_FRAMES ? bound_frames
+                         : option_ == ZMQ_BOUND_UNIT   ? bound_unit
+                                                       : bound_subscriptions;
                 return 0;
             }
             break;

@@ -110,6 +110,12 @@ struct options_t
     //  Maximal size of message to handle.
     int64_t maxmsgsize;
 
+    //  giraffe: what a peer may take (zmq.h). 0: no bound.
+    int bound_peers;
+    int bound_frames;
+    int bound_unit;
+    int bound_subscriptions;
+
     // The timeout for send/recv operations for this socket, in milliseconds.
     int rcvtimeo;
     int sndtimeo;

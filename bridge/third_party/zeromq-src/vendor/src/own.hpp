@@ -70,6 +70,9 @@ class own_t : public object_t
     //  steps to the beginning of the termination process.
     void process_term (int linger_) ZMQ_OVERRIDE;
 
+    //  giraffe: an owned object is gone; listeners count theirs.
+    void process_term_ack () ZMQ_OVERRIDE;
+
     //  A place to hook in when physical destruction of the object
     //  is to be delayed.
     virtual void process_destroy ();
@@ -84,7 +87,6 @@ class own_t : public object_t
     //  Handlers for incoming commands.
     void process_own (own_t *object_) ZMQ_OVERRIDE;
     void process_term_req (own_t *object_) ZMQ_OVERRIDE;
-    void process_term_ack () ZMQ_OVERRIDE;
     void process_seqnum () ZMQ_OVERRIDE;
 
     //  Check whether all the pending term acks were delivered.

@@ -90,6 +90,10 @@ zmq::pipe_t::pipe_t (object_t *parent_,
     _msgs_read (0),
     _msgs_written (0),
     _peers_msgs_read (0),
+    _write_unit (0),
+    _read_unit (0),
+    _bytes_written (0),
+    _bytes_read (0),
     _peer (NULL),
     _sink (NULL),
     _state (active),
@@ -195,10 +199,20 @@ bool zmq::pipe_t::read (msg_t *msg_)
         return false;
     }
 
-    if (!(msg_->flags () & msg_t::more) && !msg_->is_routing_id ())
-        _msgs_read++;
+    //  giraffe: a message may count as several, so that the low-water mark is
+    //  passed, not always hit.
+    const uint64_t lwm = _lwm;
+    const uint64_t marks_passed = lwm > 0 ? _msgs_read / lwm : 0;
 
-    if (_lwm > 0 && _msgs_read % _lwm == 0)
+    if (!msg_->is_routing_id ()) {
+        _bytes_read += length (*msg_);
+        if (!(msg_->flags () & msg_t::more)) {
+            _msgs_read += weight (_bytes_read, _read_unit);
+            _bytes_read = 0;
+        }
+    }
+
+    if (lwm > 0 && _msgs_read / lwm != marks_passed)
         send_activate_write (_peer, _msgs_read);
 
     return true;
@@ -226,17 +240,23 @@ bool zmq::pipe_t::write (const msg_t *msg_)
 
     const bool more = (msg_->flags () & msg_t::more) != 0;
     const bool is_routing_id = msg_->is_routing_id ();
+    if (!is_routing_id) {
+        _bytes_written += length (*msg_);
+        if (!more) {
+            _msgs_written += weight (_bytes_written, _write_unit);
+            _bytes_written = 0;
+        }
+    }
     _out_pipe->write (*msg_, more);
-    if (!more && !is_routing_id)
-        _msgs_written++;
 
     return true;
 }
 
-void zmq::pipe_t::rollback () const
+void zmq::pipe_t::rollback ()
 {
     //  Remove incomplete message from the outbound pipe.
     msg_t msg;
+    _bytes_written = 0;
     if (_out_pipe) {
         while (_out_pipe->unwrite (&msg)) {
             zmq_assert (msg.flags () & msg_t::more);
@@ -282,9 +302,13 @@ void zmq::pipe_t::process_hiccup (void *pipe_)
     zmq_assert (_out_pipe);
     _out_pipe->flush ();
     msg_t msg;
+    uint64_t bytes = 0;
     while (_out_pipe->read (&msg)) {
-        if (!(msg.flags () & msg_t::more))
-            _msgs_written--;
+        bytes += length (msg);
+        if (!(msg.flags () & msg_t::more)) {
+            _msgs_written -= weight (bytes, _write_unit);
+            bytes = 0;
+        }
         const int rc = msg.close ();
         errno_assert (rc == 0);
     }
@@ -522,6 +546,24 @@ void zmq::pipe_t::set_hwms (int inhwm_, int outhwm_)
 
     _lwm = compute_lwm (in);
     _hwm = out;
+}
+
+void zmq::pipe_t::set_write_unit (int unit_)
+{
+    _write_unit = _peer->_read_unit = static_cast<uint64_t> (unit_);
+}
+
+uint64_t zmq::pipe_t::length (const msg_t &msg_)
+{
+    //  What says no more than what it is has no size.
+    const bool says_nothing =
+      msg_.is_delimiter () || msg_.is_join () || msg_.is_leave ();
+    return says_nothing ? 0 : msg_.size ();
+}
+
+uint64_t zmq::pipe_t::weight (uint64_t bytes_, uint64_t unit_)
+{
+    return unit_ > 0 && bytes_ > unit_ ? (bytes_ + unit_ - 1) / unit_ : 1;
 }
 
 void zmq::pipe_t::set_hwms_boost (int inhwmboost_, int outhwmboost_)

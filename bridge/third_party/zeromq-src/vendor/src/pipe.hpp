@@ -84,7 +84,7 @@ class pipe_t ZMQ_FINAL : public object_t,
     bool write (const msg_t *msg_);
 
     //  Remove unfinished parts of the outbound message from the pipe.
-    void rollback () const;
+    void rollback ();
 
     //  Flush the messages downstream.
     void flush ();
@@ -107,6 +107,10 @@ class pipe_t ZMQ_FINAL : public object_t,
     void set_hwms (int inhwm_, int outhwm_);
 
     //  Set the boost to high water marks, used by inproc sockets so total hwm are sum of connect and bind sockets watermarks
+    //  giraffe: messages written to this pipe weigh as much as they are long
+    //  (ZMQ_BOUND_UNIT), the same at its other end. Before any is written.
+    void set_write_unit (int unit_);
+
     void set_hwms_boost (int inhwmboost_, int outhwmboost_);
 
     // send command to peer for notify the change of hwm
@@ -185,6 +189,20 @@ class pipe_t ZMQ_FINAL : public object_t,
     //  Last received peer's msgs_read. The actual number in the peer
     //  can be higher at the moment.
     uint64_t _peers_msgs_read;
+
+    //  giraffe: so many bytes count as one message in the two numbers above
+    //  and below, where messages are written and where they are read; 0: all
+    //  messages count as one. With it, the bytes in the pipe are bounded, too.
+    uint64_t _write_unit;
+    uint64_t _read_unit;
+
+    //  giraffe: what the frames of the message so far come to.
+    uint64_t _bytes_written;
+    uint64_t _bytes_read;
+
+    //  giraffe: as how many messages so many bytes count.
+    static uint64_t weight (uint64_t bytes_, uint64_t unit_);
+    static uint64_t length (const msg_t &msg_);
 
     //  The pipe object on the other side of the pipepair.
     pipe_t *_peer;

@@ -97,6 +97,8 @@ zmq::session_base_t::session_base_t (class io_thread_t *io_thread_,
     _zap_pipe (NULL),
     _incomplete_in (false),
     _pending (false),
+    _frames_in (0),
+    _subscriptions_in (0),
     _engine (NULL),
     _socket (socket_),
     _io_thread (io_thread_),
@@ -159,7 +161,18 @@ int zmq::session_base_t::push_msg (msg_t *msg_)
     if ((msg_->flags () & msg_t::command) && !msg_->is_subscribe ()
         && !msg_->is_cancel ())
         return 0;
+    //  giraffe: the frames of a message are invisible to the socket until the
+    //  last has come, and no high-water mark counts them. The engine closes
+    //  the connection.
+    if (exceeds_bounds (*msg_)) {
+        errno = EPROTO;
+        return -1;
+    }
+    const bool more = (msg_->flags () & msg_t::more) != 0;
     if (_pipe && _pipe->write (msg_)) {
+        _frames_in = more ? _frames_in + 1 : 0;
+        if (options.type == ZMQ_PUB || options.type == ZMQ_XPUB)
+            _subscriptions_in++;
         const int rc = msg_->init ();
         errno_assert (rc == 0);
         return 0;
@@ -167,6 +180,19 @@ int zmq::session_base_t::push_msg (msg_t *msg_)
 
     errno = EAGAIN;
     return -1;
+}
+
+bool zmq::session_base_t::exceeds_bounds (const msg_t &msg_)
+{
+    if (options.bound_frames > 0 && _frames_in >= options.bound_frames)
+        return true;
+    if (options.type != ZMQ_PUB && options.type != ZMQ_XPUB)
+        return false;
+    //  Subscriptions are kept, a node for each byte, by whoever publishes.
+    const size_t longest = 64;
+    return options.bound_subscriptions > 0
+           && (_subscriptions_in >= options.bound_subscriptions
+               || msg_.size () > longest);
 }
 
 int zmq::session_base_t::read_zap_msg (msg_t *msg_)
@@ -223,6 +249,8 @@ void zmq::session_base_t::clean_pipes ()
     //  unflushed messages upstream.
     _pipe->rollback ();
     _pipe->flush ();
+    _frames_in = 0;
+    _subscriptions_in = 0;
 
     //  Remove any half-read message from the in pipe.
     while (_incomplete_in) {
@@ -408,6 +436,7 @@ void zmq::session_base_t::engine_ready ()
 
         //  Plug the local end of the pipe.
         pipes[0]->set_event_sink (this);
+        pipes[0]->set_write_unit (options.bound_unit);
 
         //  Remember the local end of the pipe.
         zmq_assert (!_pipe);

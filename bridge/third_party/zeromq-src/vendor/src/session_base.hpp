@@ -116,6 +116,14 @@ class session_base_t : public own_t, public io_object_t, public i_pipe_events
     //  messages to the network.
     bool _pending;
 
+    //  giraffe: frames of the message that is coming in, and subscriptions
+    //  and cancellations that came over this connection.
+    int _frames_in;
+    int _subscriptions_in;
+
+    //  giraffe: whether the peer goes on taking what it may not.
+    bool exceeds_bounds (const msg_t &msg_);
+
     //  The protocol I/O engine connected to the session.
     zmq::i_engine *_engine;
 

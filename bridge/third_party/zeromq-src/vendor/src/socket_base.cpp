@@ -1077,6 +1077,9 @@ int zmq::socket_base_t::connect_internal (const char *endpoint_uri_)
         rc = pipepair (parents, new_pipes, hwms, conflates);
         errno_assert (rc == 0);
 
+        //  giraffe: the session writes what is received.
+        new_pipes[1]->set_write_unit (options.bound_unit);
+
         //  Attach local end of the pipe to the socket object.
         attach_pipe (new_pipes[0], subscribe_to_all, true);
         newpipe = new_pipes[0];

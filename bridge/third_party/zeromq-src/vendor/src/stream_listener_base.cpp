@@ -19,6 +19,7 @@ zmq::stream_listener_base_t::stream_listener_base_t (
   const zmq::options_t &options_) :
     own_t (io_thread_, options_),
     io_object_t (io_thread_),
+    _peers (0),
     _s (retired_fd),
     _handle (static_cast<handle_t> (NULL)),
     _socket (socket_)
@@ -52,6 +53,13 @@ void zmq::stream_listener_base_t::process_term (int linger_)
     own_t::process_term (linger_);
 }
 
+//  giraffe: all that a listener owns are sessions.
+void zmq::stream_listener_base_t::process_term_ack ()
+{
+    _peers--;
+    own_t::process_term_ack ();
+}
+
 int zmq::stream_listener_base_t::close ()
 {
     // TODO this is identical to stream_connector_base_t::close
@@ -72,6 +80,20 @@ int zmq::stream_listener_base_t::close ()
 
 void zmq::stream_listener_base_t::create_engine (fd_t fd_)
 {
+    //  giraffe: whoever is one too many is told so by an end of the stream,
+    //  and costs nothing but that.
+    if (options.bound_peers > 0 && _peers >= options.bound_peers) {
+#ifdef ZMQ_HAVE_WINDOWS
+        const int rc = closesocket (fd_);
+        wsa_assert (rc != SOCKET_ERROR);
+#else
+        const int rc = ::close (fd_);
+        errno_assert (rc == 0);
+#endif
+        return;
+    }
+    _peers++;
+
     const endpoint_uri_pair_t endpoint_pair (
       get_socket_name (fd_, socket_end_local),
       get_socket_name (fd_, socket_end_remote), endpoint_type_bind);

@@ -35,6 +35,10 @@ class stream_listener_base_t : public own_t, public io_object_t
     //  Handlers for incoming commands.
     void process_plug () ZMQ_FINAL;
     void process_term (int linger_) ZMQ_FINAL;
+    void process_term_ack () ZMQ_FINAL;
+
+    //  giraffe: sessions that this listener has made and that are not gone.
+    int _peers;
 
   protected:
     //  Close the listening socket.

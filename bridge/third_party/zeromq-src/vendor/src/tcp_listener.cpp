@@ -60,6 +60,14 @@ void zmq::tcp_listener_t::in_event ()
     if (rc != 0) {
         _socket->event_accept_failed (
           make_unconnected_bind_endpoint_pair (_endpoint), zmq_errno ());
+        //  giraffe: nobody else has it.
+#ifdef ZMQ_HAVE_WINDOWS
+        const int closed = closesocket (fd);
+        wsa_assert (closed != SOCKET_ERROR);
+#else
+        const int closed = ::close (fd);
+        errno_assert (closed == 0);
+#endif
         return;
     }
 
