@@ -46,6 +46,7 @@ pub mod kinematics;
 pub mod log;
 pub mod message;
 pub mod minimum_jerk;
+mod rarely;
 mod security;
 mod server;
 mod setting;

@@ -23,8 +23,14 @@ const RELEASE_ATTEMPTS: u32 = 4;
 /// second in which a controller ends.
 const RELEASE_AGAIN_SECS: f64 = 0.2;
 
-/// So many messages are taken from a socket before the loop goes on, so that who floods it cannot stop it.
-const MESSAGES_PER_TURN: usize = 256;
+/// A turn that is due waits until so many requests and so many commands were looked at, so that those of the commander,
+/// whose turn comes among those of all who send, get through however late the loop is.
+const LEAST_PER_TURN: usize = 8;
+/// But no longer than this part of a period, however much work they are.
+const LATE_BY: f64 = 0.25;
+/// Listening takes at most this part of a period between two turns. A loop that never rests is no longer woken in time on a
+/// busy machine.
+const LISTENS_FOR: f64 = 0.5;
 
 /// What motors do when the controller ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +51,10 @@ pub struct BridgeServer {
     /// What goes wrong because somebody asked for that.
     trial: Option<Trial>,
     exit: ExitAction,
+    /// Whether a state was published for pings since the last turn.
+    has_answered_pings: bool,
+    /// How long messages were looked at since the last turn.
+    listened: Nanos,
     ended: bool,
 }
 
@@ -88,7 +98,18 @@ impl BridgeServer {
         let core = ServerCore::new(spec, clock.now())?;
         let has_keys = !matches!(security, ServerSecurity::LocalOnly);
         let sockets = ServerSockets::bind(&Endpoints::parse(endpoint, has_keys)?, security, tracked, &clock)?;
-        Ok(Self { core, driver, sockets, clock, frame: SignalFrame::new(layout), trial: None, exit, ended: false })
+        Ok(Self {
+            core,
+            driver,
+            sockets,
+            clock,
+            frame: SignalFrame::new(layout),
+            trial: None,
+            exit,
+            has_answered_pings: false,
+            listened: Nanos(0),
+            ended: false,
+        })
     }
 
     /// Counted in the session in force.
@@ -112,17 +133,16 @@ impl BridgeServer {
         while !stop.load(Ordering::Relaxed) {
             if self.core.is_lockstep() {
                 self.sockets.wait(WAIT_MS);
-                self.serve_requests();
-                self.serve_lockstep();
+                self.serve(after(self.clock.now(), 1e-3 * WAIT_MS as f64));
                 if self.core.is_releasing() {
                     let _ = self.release();
                 }
                 next_turn = self.clock.now();
             } else {
                 self.wait_until(next_turn);
-                self.serve_requests();
-                self.take_commands();
-                if self.clock.now() >= next_turn {
+                let left = Nanos(self.listens_for().0 - self.listened.0);
+                self.serve(next_turn.min(Nanos(self.clock.now().0.saturating_add(left.0))));
+                if self.clock.now() >= next_turn && !self.core.is_lockstep() {
                     self.turn();
                     next_turn = self.after_turn(next_turn);
                 }
@@ -135,7 +155,7 @@ impl BridgeServer {
     fn wait_until(&self, deadline: Nanos) {
         let left_ms = (deadline.0 - self.clock.now().0) / 1_000_000;
         match left_ms {
-            1.. => self.sockets.wait(left_ms.min(WAIT_MS)),
+            1.. if self.listened < self.listens_for() => self.sockets.wait(left_ms.min(WAIT_MS)),
             _ => self.clock.sleep_until(deadline),
         }
     }
@@ -162,6 +182,7 @@ impl BridgeServer {
         }
         self.sense();
         self.publish();
+        (self.has_answered_pings, self.listened) = (false, Nanos(0));
         let turn_us = (self.clock.now().0 - start.0) / 1000;
         self.core.on_turn(u64::try_from(turn_us).unwrap_or(0));
     }
@@ -243,30 +264,48 @@ impl BridgeServer {
         }
     }
 
-    fn serve_requests(&mut self) {
-        for _ in 0..MESSAGES_PER_TURN {
-            let Some(Incoming { peer, sender, bytes }) = self.sockets.request() else { return };
-            match self.core.on_ctl(&sender, &bytes, self.clock.now()) {
-                Request::Dropped => {}
-                Request::Reply(reply) => self.sockets.reply(&peer, &reply),
-                Request::Pong(reply) => {
-                    self.sockets.reply(&peer, &reply);
-                    self.publish();
-                }
-                Request::Settle { re } => {
-                    let reply = self.settle(re);
-                    self.sockets.reply(&peer, &reply);
-                }
-                Request::ClearAlarms { re } => {
-                    let reply = self.clear_alarms(re);
-                    self.sockets.reply(&peer, &reply);
-                }
-                Request::Reset { re, episode } => {
-                    let reply = self.reset(re, &episode);
-                    self.sockets.reply(&peer, &reply);
-                }
+    /// How long messages may be looked at between two turns.
+    fn listens_for(&self) -> Nanos {
+        Nanos::from_secs(LISTENS_FOR * self.core.spec().loop_period_secs)
+    }
+
+    /// Takes requests and commands by turns, until none waits or the next turn is `due`. Who floods one socket delays
+    /// neither the other nor the turn.
+    fn serve(&mut self, due: Nanos) {
+        let start = self.clock.now();
+        let late = after(due.max(start), LATE_BY * self.core.spec().loop_period_secs);
+        let mut is_state_wanted = false;
+        for round in 0.. {
+            let served = [self.serve_request(&mut is_state_wanted), self.serve_command()];
+            let now = self.clock.now();
+            if served == [false; 2] || now >= late || (now >= due && round + 1 >= LEAST_PER_TURN) {
+                break;
             }
         }
+        self.listened.0 += self.clock.now().0 - start.0;
+        // One answers many pings. Where the next turn publishes anyway, one between two turns will do, so that who asks for
+        // states without end floods nobody who reads them.
+        if is_state_wanted && (self.core.is_lockstep() || !std::mem::replace(&mut self.has_answered_pings, true)) {
+            self.publish();
+        }
+    }
+
+    /// Answers the next request, if one waits. `is_state_wanted`: by whoever sent a ping.
+    fn serve_request(&mut self, is_state_wanted: &mut bool) -> bool {
+        let Some(Incoming { peer, sender, bytes }) = self.sockets.request() else { return false };
+        let reply = match self.core.on_ctl(&sender, &bytes, self.clock.now()) {
+            Request::Dropped => return true,
+            Request::Reply(reply) => reply,
+            Request::Pong(reply) => {
+                *is_state_wanted = true;
+                reply
+            }
+            Request::Settle { re } => self.settle(re),
+            Request::ClearAlarms { re } => self.clear_alarms(re),
+            Request::Reset { re, episode } => self.reset(re, &episode),
+        };
+        self.sockets.reply(&peer, &reply);
+        true
     }
 
     /// Carries out a reset; state and pose are published before the reply is handed over.
@@ -310,12 +349,16 @@ impl BridgeServer {
         Ok(targets_rad)
     }
 
-    /// Free-running: all waiting commands are checked now, the newest acceptable one is applied at the next turn.
-    fn take_commands(&mut self) {
-        for _ in 0..MESSAGES_PER_TURN {
-            let Some(Incoming { sender, bytes, .. }) = self.sockets.command() else { return };
-            self.judge(&sender, &bytes, self.clock.now());
+    /// Checks the next command, if one waits. Free-running, the newest acceptable one is applied at the next turn; in
+    /// lock-step each is one control period.
+    fn serve_command(&mut self) -> bool {
+        let Some(Incoming { sender, bytes, .. }) = self.sockets.command() else { return false };
+        let (now, is_lockstep) = (self.clock.now(), self.core.is_lockstep());
+        let verdict = self.judge(&sender, &bytes, now);
+        if is_lockstep {
+            self.answer_lockstep(&verdict, now);
         }
+        true
     }
 
     /// What becomes of a command, over a link that a simulator may let lose it.
@@ -324,26 +367,21 @@ impl BridgeServer {
         core.on_cmd_over(|| driver.rehearsal().is_some_and(Rehearsal::loses_command), sender, bytes, now)
     }
 
-    /// Lock-step: each command is one control period, also one that a simulated link loses.
-    fn serve_lockstep(&mut self) {
-        for _ in 0..MESSAGES_PER_TURN {
-            let waiting = self.core.is_lockstep().then(|| self.sockets.command()).flatten();
-            let Some(Incoming { sender, bytes, .. }) = waiting else { return };
-            let now = self.clock.now();
-            match self.judge(&sender, &bytes, now) {
-                CommandVerdict::Accepted | CommandVerdict::Lost => {
-                    let order = self.core.on_tick(now);
-                    self.execute(&order);
-                    self.advance(self.core.spec().envelope.period_secs);
-                    self.sense();
-                    self.publish();
-                }
-                CommandVerdict::Dropped(dropped) => {
-                    if dropped.from_commander
-                        && let Some(bytes) = self.core.refused_message(&dropped, now)
-                    {
-                        self.sockets.publish_state(&bytes);
-                    }
+    /// Each command that is accepted is one control period, also one that a simulated link loses.
+    fn answer_lockstep(&mut self, verdict: &CommandVerdict, now: Nanos) {
+        match verdict {
+            CommandVerdict::Accepted | CommandVerdict::Lost => {
+                let order = self.core.on_tick(now);
+                self.execute(&order);
+                self.advance(self.core.spec().envelope.period_secs);
+                self.sense();
+                self.publish();
+            }
+            CommandVerdict::Dropped(dropped) => {
+                if dropped.from_commander
+                    && let Some(bytes) = self.core.refused_message(dropped, now)
+                {
+                    self.sockets.publish_state(&bytes);
                 }
             }
         }

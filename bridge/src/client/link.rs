@@ -7,7 +7,7 @@ use super::local::LocalEnvelope;
 use super::newest::Newest;
 use super::replies::{Answers, ReadReply, Reply, not_the_reply, read_reply, refusal};
 use super::tap::LinkTap;
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::handshake::Objection;
 use crate::message::{Command, Ping, Pong, Pose, State, WithHead};
 use crate::transport::ClientSockets;
@@ -25,6 +25,13 @@ pub(super) const CONNECT_MS: i64 = 5;
 pub(super) const SILENCE_SECS: f64 = 0.3;
 /// So many replies may wait for the request they answer.
 const WAITING_REPLIES: usize = 64;
+/// Taking in what waits ends after so long, however much more comes, s. It takes some microseconds to read a state, so that
+/// this is longer than all that may wait in a queue take.
+const RECEIVE_SECS: f64 = 10e-3;
+/// But at least so many states and so many poses are taken in: a second's worth, so that the newest is one that is new.
+pub(super) const LEAST_AT_A_TIME: usize = 200;
+/// So many events of the connection are taken in at a time.
+const EVENTS_AT_A_TIME: usize = 64;
 
 /// Counted since the connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -226,7 +233,8 @@ impl Link {
 
     /// Takes in what waits on `ctl`: pongs at once, the rest for whoever asked.
     fn receive_replies(&mut self) {
-        while let Some(bytes) = self.sockets.reply() {
+        for _ in 0..WAITING_REPLIES {
+            let Some(bytes) = self.sockets.reply() else { return };
             if let Ok((_, pong)) = decode::<Pong>(&bytes) {
                 let arrived = self.now();
                 self.clocks.add(&pong, arrived);
@@ -284,52 +292,68 @@ impl Link {
     /// Takes in what happened to the connection.
     pub(super) fn take_events(&mut self) {
         let now = self.now();
-        while let Some(event) = self.sockets.event() {
+        for event in std::iter::from_fn(|| self.sockets.event()).take(EVENTS_AT_A_TIME) {
             self.admission.take(event, now);
         }
     }
 
-    /// Takes in all states and poses that are waiting; the newest stay.
+    /// Takes in all states and poses that are waiting; the newest stay. By turns, and not for long: a tracker that never
+    /// pauses delays neither the states nor the next command.
     pub(super) fn receive(&mut self) {
         self.take_events();
-        while let Some(bytes) = self.sockets.state() {
-            let taken = match decode::<State>(&bytes) {
-                Ok((head, body)) => self.take_state(head, body),
-                Err(error) => {
-                    self.unused.state(Some(error.to_string()));
-                    self.heard.state(Some(error.to_string()));
-                    continue;
-                }
-            };
-            let is_newest = taken.is_ok();
-            match &taken {
-                Ok(()) => self.unused.begin(),
-                Err(why) => self.unused.state(Some(why.clone())),
-            }
-            self.heard.state(taken.err());
-            self.tell(|tap, now| if is_newest { tap.state(&bytes, now) } else { tap.ignored(&bytes, now) });
-        }
-        while let Some(bytes) = self.sockets.pose() {
-            let (head, body) = match decode::<Pose>(&bytes) {
-                Ok(pose) => pose,
-                Err(error) => {
-                    self.heard.pose(Some(error.to_string()));
-                    self.newest.object.reject();
-                    continue;
-                }
-            };
-            // A tracker that is a process of its own knows of no session, and of no truth.
-            let ours = self.session.sid != 0 && head.sid == self.session.sid;
-            if ours || (head.sid == 0 && !body.truth) {
-                self.tell(|tap, now| tap.pose(&bytes, now));
-                let now = self.now();
-                let odd = self.newest.object.take(WithHead { head, body }, ours, now);
-                self.heard.pose(odd);
-            } else {
-                self.heard.pose(Some(format!("of session {}, ours is {}", head.sid, self.session.sid)));
+        let deadline = after(self.now(), RECEIVE_SECS);
+        for round in 1.. {
+            let came = [self.receive_state(), self.receive_pose()];
+            if came == [false; 2] || (round >= LEAST_AT_A_TIME && self.now() >= deadline) {
+                break;
             }
         }
         self.report.poses_rejected = self.newest.object.rejected();
+    }
+
+    /// Takes in the next state, if one waits.
+    fn receive_state(&mut self) -> bool {
+        let Some(bytes) = self.sockets.state() else { return false };
+        let taken = match decode::<State>(&bytes) {
+            Ok((head, body)) => self.take_state(head, body),
+            Err(error) => {
+                self.unused.state(Some(error.to_string()));
+                self.heard.state(Some(error.to_string()));
+                return true;
+            }
+        };
+        let is_newest = taken.is_ok();
+        match &taken {
+            Ok(()) => self.unused.begin(),
+            Err(why) => self.unused.state(Some(why.clone())),
+        }
+        self.heard.state(taken.err());
+        self.tell(|tap, now| if is_newest { tap.state(&bytes, now) } else { tap.ignored(&bytes, now) });
+        true
+    }
+
+    /// Takes in the next pose, if one waits.
+    fn receive_pose(&mut self) -> bool {
+        let Some(bytes) = self.sockets.pose() else { return false };
+        let (head, body) = match decode::<Pose>(&bytes) {
+            Ok(pose) => pose,
+            Err(error) => {
+                self.heard.pose(Some(error.to_string()));
+                self.newest.object.reject();
+                return true;
+            }
+        };
+        // A tracker that is a process of its own knows of no session, and of no truth.
+        let ours = self.session.sid != 0 && head.sid == self.session.sid;
+        if ours || (head.sid == 0 && !body.truth) {
+            self.tell(|tap, now| tap.pose(&bytes, now));
+            let now = self.now();
+            let odd = self.newest.object.take(WithHead { head, body }, ours, now);
+            self.heard.pose(odd);
+        } else {
+            self.heard.pose(Some(format!("of session {}, ours is {}", head.sid, self.session.sid)));
+        }
+        true
     }
 
     /// If this state is a newer one of our session and hand, it is the newest now.

@@ -15,6 +15,8 @@ mod object;
 mod observer;
 mod paced;
 mod pose;
+#[cfg(test)]
+mod receive_tests;
 mod replies;
 mod stepping;
 mod tap;

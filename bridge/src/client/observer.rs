@@ -16,6 +16,8 @@ use std::sync::atomic::AtomicBool;
 const REPLY_SECS: f64 = 1.0;
 /// From one ping to the next while a state is waited for, s.
 const PING_SECS: f64 = 0.05;
+/// So many messages of one socket are passed over at a time, as many as may wait there: who never pauses does not keep us.
+const AT_A_TIME: usize = 1000;
 
 /// What an emergency button, a display or a logger needs.
 pub struct Observer {
@@ -42,7 +44,7 @@ impl Observer {
     /// The newest state that is waiting, whoever commands the hand. Older ones are passed over.
     pub fn newest_state(&mut self) -> Option<(Head, State)> {
         let mut newest = None;
-        while let Some(bytes) = self.link.sockets.state() {
+        for bytes in std::iter::from_fn(|| self.link.sockets.state()).take(AT_A_TIME) {
             let read = decode::<State>(&bytes);
             self.link.heard.state(read.as_ref().err().map(ToString::to_string));
             newest = read.ok().or(newest);
@@ -74,7 +76,7 @@ impl Observer {
                 return Err(self.link.silent(attempted, timeout_secs, &advice));
             }
             // Whatever comes ends the wait below: a ping for each time would be a flood that the answer to a stop waits behind.
-            while self.link.sockets.reply().is_some() {}
+            std::iter::from_fn(|| self.link.sockets.reply()).take(AT_A_TIME).for_each(drop);
             let now = self.link.now();
             if now >= next_ping {
                 next_ping = after(now, PING_SECS);

@@ -21,10 +21,10 @@ const PING_SECS: f64 = 0.05;
 const WAIT_MS: i64 = 5;
 /// States and poses kept; a controller that floods us does not fill our memory.
 const KEPT: usize = 20_000;
+/// So many messages of one socket are taken in at a time, as many as may wait there: who never pauses does not keep us.
+const AT_A_TIME: usize = 1000;
 /// Complaints kept of one kind.
 const COMPLAINTS: usize = 3;
-/// So many messages of one socket are taken in before a wait looks at its end: who floods us does not hold us up.
-const AT_ONCE: usize = 1000;
 
 /// How long this check waits, whatever the other end says or does.
 #[derive(Clone)]
@@ -188,7 +188,7 @@ impl Peer {
     pub(super) fn answer_within(&mut self, secs: f64) -> Option<Answer> {
         let deadline = after(self.now(), secs);
         loop {
-            for _ in 0..AT_ONCE {
+            for _ in 0..AT_A_TIME {
                 let Some(bytes) = self.sockets.reply() else { break };
                 if let Some(answer) = self.sort(bytes) {
                     return Some(answer);
@@ -267,7 +267,7 @@ impl Peer {
             self.sockets.wait(((deadline.0 - self.now().0) / 1_000_000).clamp(1, WAIT_MS));
             self.pump();
         }
-        for _ in 0..AT_ONCE {
+        for _ in 0..AT_A_TIME {
             let Some(bytes) = self.sockets.reply() else { break };
             if let Some(answer) = self.sort(bytes) {
                 self.stray(format!("a second reply, {answer}"));
@@ -278,8 +278,8 @@ impl Peer {
     /// Takes in all states and poses that are waiting.
     pub(super) fn pump(&mut self) {
         // News of the connection left unread would end every wait at once.
-        while self.sockets.event().is_some() {}
-        for _ in 0..AT_ONCE {
+        std::iter::from_fn(|| self.sockets.event()).take(AT_A_TIME).for_each(drop);
+        for _ in 0..AT_A_TIME {
             let Some(bytes) = self.sockets.state() else { break };
             match decode::<State>(&bytes) {
                 Ok((head, state)) => {
@@ -291,7 +291,7 @@ impl Peer {
                 Err(error) => self.flaw(format!("a state: {error}")),
             }
         }
-        for _ in 0..AT_ONCE {
+        for _ in 0..AT_A_TIME {
             let Some(bytes) = self.sockets.pose() else { break };
             match decode::<Pose>(&bytes) {
                 Ok(pose) if self.poses.len() < KEPT => self.poses.push(pose),

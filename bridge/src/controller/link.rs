@@ -3,6 +3,7 @@
 use super::arrivals::Arrivals;
 use super::commands::DroppedCommand;
 use crate::message::Role;
+use crate::rarely::Rarely;
 use crate::security::Sender;
 use crate::wire::{Body, encode};
 use giraffe_robots::Nanos;
@@ -77,6 +78,8 @@ pub(super) struct Link {
     pub(super) counters: Counters,
     pub(super) odd: OddInARow,
     pub(super) seqs: Seqs,
+    /// When it was last said that somebody was refused.
+    pub(super) refusals: Rarely,
 }
 
 impl Link {

@@ -116,11 +116,13 @@ impl ServerCore {
     }
 
     fn emergency_stop(&mut self, now: Nanos) {
+        if !self.safety.faults.holds(Fault::Estop) {
+            tracing::error!("emergency stop: motors are to be released");
+        }
         self.safety.faults.raise(Fault::Estop);
         self.safety.watchdog.estop(now);
         self.link.drop_pending();
         self.safety.why = "emergency stop".to_owned();
-        tracing::error!("emergency stop: motors are to be released");
     }
 
     fn answer(&mut self, re: u64, done: Result<(), Objection>, now: Nanos) -> Vec<u8> {

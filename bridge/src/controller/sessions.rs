@@ -154,7 +154,10 @@ impl ServerCore {
     }
 
     pub(super) fn reject(&mut self, re: u64, objection: Objection, now: Nanos) -> Vec<u8> {
-        tracing::warn!(code = objection.code, detail = objection.detail, "commander refused");
+        if let Some(unsaid) = self.link.refusals.turn(now) {
+            let (code, detail) = (&objection.code, &objection.detail);
+            tracing::warn!(code, detail, "commander refused ({unsaid} more since the last line)");
+        }
         self.link.reply(0, now, &Reject { re, code: objection.code, detail: objection.detail })
     }
 

@@ -3,9 +3,9 @@
 use super::failed;
 use super::monitor::Monitor;
 use crate::clock::Clock;
+use crate::rarely::Rarely;
 use crate::security::{Permissions, PublicKey};
 use crate::transport::{LinkEvent, TransportError};
-use giraffe_robots::Nanos;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -16,8 +16,8 @@ const ZAP_ENDPOINT: &str = "inproc://zeromq.zap.01";
 const ZAP_VERSION: &[u8] = b"1.0";
 /// Longest wait before the end is noticed, ms.
 const WAIT_MS: i64 = 50;
-/// At most one line in so many seconds, however many knock.
-const LOG_SECS: f64 = 1.0;
+/// So many questions, or events of one socket, are taken before the others are looked at again.
+const AT_A_TIME: usize = 64;
 
 /// A door that nobody keeps yet. Opened before any socket is bound.
 pub(super) struct Door {
@@ -67,13 +67,13 @@ impl Door {
             let sockets = std::iter::once(&self.zap).chain(self.monitors.iter().map(Monitor::socket));
             let mut items: Vec<_> = sockets.map(|socket| socket.as_poll_item(POLLIN)).collect();
             let _ = zmq::poll(&mut items, WAIT_MS);
-            while let Ok(question) = self.zap.recv_multipart(DONTWAIT) {
+            for question in std::iter::from_fn(|| self.zap.recv_multipart(DONTWAIT).ok()).take(AT_A_TIME) {
                 let answer = answer(&question, permissions, &mut log);
                 // A question that is none gets an empty answer, which lets nobody in.
                 let _ = self.zap.send_multipart(answer, 0);
             }
             for monitor in &self.monitors {
-                while let Some((event, address)) = monitor.next() {
+                for (event, address) in std::iter::from_fn(|| monitor.next()).take(AT_A_TIME) {
                     log.handshake(monitor.name(), event, &address);
                 }
             }
@@ -128,25 +128,6 @@ struct RefusalLog<'c> {
     clock: &'c dyn Clock,
     unlisted: Rarely,
     others: Rarely,
-}
-
-/// When something was said last.
-#[derive(Default)]
-struct Rarely {
-    last: Option<Nanos>,
-    unsaid: u64,
-}
-
-impl Rarely {
-    /// The number of refusals since the last line, if it is time for another.
-    fn turn(&mut self, now: Nanos) -> Option<u64> {
-        if self.last.is_some_and(|last| now.secs_since(last) < LOG_SECS) {
-            self.unsaid += 1;
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.unsaid))
-    }
 }
 
 impl RefusalLog<'_> {
