@@ -1,9 +1,11 @@
 //! Sockets that keep to no rule of ours: what a stranger could write, and what a stranger would see.
 
-use giraffe_bridge::message::State;
+#![allow(dead_code, reason = "two programs of tests use it, each a part")]
+
+use giraffe_bridge::message::{Ping, Pong, State};
 use giraffe_bridge::wire::{Body, decode, encode};
 use std::time::Duration;
-use zmq::{Context, DONTWAIT, Socket, SocketType};
+use zmq::{Context, DONTWAIT, SocketType};
 
 /// Keys as text. Whoever has none speaks in clear text.
 #[derive(Clone)]
@@ -30,12 +32,43 @@ pub fn key_bytes(key: &str) -> Vec<u8> {
     zmq::z85_decode(key).unwrap()
 }
 
+/// One of them, to be flooded.
+#[derive(Clone, Copy)]
+pub enum Socket {
+    Ctl,
+    Cmd,
+    /// To states, which takes subscriptions.
+    Subscription,
+}
+
+/// Sends a message of these frames to each of these sockets, again and again.
+pub fn floods(raw: Raw, sockets: &[Socket], frames: &[Vec<u8>], is_over: impl Fn() -> bool) {
+    let mut number = 0_u32;
+    while !is_over() {
+        // On a small machine others want to run, too.
+        std::thread::sleep(Duration::from_millis(1));
+        for socket in sockets {
+            number += 1;
+            let socket = match socket {
+                Socket::Ctl => &raw.ctl,
+                Socket::Cmd => &raw.cmd,
+                Socket::Subscription => {
+                    let topic = [&number.to_be_bytes(), frames[0].as_slice()].concat();
+                    raw.state.set_subscribe(&topic).unwrap();
+                    continue;
+                }
+            };
+            let _ = socket.send_multipart(frames, DONTWAIT);
+        }
+    }
+}
+
 /// All four sockets of somebody.
 pub struct Raw {
-    ctl: Socket,
-    cmd: Socket,
-    state: Socket,
-    pose: Socket,
+    ctl: zmq::Socket,
+    cmd: zmq::Socket,
+    state: zmq::Socket,
+    pose: zmq::Socket,
     seq: u64,
 }
 
@@ -68,6 +101,13 @@ impl Raw {
     pub fn request<B: Body>(&mut self, sid: u64, body: &B) {
         self.seq += 1;
         let _ = self.ctl.send(encode(sid, self.seq, 0, body), DONTWAIT);
+    }
+
+    /// How many requests the controller has answered, whoever's.
+    pub fn replies(&mut self) -> u64 {
+        self.request(0, &Ping {});
+        let bytes = in_time(|| self.ctl.recv_bytes(DONTWAIT).ok());
+        decode::<Pong>(&bytes).unwrap().0.seq
     }
 
     /// Sends a request and waits for its reply.
