@@ -219,7 +219,7 @@ mod tests {
         let mut reset = |change: &dyn Fn(&mut EpisodePlan)| {
             let mut plan = plan.clone();
             change(&mut plan);
-            let request = EpisodeRequest { seed: 1, plan: Some(plan), settings: Vec::new() };
+            let request = EpisodeRequest { seed: 1, index: None, plan: Some(plan), settings: Vec::new() };
             let started = driver.reset(&rmp_serde::to_vec_named(&request).expect("plain numbers"));
             driver.advance(0.05).expect("whatever was asked for, the hand is there");
             started.map_err(|error| error.to_string())

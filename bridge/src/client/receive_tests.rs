@@ -28,10 +28,11 @@ fn taking_in_poses_ends_when_its_time_is_up_and_goes_on_with_the_rest() {
     let path = std::env::temp_dir().join(format!("giraffe-receive-{}", std::process::id()));
     let base = format!("ipc://{}", path.display());
     let endpoints = Endpoints::parse(&base, false).unwrap();
-    let mut controller = ServerSockets::bind(&endpoints, &ServerSecurity::LocalOnly, true).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(Hasty::default());
+    let mut controller = ServerSockets::bind(&endpoints, &ServerSecurity::LocalOnly, true, &clock).unwrap();
     let sockets = ClientSockets::connect(&endpoints, &ClientSecurity::LocalOnly).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
-    let mut link = Link::new(&base, sockets, Admission::new(false), Arc::new(Hasty::default()), stop, 3, false);
+    let mut link = Link::new(&base, sockets, Admission::new(false), clock, stop, 3, false);
     // Three times as many as are taken in at least; what comes before there is a connection is lost.
     for _ in 0..3 * LEAST_AT_A_TIME {
         controller.publish_pose(b"no pose");
