@@ -355,7 +355,6 @@ fn a_paired_deployment_that_is_not_equal_is_different_and_names_the_first_settin
     for (set, part) in [
         ("physics.substep_count=4", "physics.substep_count is 4 in the controller and 2 in the process"),
         ("physics.inner_iteration_count=3", "physics.inner_iteration_count is 3 in the controller and 6 in"),
-        ("object=cube-57mm", "object is cube-57mm in the controller and cube-70mm in"),
     ] {
         let controller = served(set);
         let different = deploy(&controller, &[]);
@@ -369,6 +368,9 @@ fn a_paired_deployment_that_is_not_equal_is_different_and_names_the_first_settin
         assert_eq!((different.code, &report["paired"]["equal"]), (Some(1), &0.into()), "{different:#?}");
         assert!(report["paired"]["cause"].as_str().unwrap().contains(part), "{report}");
     }
+    // Another object is no setting that makes a difference: nothing is begun with it.
+    let refused = deploy(&served("object=cube-57mm"), &[]);
+    assert!(refused.code == Some(2) && refused.stderr.contains("OBJECT_MISMATCH"), "{refused:#?}");
 }
 
 #[test]
