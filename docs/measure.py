@@ -7,6 +7,9 @@
     python3 docs/measure.py --render                  # the tables once more from what was measured
     python3 docs/measure.py --check                   # are they what was measured, at a commit that led here?
 
+Two are measured by hand, for they take long: `giraffe compare-engines --out docs/engines` writes docs/engines/report.md, with its commit
+and machine, and docs/randomization/README.md has the twelve runs of its own. `--check` looks at their commits, too.
+
 Each part runs the program as a user does and leaves docs/numbers/PART.json: commit, machine, commands, and what the commands printed
 as JSON. A table stands in a document between `<!-- numbers: PART.TABLE -->` and `<!-- end of numbers -->`, and is written from
 that file alone, with commit and machine below it. Nothing but Python's own library is needed; parts abroad need the packages of
@@ -157,6 +160,11 @@ def measure_bridge(run):
     return run.giraffe("bench", "bridge", "--secs", "20", "--json")
 
 
+def measure_learner(run):
+    speed = ("bench", "learner", "--python", run.python, "--json")
+    return run.giraffe(*speed, "--repeats", "3", "--secs", "0.5", "--widths", "128,256")
+
+
 # What is written of it.
 
 
@@ -250,6 +258,26 @@ def bridge_table(found):
     return lines + [f"| {name} | {' | '.join(f'{row[key]:.0f}' for key in keys)} |" for name, row in rows]
 
 
+def learner_table(found):
+    head = ["LSTM", "steps", "sequences", "giraffe", "PyTorch, with masks", "ratio", "PyTorch, `nn.LSTM`", "ratio", "of peak"]
+    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
+    for row in found["shapes"]:
+        cells = [f"{row[key]}" for key in ("core_width", "horizon_steps", "sequences")]
+        cells += [f"{row['samples_per_sec']:,.0f}", f"{row['pytorch_cell_samples_per_sec']:,.0f}"]
+        cells += [spread(row["ratio_masked_spread"], 2), f"{row['pytorch_lstm_samples_per_sec']:,.0f}"]
+        cells += [spread(row["ratio_spread"], 2), f"{100 * row['peak_share']:.0f} %"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def collecting_table(found):
+    lines = ["| LSTM | worlds | giraffe | PyTorch | ratio |", "| --- | --- | --- | --- | --- |"]
+    for row in found["collecting"]:
+        rates = f"{row['steps_per_sec']:,.0f} | {row['pytorch_steps_per_sec']:,.0f}"
+        lines.append(f"| {row['core_width']} | {row['worlds']:,} | {rates} | {spread(row['ratio_spread'], 2)} |")
+    return lines
+
+
 # name: (what it takes, how it is measured, its tables)
 PARTS = {
     "quickstart": ("10 min", measure_quickstart, {"table": quickstart_table}),
@@ -259,6 +287,11 @@ PARTS = {
     "finer": ("4 min", measure_finer, {"table": scores("physics steps x parts x sweeps")}),
     "physics": ("10 min, MuJoCo, nothing else running", measure_physics, {"table": physics_table}),
     "bridge": ("3 min, nothing else running", measure_bridge, {"table": bridge_table}),
+    "learner": (
+        "20 min, PyTorch, nothing else running",
+        measure_learner,
+        {"update": learner_table, "collecting": collecting_table},
+    ),
 }
 
 
@@ -329,9 +362,37 @@ def render():
             print(f"wrote the tables of {path.relative_to(ROOT)}", file=sys.stderr)
 
 
+# Documents with tables of measurements that are written by hand, too, or by another command.
+MEASURED = ["README.md", "docs/bridge/README.md", "docs/engines", "docs/learner", "docs/randomization/README.md", "docs/results"]
+
+
+def led_here(commit):
+    return git("merge-base", "--is-ancestor", commit, "HEAD") is not None
+
+
+def unnamed(path):
+    """Tables with measured numbers that do not say of which commit, and commits that did not lead here."""
+    name, text = path.relative_to(ROOT), BLOCK.sub("", path.read_text())
+    commits = lambda part: set(re.findall(r"`([0-9a-f]{7})`", part))  # noqa: E731
+    strangers = sorted(commit for commit in commits(text) if not led_here(commit))
+    wrong = [f"{name}: names commit {commit}, which is none that led here" for commit in strangers]
+    begins, *sections = re.split(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    above = commits(begins)
+    for title, part in zip(sections[::2], sections[1::2]):
+        # The first heading speaks for the page.
+        above = above or commits(part)
+        has_numbers = re.search(r"^\|.*\d\.\d.*\|$", part, flags=re.MULTILINE)
+        if has_numbers and not (commits(part) or above):
+            wrong.append(f"{name}: a table below `{title}` does not say of which commit its numbers are")
+    return wrong
+
+
 def check():
     """What is wrong with the tables, in words."""
     wrong, shown = [], set()
+    for path in documents():
+        if any(str(path.relative_to(ROOT)).startswith(folder) for folder in MEASURED):
+            wrong += unnamed(path)
     for path in documents():
         text, name = path.read_text(), path.relative_to(ROOT)
         shown |= {block[1] for block in BLOCK.finditer(text)}
@@ -341,7 +402,7 @@ def check():
             wrong.append(f"{name}: a table is not what was measured; run `python3 docs/measure.py --render`")
     for path in sorted(NUMBERS.glob("*.json")):
         found = json.loads(path.read_text())
-        if git("merge-base", "--is-ancestor", found["commit"], "HEAD") is None:
+        if not led_here(found["commit"]):
             wrong.append(f"{path.relative_to(ROOT)}: measured at {found['commit']}, which is no commit that led here")
         if path.stem not in shown:
             wrong.append(f"{path.relative_to(ROOT)}: no document shows it")
