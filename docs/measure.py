@@ -248,9 +248,9 @@ def bridge_table(found):
     slow = found["slow_observer"]
     rows = [
         ("state received to command sent", found["state_to_command"]),
-        ("of that the policy", found["policy"]),
+        ("of that the neural network", found["policy"]),
         *((f"jitter of the policy's loop at {hz} Hz", loop["policy"]) for hz, loop in sorted(loops.items())),
-        ("jitter of the controller's loop", slow["controller_without"]),
+        ("jitter of the controller's loop at 120 Hz", slow["controller_without"]),
         ("the same with a reader connected that never reads", slow["controller_with"]),
     ]
     lines = ["| µs | p50 | p99 | p99.9 | largest |", "| --- | --- | --- | --- | --- |"]

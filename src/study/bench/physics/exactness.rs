@@ -85,9 +85,14 @@ impl Yardstick {
         Ok(self.joints.error(lab, engine)?.rms_rad)
     }
 
-    /// Every error of an engine; where there is a limit, only until one is found that shows that it is less exact in motion.
+    /// Every error of an engine; where there is a limit, only until one is found that is beyond it and demanded not to be.
     /// (What is slow to find comes last.)
-    pub(super) fn exactness(&self, lab: &mut Lab, engine: &Engine, limit: Option<&Exactness>) -> Result<Exactness> {
+    pub(super) fn exactness(
+        &self,
+        lab: &mut Lab,
+        engine: &Engine,
+        limit: Option<(&Exactness, Demand)>,
+    ) -> Result<Exactness> {
         let mut found = Exactness {
             joint_rms_rad: self.joint_rms_rad(lab, engine)?,
             slip_rms_degrees: f64::INFINITY,
@@ -98,14 +103,15 @@ impl Yardstick {
         // As if what was not looked at yet were exact.
         let is_hopeless = |found: Exactness| {
             let smaller = |error: f64| if error == f64::INFINITY { 0.0 } else { error };
-            limit.is_some_and(|limit| {
+            limit.is_some_and(|(limit, demand)| {
                 let found = Exactness {
                     slip_rms_degrees: smaller(found.slip_rms_degrees),
                     grip_object_m: smaller(found.grip_object_m),
+                    grip_force_newton: smaller(found.grip_force_newton),
                     dropped: Some(0),
                     ..found
                 };
-                !found.is_no_worse(limit, Demand::Motion)
+                !found.is_no_worse(limit, if demand == Demand::Joints { Demand::Motion } else { demand })
             })
         };
         if is_hopeless(found) {
@@ -216,7 +222,7 @@ mod tests {
         assert!(found.dropped.is_some_and(|dropped| dropped > CHANCE_DROPS), "{found:?}");
         // Once the object is farther away than the limit has it, the slope is of no interest.
         let loose = Exactness { joint_rms_rad: 1.0, ..usual };
-        let cut_short = exactness(hasty, Some(&loose));
+        let cut_short = exactness(hasty, Some((&loose, Demand::Joints)));
         assert_eq!(cut_short, Exactness { slip_rms_degrees: f64::INFINITY, dropped: None, ..found });
         assert!(!cut_short.is_no_worse(&loose, Demand::Motion) && cut_short.is_no_worse(&loose, Demand::Joints));
     }

@@ -122,8 +122,8 @@ impl Judge for Trials<'_, '_> {
         self.yardstick.joint_rms_rad(self.lab, &candidate.engine())
     }
 
-    fn exactness(&mut self, candidate: Candidate, limit: &Exactness) -> Result<Exactness> {
-        self.yardstick.exactness(self.lab, &candidate.engine(), Some(limit))
+    fn exactness(&mut self, candidate: Candidate, limit: &Exactness, demand: Demand) -> Result<Exactness> {
+        self.yardstick.exactness(self.lab, &candidate.engine(), Some((limit, demand)))
     }
 }
 

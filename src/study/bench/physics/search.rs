@@ -3,11 +3,10 @@
 //! One short trial of each setting of [`settings`], with one integrator, then what came near the fastest with the others.
 //! From the fastest with every solver the search goes on, one thing changed at a time, until nothing gets faster: so limits
 //! that help together are found, if one of them is the fastest by itself. What was lucky in a short trial is found out
-//! in long ones, in turns; who was passed over for somebody's luck is then looked at after all.
+//! in long ones, in turns.
 
 use super::candidate::{Candidate, SOLVERS, settings};
 use super::exactness::{Demand, Exactness};
-use crate::study::bench::spread::Spread;
 use crate::study::engines::rollout::MujocoOptions;
 use anyhow::Result;
 
@@ -15,16 +14,15 @@ use anyhow::Result;
 const MOST_SUBSTEPS: u32 = 100;
 /// Every setting is also tried with up to so many more physics steps: fewer iterations may do there.
 const STEPS_BEYOND: u32 = 2;
-/// Trials are short, and one may be off by more than ten per cent: who has this part of the best rate may still be the fastest.
+/// Trials are short, and one is off by several per cent: who has this part of the best rate may still be the fastest.
 const MARGIN: f64 = 0.85;
 /// Of those that had long trials, who has this part of the best rate is timed again beside new ones.
 const CLOSE: f64 = 0.95;
 /// What is faster by less than this is not worth another change: it cannot be told from luck.
 const GAIN: f64 = 1.01;
-/// How many long trials each has at a time. The one in the middle counts: what it is held against may be disturbed, too.
+/// How many long trials each has at a time. The best counts, since others on the machine only disturb.
 const LONG_TRIALS: usize = 3;
-/// How many of the fastest take part in the rounds, of those that are exact in everything, and of those that are so in motion
-/// alone.
+/// How many of the fastest take part in the rounds.
 const IN_ROUNDS: usize = 2;
 
 /// How long a trial is.
@@ -42,8 +40,8 @@ pub(super) trait Judge {
     fn rate(&mut self, candidate: Candidate, trial: Trial) -> Result<f64>;
     /// Joint error of the hand alone, rad.
     fn joint_rms_rad(&mut self, candidate: Candidate) -> Result<f64>;
-    /// Errors, until one is found that shows that it is less exact in motion.
-    fn exactness(&mut self, candidate: Candidate, limit: &Exactness) -> Result<Exactness>;
+    /// Errors, until one is found that is beyond the limit where that is demanded.
+    fn exactness(&mut self, candidate: Candidate, limit: &Exactness, demand: Demand) -> Result<Exactness>;
 }
 
 /// What was measured of a candidate.
@@ -51,8 +49,6 @@ pub(super) trait Judge {
 struct Tried {
     candidate: Candidate,
     rate: f64,
-    /// Whether its rate is that of long trials.
-    has_long: bool,
     exactness: Exactness,
 }
 
@@ -62,29 +58,28 @@ struct Search<'s> {
     ours: &'s Exactness,
     /// The usual solver at the largest step that is exact enough in joints, by integrator.
     usual: Vec<Candidate>,
-    /// The rate of all in their short trial.
-    timed: Vec<(Candidate, f64)>,
-    /// Those of them whose errors were looked at.
-    judged: Vec<Candidate>,
-    /// Those of them whose joints are exact enough.
+    /// All that had a trial.
+    seen: Vec<Candidate>,
+    /// Those of them that had long ones.
+    timed_long: Vec<Candidate>,
+    /// Those whose joints are exact enough.
     tried: Vec<Tried>,
 }
 
-/// Who takes part in the rounds: the two fastest of all, the fastest with each integrator, the two fastest that are as exact as
-/// ours in motion alone, and the fastest that is so in joints alone.
+/// Who takes part in the rounds, the fastest first: the two fastest of all, the fastest with each integrator, and the
+/// fastest that is as exact as ours in motion alone and in joints alone.
 pub(super) fn best(judge: &mut dyn Judge, integrators: &[&'static str], ours: &Exactness) -> Result<Vec<Candidate>> {
-    let (usual, timed, judged, tried) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut search = Search { judge, ours, usual, timed, judged, tried };
+    let (usual, seen, timed_long, tried) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut search = Search { judge, ours, usual, seen, timed_long, tried };
     search.find_usual(integrators)?;
     let usual = search.usual.clone();
     let Some((leader, others)) = usual.split_first() else { return Ok(Vec::new()) };
     search.every_setting(*leader)?;
     search.until_exact(*leader)?;
-    search.time_again()?;
     let near = search.near_the_best(MARGIN);
     for other in others {
         let like = near.iter().filter_map(|of| search.with_integrator(*of, other.integrator));
-        search.attempt(&like.collect::<Vec<_>>())?;
+        search.attempt(like.collect())?;
         search.until_exact(*other)?;
     }
     search.refine()?;
@@ -97,7 +92,7 @@ impl Search<'_> {
         let mut found = Vec::new();
         for &integrator in integrators {
             if let Some(usual) = self.largest_step(integrator)? {
-                found.push((usual, self.short_rate(usual)?));
+                found.push((usual, self.judge.rate(usual, Trial::Short)?));
             }
         }
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -120,19 +115,12 @@ impl Search<'_> {
     /// Every setting of the solver, at the largest step and at slightly smaller ones.
     fn every_setting(&mut self, usual: Candidate) -> Result<()> {
         let at = |more: u32, options| Candidate { substeps: usual.substeps + more, options, ..usual };
-        let mut all: Vec<_> = settings().into_iter().map(|options| at(0, options)).collect();
-        self.attempt(&all)?;
+        let mut timed = self.attempt(settings().into_iter().map(|options| at(0, options)).collect())?;
         for more in 1..=STEPS_BEYOND {
             let shrunk = f64::from(usual.substeps + more - 1) / f64::from(usual.substeps + more);
             let bound = MARGIN * self.best_rate(Demand::Everything);
-            let mut promising = Vec::new();
-            for of in all {
-                if self.short_rate(of)? * shrunk >= bound {
-                    promising.push(at(more, of.options));
-                }
-            }
-            self.attempt(&promising)?;
-            all = promising;
+            let promising = timed.iter().filter(|(_, before)| before * shrunk >= bound);
+            timed = self.attempt(promising.map(|(of, _)| at(more, of.options)).collect())?;
         }
         Ok(())
     }
@@ -140,10 +128,10 @@ impl Search<'_> {
     /// The usual solver with more and more physics steps, if nothing else with this integrator is exact enough.
     fn until_exact(&mut self, usual: Candidate) -> Result<()> {
         for substeps in usual.substeps..=MOST_SUBSTEPS {
-            if self.best_rate_with(usual.integrator).is_some() {
+            if self.has_exact(usual.integrator) {
                 break;
             }
-            self.attempt(&[Candidate { substeps, ..usual }])?;
+            self.attempt(vec![Candidate { substeps, ..usual }])?;
         }
         Ok(())
     }
@@ -153,7 +141,7 @@ impl Search<'_> {
         self.time_again()?;
         loop {
             let before = Demand::ALL.map(|demand| self.best_rate(demand));
-            self.attempt(&self.around())?;
+            self.attempt(self.around())?;
             self.time_again()?;
             let is_faster = |(demand, before): (Demand, f64)| self.best_rate(demand) > GAIN * before;
             if !Demand::ALL.into_iter().zip(before).any(is_faster) {
@@ -197,49 +185,39 @@ impl Search<'_> {
         Some(Candidate { integrator: to.integrator, substeps, ..of })
     }
 
-    /// Times those that are new, and then looks how exact they are, as far as they are of interest.
-    fn attempt(&mut self, candidates: &[Candidate]) -> Result<()> {
+    /// Times those that are new, and then looks how exact they are, the fastest first, as far as they are of interest.
+    /// Returns their rates.
+    fn attempt(&mut self, candidates: Vec<Candidate>) -> Result<Vec<(Candidate, f64)>> {
+        let mut timed = Vec::new();
         for candidate in candidates {
-            self.short_rate(*candidate)?;
+            if !self.seen.contains(&candidate) {
+                self.seen.push(candidate);
+                timed.push((candidate, self.judge.rate(candidate, Trial::Short)?));
+            }
         }
-        self.judge_promising()?;
-        Ok(())
-    }
-
-    /// The rate of a candidate in its short trial.
-    fn short_rate(&mut self, candidate: Candidate) -> Result<f64> {
-        if let Some((_, rate)) = self.timed.iter().find(|(timed, _)| *timed == candidate) {
-            return Ok(*rate);
-        }
-        let rate = self.judge.rate(candidate, Trial::Short)?;
-        self.timed.push((candidate, rate));
-        Ok(rate)
-    }
-
-    /// Looks how exact those are, the fastest first, that may be the fastest of all or with their integrator. Whether there were
-    /// any that nobody had looked at.
-    fn judge_promising(&mut self) -> Result<bool> {
-        let mut timed = self.timed.clone();
-        timed.retain(|(candidate, _)| !self.judged.contains(candidate));
         timed.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let before = self.judged.len();
-        for (candidate, rate) in timed {
-            let is_fast = rate >= MARGIN * self.best_rate(Demand::Everything);
-            if is_fast || self.best_rate_with(candidate.integrator).is_none_or(|best| rate > best) {
-                self.judged.push(candidate);
-                let exactness = self.judge.exactness(candidate, self.ours)?;
+        for &(candidate, rate) in &timed {
+            if let Some(demand) = self.demand(candidate, rate) {
+                let exactness = self.judge.exactness(candidate, self.ours, demand)?;
                 if exactness.is_no_worse(self.ours, Demand::Joints) {
-                    self.tried.push(Tried { candidate, rate, has_long: false, exactness });
+                    self.tried.push(Tried { candidate, rate, exactness });
                 }
             }
         }
-        Ok(self.judged.len() > before)
+        Ok(timed)
     }
 
-    /// The best rate with an integrator, of those that are exact enough in everything.
-    fn best_rate_with(&self, integrator: &str) -> Option<f64> {
-        let exact = self.ranked(Demand::Everything);
-        exact.iter().find(|tried| tried.candidate.integrator == integrator).map(|tried| tried.rate)
+    /// The least that a candidate of such a rate must fulfil to be of interest; nothing if it is too slow for anything.
+    fn demand(&self, candidate: Candidate, rate: f64) -> Option<Demand> {
+        let is_wanted = |demand: Demand| demand == Demand::Everything && !self.has_exact(candidate.integrator);
+        let is_fast = |demand| rate >= MARGIN * self.best_rate(demand);
+        let mut weakest_first = Demand::ALL.into_iter().rev();
+        weakest_first.find(|demand| is_fast(*demand) || is_wanted(*demand))
+    }
+
+    /// Whether there is one that is exact enough in everything with an integrator.
+    fn has_exact(&self, integrator: &str) -> bool {
+        self.ranked(Demand::Everything).iter().any(|tried| tried.candidate.integrator == integrator)
     }
 
     /// Those that fulfil a demand, the fastest first; of equals the one that was tried first.
@@ -269,32 +247,32 @@ impl Search<'_> {
         found
     }
 
-    /// Long trials, in turns, of all that may be the fastest, and of the fastest with each integrator, until each had some. They
-    /// replace what was known: who was lucky in a short one is so no longer, and keeps nobody out.
+    /// Long trials, in turns, of all that may be the fastest, and of the fastest with each integrator. They replace what
+    /// was known: who was lucky in a short one is so no longer. Nothing to do if all of them had some.
     fn time_again(&mut self) -> Result<()> {
         loop {
             let mut again = self.near_the_best(MARGIN);
             self.fastest_by_integrator().into_iter().for_each(|candidate| add(&mut again, candidate));
-            again.retain(|candidate| self.tried.iter().any(|tried| tried.candidate == *candidate && !tried.has_long));
-            if !again.is_empty() {
-                self.near_the_best(CLOSE).into_iter().for_each(|candidate| add(&mut again, candidate));
-                self.time_in_turns(&again)?;
-            } else if !self.judge_promising()? {
+            again.retain(|candidate| !self.timed_long.contains(candidate));
+            if again.is_empty() {
                 return Ok(());
             }
+            self.timed_long.extend(&again);
+            self.near_the_best(CLOSE).into_iter().for_each(|candidate| add(&mut again, candidate));
+            self.time_in_turns(&again)?;
         }
     }
 
     fn time_in_turns(&mut self, all: &[Candidate]) -> Result<()> {
-        let mut rates = vec![Vec::new(); all.len()];
+        let mut rates = vec![0.0f64; all.len()];
         for _ in 0..LONG_TRIALS {
-            for (candidate, rates) in all.iter().zip(&mut rates) {
-                rates.push(self.judge.rate(*candidate, Trial::Long)?);
+            for (candidate, rate) in all.iter().zip(&mut rates) {
+                *rate = rate.max(self.judge.rate(*candidate, Trial::Long)?);
             }
         }
         for tried in &mut self.tried {
             if let Some(at) = all.iter().position(|candidate| *candidate == tried.candidate) {
-                (tried.rate, tried.has_long) = (Spread::of(&rates[at]).median, true);
+                tried.rate = rates[at];
             }
         }
         Ok(())
@@ -310,10 +288,9 @@ impl Search<'_> {
         let exact = self.ranked(Demand::Everything);
         let mut chosen: Vec<Candidate> = exact.iter().take(IN_ROUNDS).map(|tried| tried.candidate).collect();
         self.fastest_by_integrator().into_iter().for_each(|candidate| add(&mut chosen, candidate));
-        let in_motion = self.ranked(Demand::Motion);
-        let alone = in_motion.iter().filter(|tried| !tried.exactness.is_no_worse(self.ours, Demand::Everything));
-        alone.take(IN_ROUNDS).for_each(|tried| add(&mut chosen, tried.candidate));
-        self.ranked(Demand::Joints).first().into_iter().for_each(|tried| add(&mut chosen, tried.candidate));
+        for demand in [Demand::Motion, Demand::Joints] {
+            self.ranked(demand).first().into_iter().for_each(|tried| add(&mut chosen, tried.candidate));
+        }
         chosen
     }
 }
