@@ -234,8 +234,9 @@ def physics_table(found):
         lines.append(f"| {name} | {rate} | {ratio} | {' | '.join(cells)} | {exact['dropped']} |")
 
     row("giraffe, whole environment step", spread(found["control_steps_per_sec"]), "", found["exactness"])
-    for other in found["opponents"]:
-        name = f"{other['label']}, {other['integrator']}"
+    for other in sorted(found["opponents"], key=lambda other: other["ratio"]["median"]):
+        own = other["integrator"]
+        name = other["label"] if f", {own}," in other["label"] else f"{other['label']}, {own}"
         claims = other["no_less_exact_in"]
         of = "everything" if "everything" in claims else " and ".join(claims)
         ratio = f"{spread(other['ratio'], 2)}, no less exact in {of}"
