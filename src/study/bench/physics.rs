@@ -185,7 +185,7 @@ impl<'l> Rivals<'l> {
         let yardstick = Yardstick::new(&mut lab, setup)?;
         let ours = yardstick.exactness(&mut lab, &setup.training_step(), None)?;
         let mut track = Track::new(&mut lab, setup)?;
-        say::note("MuJoCo's fastest settings that are no less exact: some minutes");
+        say::note("MuJoCo's fastest settings that are no less exact: a quarter of an hour or more");
         let known = lab.versions().integrators.clone();
         let integrators = INTEGRATORS.into_iter().filter(|name| known.iter().any(|known| known == name));
         let secs = TRIAL_SECS.min(options.secs);
