@@ -104,34 +104,34 @@ impl Scene {
         Raw::connect(&self.endpoint, self.listed.as_ref().map(|listed| &listed.observer))
     }
 
-    /// Under attack the controller turns in time, does what its commander says, holds when that falls silent, and takes no more
-    /// memory.
-    pub fn withstands(&mut self, attacks: Vec<Attack<'_>>) {
+    /// Does something under attack. Whatever goes wrong with it, the attack ends.
+    fn under(&mut self, attacks: Vec<Attack<'_>>, act: impl FnOnce(&mut Self)) {
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            // Whatever goes wrong below, the attack ends.
             let _over = Over(&over);
             for attack in attacks {
                 let over = &over;
                 scope.spawn(move || attack(over));
             }
-            self.goes_on();
-            self.holds();
+            act(self);
+        });
+    }
+
+    /// Under attack the controller turns in time, does what its commander says, holds when that falls silent, and takes no more
+    /// memory.
+    pub fn withstands(&mut self, attacks: Vec<Attack<'_>>) {
+        self.under(attacks, |scene| {
+            scene.goes_on();
+            scene.holds();
         });
         self.has_not_grown();
     }
 
     /// The driver hangs for a second, under attack: what nobody takes is not kept without end.
     pub fn hangs_under(&mut self, attacks: Vec<Attack<'_>>) {
-        let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let _over = Over(&over);
-            for attack in attacks {
-                let over = &over;
-                scope.spawn(move || attack(over));
-            }
-            self.controller.tell("hang");
-            let report = self.controller.await_hang();
+        self.under(attacks, |scene| {
+            scene.controller.tell("hang");
+            let report = scene.controller.await_hang();
             assert!(report.worst_ms > 900.0, "it did hang: {report:?}");
         });
         self.has_not_grown();
