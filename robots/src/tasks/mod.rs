@@ -13,7 +13,7 @@ use crate::task::Task;
 use std::sync::{PoisonError, RwLock};
 
 /// Every task of this library, by name.
-pub static TASKS: &[&dyn Task] = 
+pub static TASKS: &[&dyn Task] =
     &[&ROTATE_Z, &ROTATE_Y, &ROTATE_AXIS, &TURN_GOALS, &REORIENT_FACES, &REORIENT_FACE_UP, &REORIENT];
 
 /// Those that a program has added.

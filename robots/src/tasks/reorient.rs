@@ -160,8 +160,7 @@ const HELD_SECS: f32 = 0.5;
 /// In the order of [`Reorienting::results`], but for the headline, which is the first or the second.
 static TURN_MEASURES: [Measure; 6] =
     [GOALS_PER_30_SECS, CONSECUTIVE, REACHED_SHARE, SECS_PER_SUCCESS, HELD_SHARE, NO_DROP];
-static MEASURES: [Measure; 6] =
-    [CONSECUTIVE, GOALS_PER_30_SECS, REACHED_SHARE, SECS_PER_SUCCESS, HELD_SHARE, NO_DROP];
+static MEASURES: [Measure; 6] = [CONSECUTIVE, GOALS_PER_30_SECS, REACHED_SHARE, SECS_PER_SUCCESS, HELD_SHARE, NO_DROP];
 
 /// After so many goals all is done.
 const MOST_GOALS: u32 = 50;

@@ -57,9 +57,8 @@ pub(super) const NO_DROP: Measure = Measure {
 /// What a blind actor reads: joint angles and targets of three instants.
 pub(super) fn joint_terms() -> Vec<ObservationTerm> {
     // On a real link the newest joint state may be one control period old.
-    let joint = |signal| {
-        ObservationTerm::fresh(signal, Encoding::JointRange, 3, Audience::ActorAndCritic).up_to_secs_old(0.1)
-    };
+    let joint =
+        |signal| ObservationTerm::fresh(signal, Encoding::JointRange, 3, Audience::ActorAndCritic).up_to_secs_old(0.1);
     vec![joint(Signal::JointPosition), joint(Signal::JointTarget)]
 }
 
