@@ -51,6 +51,7 @@ struct Settings {
     drop_reward: f32,
     rate_clip_rad_per_sec: f32,
     backward_clip_rad_per_sec: f32,
+    cost_share: f32,
     weights: [f32; AXES.len()],
 }
 
@@ -59,7 +60,7 @@ const fn dial(name: &'static str, doc: &'static str, usual: f32, least: f32, mos
 }
 
 /// In the order of [`Settings`].
-const COMMON_DIALS: [Dial; 8] = [
+const COMMON_DIALS: [Dial; 9] = [
     dial("tolerance_rad", "a goal is reached when the object is turned no further from it", 0.4, 0.05, 1.5),
     dial("hold_secs", "the object has to stay so near for so long; 0: passing counts", 0.0, 0.0, 5.0),
     dial("secs_per_goal", "a goal that was not reached for so long is missed", 15.0, 1.0, 120.0),
@@ -68,6 +69,7 @@ const COMMON_DIALS: [Dial; 8] = [
     dial("drop_reward", "paid for a drop", shaping::DROP_REWARD, -1000.0, 0.0),
     dial("rate_clip_rad_per_sec", "coming nearer faster than this earns nothing more", 0.5, 0.05, 5.0),
     dial("backward_clip_rad_per_sec", "falling back costs up to this rate", 4.0, 0.0, 20.0),
+    shaping::COST_SHARE,
 ];
 const EPISODE_DIAL: usize = 3;
 
@@ -96,6 +98,7 @@ const USUAL: Settings = Settings {
     drop_reward: COMMON_DIALS[5].usual,
     rate_clip_rad_per_sec: COMMON_DIALS[6].usual,
     backward_clip_rad_per_sec: COMMON_DIALS[7].usual,
+    cost_share: COMMON_DIALS[8].usual,
     weights: USUAL_WEIGHTS,
 };
 
@@ -111,6 +114,7 @@ impl Settings {
             drop_reward: value(5),
             rate_clip_rad_per_sec: value(6),
             backward_clip_rad_per_sec: value(7),
+            cost_share: value(8),
             weights: std::array::from_fn(|axis| value(COMMON_DIALS.len() + axis)),
         }
     }
@@ -269,7 +273,7 @@ impl Task for Reorient {
             task: *self,
             goals: Goals::new(self.set, weights, scene.robot, alike, tolerance_rad),
             seeds: scene.seeds,
-            costs: Costs::new(Arc::clone(scene.robot)),
+            costs: Costs::new(Arc::clone(scene.robot), self.settings.cost_share),
             way: None,
             pursuit: None,
             window: RateWindow::default(),

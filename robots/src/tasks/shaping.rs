@@ -4,6 +4,7 @@
 //! LEAP_Hand_Sim (Shaw et al. 2023).
 
 use crate::action::ActionSchema;
+use crate::dial::Dial;
 use crate::frame::SignalFrame;
 use crate::measure::{Better, Measure, MeasureKind};
 use crate::model::RobotModel;
@@ -145,17 +146,28 @@ impl RateWindow {
     }
 }
 
+/// How much of the costs counts.
+pub(super) const COST_SHARE: Dial = Dial {
+    name: "cost_share",
+    doc: "of what unsteady hands usually cost (sliding, posture, haste, speed, drift), so much counts",
+    usual: 1.0,
+    least: 0.0,
+    most: 3.0,
+};
+
 /// What unsteady hands cost, named and scaled; keeps the targets of the step before.
 #[derive(Debug, Clone)]
 pub(super) struct Costs {
     robot: Arc<RobotModel>,
+    /// Of what they usually are.
+    share: f32,
     previous_targets_rad: Vec<f32>,
 }
 
 impl Costs {
-    /// Of this hand.
-    pub(super) fn new(robot: Arc<RobotModel>) -> Self {
-        Self { robot, previous_targets_rad: Vec::new() }
+    /// Of this hand, and so much of them.
+    pub(super) fn new(robot: Arc<RobotModel>, share: f32) -> Self {
+        Self { robot, share, previous_targets_rad: Vec::new() }
     }
 
     /// The hand.
@@ -188,6 +200,6 @@ impl Costs {
         ];
         self.previous_targets_rad.clear();
         self.previous_targets_rad.extend_from_slice(targets);
-        terms.map(|(name, value)| (name, REWARD_SCALE * value))
+        terms.map(|(name, value)| (name, REWARD_SCALE * self.share * value))
     }
 }

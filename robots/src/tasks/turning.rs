@@ -4,7 +4,7 @@
 //! learns to fling the object.
 
 use super::goals::{AXES, palm_from_goal_frame, weighted};
-use super::shaping::{self, Costs, NO_DROP, RATE_WEIGHT, REWARD_SCALE, RateWindow};
+use super::shaping::{self, COST_SHARE, Costs, NO_DROP, RATE_WEIGHT, REWARD_SCALE, RateWindow};
 use crate::action::ActionSchema;
 use crate::dial::Dial;
 use crate::frame::SignalFrame;
@@ -47,6 +47,7 @@ struct Settings {
     rate_clip_rad_per_sec: f32,
     /// Turning back costs up to this rate, rad/s.
     backward_clip_rad_per_sec: f32,
+    cost_share: f32,
     /// How often an axis is drawn, in the order of [`AXES`].
     weights: [f32; AXES.len()],
 }
@@ -54,8 +55,9 @@ struct Settings {
 impl Settings {
     fn of(values: &[f32]) -> Self {
         let value = |at: usize| values.get(at).copied().unwrap_or(0.0);
-        let weights = std::array::from_fn(|axis| value(2 + axis));
-        Self { rate_clip_rad_per_sec: value(0), backward_clip_rad_per_sec: value(1), weights }
+        let weights = std::array::from_fn(|axis| value(COMMON + axis));
+        let (rate_clip_rad_per_sec, backward_clip_rad_per_sec, cost_share) = (value(0), value(1), value(2));
+        Self { rate_clip_rad_per_sec, backward_clip_rad_per_sec, cost_share, weights }
     }
 }
 
@@ -78,14 +80,16 @@ const BACKWARD_CLIP: Dial = Dial {
 /// A cube that stands on its edge falls back by 45 degrees in 0.15 s; where that costs less than it earns, rocking is paid.
 const TIPPING_BACKWARD_CLIP: Dial = Dial { usual: 4.0, ..BACKWARD_CLIP };
 
-static DIALS_Z: [Dial; 2] = [RATE_CLIP, BACKWARD_CLIP];
-static DIALS_Y: [Dial; 2] = [RATE_CLIP, TIPPING_BACKWARD_CLIP];
-static DIALS_AXIS: [Dial; 2 + AXES.len()] = {
-    let mut dials = [RATE_CLIP; 2 + AXES.len()];
-    dials[1] = TIPPING_BACKWARD_CLIP;
+/// Numbers that all of these tasks have.
+const COMMON: usize = 3;
+static DIALS_Z: [Dial; COMMON] = [RATE_CLIP, BACKWARD_CLIP, COST_SHARE];
+static DIALS_Y: [Dial; COMMON] = [RATE_CLIP, TIPPING_BACKWARD_CLIP, COST_SHARE];
+static DIALS_AXIS: [Dial; COMMON + AXES.len()] = {
+    let mut dials = [RATE_CLIP; COMMON + AXES.len()];
+    (dials[1], dials[2]) = (TIPPING_BACKWARD_CLIP, COST_SHARE);
     let mut axis = 0;
     while axis < AXES.len() {
-        dials[2 + axis] = AXES[axis].dial;
+        dials[COMMON + axis] = AXES[axis].dial;
         axis += 1;
     }
     dials
@@ -94,6 +98,7 @@ static DIALS_AXIS: [Dial; 2 + AXES.len()] = {
 const USUAL: Settings = Settings {
     rate_clip_rad_per_sec: RATE_CLIP.usual,
     backward_clip_rad_per_sec: BACKWARD_CLIP.usual,
+    cost_share: COST_SHARE.usual,
     weights: [0.0; AXES.len()],
 };
 
@@ -219,7 +224,7 @@ impl Task for Turn {
         Box::new(Turning {
             task: *self,
             axis: self.axis(scene),
-            costs: Costs::new(Arc::clone(scene.robot)),
+            costs: Costs::new(Arc::clone(scene.robot), self.settings.cost_share),
             way: seen.pose().map(|pose| (*pose, *pose)),
             rotation_rad: 0.0,
             window: RateWindow::default(),
