@@ -31,5 +31,6 @@ mod stranger;
 mod support;
 mod tidy;
 mod toy_task;
+mod warm_starts;
 mod whole_runs;
 mod writers;

@@ -9,6 +9,7 @@
 //! the format it was read in, and so its fingerprint, by which logs know it.
 
 use crate::PolicyError;
+use crate::ancestor::Ancestor;
 use crate::head::ActionHead;
 use crate::network::NetworkShape;
 use crate::normalizer::Normalizer;
@@ -68,6 +69,10 @@ pub struct PolicyManifest {
     pub giraffe_version: String,
     /// Version of the tensor library that trained it.
     pub burn_version: String,
+    /// The policy that its training started from, then what that one had started from, and so on. Empty where it began
+    /// with nothing learned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub started_from: Vec<Ancestor>,
 }
 
 impl PolicyManifest {
@@ -89,6 +94,7 @@ impl PolicyManifest {
             control_steps,
             giraffe_version: env!("CARGO_PKG_VERSION").to_owned(),
             burn_version: BURN_VERSION.to_owned(),
+            started_from: Vec::new(),
         }
     }
 }

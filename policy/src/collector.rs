@@ -6,6 +6,7 @@ use crate::config::PpoConfig;
 use crate::group::Group;
 use crate::head::ActionHead;
 use crate::network::{Frozen, NetworkShape, Sequence};
+use crate::normalizer::RunningMoments;
 use crate::rollout::{Cut, Labels, RecurrentState, Rollout};
 use crate::scales::{Learned, Scales};
 use crate::teacher::Teacher;
@@ -105,9 +106,15 @@ impl Collector {
         self.control_steps
     }
 
-    /// Lets the observations and rewards of this iteration, of all members of the group, count from now on.
-    pub fn learn_scales(&mut self, group: &dyn Group) -> Result<(), PolicyError> {
-        self.scales.learn(group)
+    /// Lets the observations and rewards of this iteration, of all members of the group, count from now on; columns that
+    /// are `held` stay normalised as they are.
+    pub fn learn_scales(&mut self, group: &dyn Group, held: &[usize]) -> Result<(), PolicyError> {
+        self.scales.learn(group, held)
+    }
+
+    /// Before the first step: how some columns are normalised is known.
+    pub fn begin_with(&mut self, moments: RunningMoments) {
+        self.scales.begin_with(moments);
     }
 
     /// Continues where somebody stood in worlds that are these.

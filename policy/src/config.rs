@@ -92,6 +92,11 @@ pub struct PpoConfig {
     pub critic_learning_rate: f32,
     /// How far a value may move in one update before it counts for its worse error; 0 for any distance.
     pub value_clip: f32,
+    /// Updates at the start of a run in which the actor stays as it is, and with it how what it began with is normalised,
+    /// while the critic learns. Unless given, 5 in a run that starts from a policy, 0 in others.
+    pub frozen_actor_updates: Option<u64>,
+    /// In a run that starts from a policy: explore as far as [`PpoConfig::initial_std`] says, not as far as that policy did.
+    pub fresh_std: bool,
     /// Divide rewards by the running standard deviation of discounted returns (Engstrom et al. 2020), clipped at 10.
     pub reward_normalization: bool,
     /// Reward for keeping the actions random, per nat.
@@ -131,6 +136,8 @@ impl Default for PpoConfig {
             learning_rate_factor: 1.5,
             critic_learning_rate: 5e-4,
             value_clip: 0.0,
+            frozen_actor_updates: None,
+            fresh_std: false,
             reward_normalization: false,
             entropy_coefficient: 0.001,
             action_bound_coefficient: 1e-3,

@@ -35,6 +35,14 @@ pub enum PolicyError {
         /// What was there.
         found: String,
     },
+    /// A policy that a learner cannot start as.
+    #[error("cannot start from {path}: {reason}")]
+    Start {
+        /// Where the policy came from.
+        path: String,
+        /// What does not fit, and what to do.
+        reason: String,
+    },
     /// A number that is none.
     #[error("iteration {iteration}: {what} is not a finite number; {advice}")]
     NotFinite {

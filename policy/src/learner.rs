@@ -14,16 +14,18 @@ use crate::rollout::{RecurrentState, Rollout, minibatches};
 use crate::teacher::Teacher;
 use crate::threads::Threads;
 use crate::trainee::{NotFinite, Trainee};
-use crate::update::Update;
+use crate::update::{ActorReport, Update};
 use critic::Critic;
 use giraffe_robots::{ObservationSchema, SeedTree, StepBatch, Stream, WorldBatch};
 pub use kept::KeptLearner;
+use origin::Origin;
 pub use report::IterationReport;
 use std::sync::Arc;
 
 mod critic;
 mod dump;
 mod kept;
+mod origin;
 mod report;
 
 /// A recurrent actor with a privileged critic. What the actor learns for is its [`Objective`]; the critic learns what the
@@ -39,6 +41,8 @@ pub struct Learner<O> {
     critic: Critic,
     learning_rate: f32,
     iteration: u64,
+    /// What it began with, if not with nothing learned.
+    origin: Option<Origin>,
     /// What was collected and not yet learned from.
     rollout: Option<Rollout>,
     /// What the last update broke on: see [`Learner::dump`].
@@ -164,6 +168,7 @@ impl<O: Objective> Learner<O> {
             },
             learning_rate: config.learning_rate,
             iteration: 0,
+            origin: None,
             rollout: None,
             broken: None,
         })
@@ -250,8 +255,12 @@ impl<O: Objective> Learner<O> {
             compute: &self.compute,
         };
         let (actor, critic, rate) = (self.actor.clone(), self.critic.trainee.clone(), self.learning_rate);
-        let (actor, critic) =
-            self.compute.threads.both(move || update.train_actor(actor, rate), move || update.train_critic(critic));
+        let is_frozen = self.is_actor_frozen();
+        let train_actor = move || match is_frozen {
+            true => Ok((actor, ActorReport::unchanged(rate))),
+            false => update.train_actor(actor, rate),
+        };
+        let (actor, critic) = self.compute.threads.both(train_actor, move || update.train_critic(critic));
         let learned = (self.learned("the actor's", actor), self.learned("the critic's", critic));
         let ((actor, actor_report), (critic, critic_report)) = match learned {
             (Ok(actor), Ok(critic)) => (actor, critic),
@@ -264,7 +273,8 @@ impl<O: Objective> Learner<O> {
         self.critic.trainee = critic;
         self.learning_rate = actor_report.learning_rate;
         self.iteration += 1;
-        self.collector.learn_scales(&*self.compute.group)?;
+        let held = if is_frozen { self.inherited_columns().to_vec() } else { Vec::new() };
+        self.collector.learn_scales(&*self.compute.group, &held)?;
         Ok(self.report(&rollout, &actor_report, &critic_report))
     }
 
@@ -280,7 +290,7 @@ impl<O: Objective> Learner<O> {
     pub fn export(&self, context: PolicyContext) -> Policy {
         let Collector { side, seeds, .. } = &self.collector;
         let [shape, _] = side.shapes(&self.config);
-        let manifest = PolicyManifest::new(
+        let mut manifest = PolicyManifest::new(
             context,
             side.schema.clone(),
             self.collector.scales().normalizer().prefix(side.schema.actor_width()),
@@ -288,6 +298,7 @@ impl<O: Objective> Learner<O> {
             self.config.memoryless,
             (seeds.root(), self.control_steps()),
         );
+        manifest.started_from = self.ancestors().to_vec();
         let log_std = (self.config.head == HeadKind::Gaussian).then(|| self.actor.network.log_std_values());
         Policy::new(manifest, self.actor.network.parameters(), log_std)
     }

@@ -15,6 +15,7 @@
 //! | training | [`PpoLearner`], one [`IterationReport`] per iteration |
 //! | cloning a teacher | [`CloningLearner`], [`Teacher`], [`PolicyTeacher`] |
 //! | what both have | [`Learner`]: [`Learner::save`], [`Learner::load`], [`Learner::dump`] |
+//! | starting as another run ended | [`Learner::start_from`], [`Ancestor`] |
 //! | a trained policy, and acting | [`Policy`] with its [`PolicyManifest`]; [`PolicyRunner`] |
 //!
 //! ```no_run
@@ -40,6 +41,7 @@
 mod activation;
 mod adam;
 mod advantage;
+mod ancestor;
 pub mod categorical;
 mod checkpoint;
 mod collector;
@@ -64,6 +66,7 @@ mod trainee;
 mod update;
 
 pub use advantage::{Experience, generalized_advantages};
+pub use ancestor::Ancestor;
 pub use checkpoint::{Policy, PolicyContext, PolicyManifest};
 pub use config::{CoreKind, HeadKind, LearningMemory, PpoConfig, Widths};
 pub use device::DeviceChoice;

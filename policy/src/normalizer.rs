@@ -12,12 +12,29 @@ pub struct RunningMoments {
     mean: Vec<f64>,
     /// Sum of squared differences from the mean.
     spread: Vec<f64>,
+    /// How many rows each column stands for, where they differ: some were known before the first row. Else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    column_counts: Vec<f64>,
 }
 
 impl RunningMoments {
     /// Nothing seen yet in `width` columns.
     pub fn new(width: usize) -> Self {
-        Self { count: 0.0, mean: vec![0.0; width], spread: vec![0.0; width] }
+        Self { count: 0.0, mean: vec![0.0; width], spread: vec![0.0; width], column_counts: Vec::new() }
+    }
+
+    /// Nothing seen yet, but of some of `width` columns it is known how they were normalised: column, mean and inverse
+    /// standard deviation each, worth `row_count` rows. Frozen, they are exactly so again.
+    pub(crate) fn knowing(width: usize, known: impl Iterator<Item = (usize, [f32; 2])>, row_count: f64) -> Self {
+        let mut moments = Self { column_counts: vec![0.0; width], ..Self::new(width) };
+        // Of fewer than two rows there is no standard deviation.
+        let count = row_count.max(2.0);
+        for (column, [mean, inverse_std]) in known {
+            moments.mean[column] = f64::from(mean);
+            moments.spread[column] = count / f64::from(inverse_std).powi(2);
+            moments.column_counts[column] = count;
+        }
+        moments
     }
 
     /// Number of columns.
@@ -48,22 +65,35 @@ impl RunningMoments {
 
     /// Takes in what another has seen.
     pub fn merge(&mut self, other: &Self) {
-        let total = self.count + other.count;
+        self.merge_but(other, &[]);
+    }
+
+    /// The same, but for some columns, ascending, which stay as they are.
+    pub(crate) fn merge_but(&mut self, other: &Self, held: &[usize]) {
         if other.count == 0.0 {
             return;
         }
-        for column in 0..self.mean.len() {
-            let difference = other.mean[column] - self.mean[column];
-            self.mean[column] += difference * other.count / total;
-            self.spread[column] += other.spread[column] + difference * difference * self.count * other.count / total;
+        for column in (0..self.mean.len()).filter(|column| held.binary_search(column).is_err()) {
+            let (own, new) = (self.count_of(column), other.count_of(column));
+            let (total, difference) = (own + new, other.mean[column] - self.mean[column]);
+            self.mean[column] += difference * new / total;
+            self.spread[column] += other.spread[column] + difference * difference * own * new / total;
+            if let Some(count) = self.column_counts.get_mut(column) {
+                *count = total;
+            }
         }
-        self.count = total;
+        self.count += other.count;
+    }
+
+    /// How many rows a column stands for.
+    fn count_of(&self, column: usize) -> f64 {
+        self.column_counts.get(column).copied().unwrap_or(self.count)
     }
 
     /// The normaliser of what was seen so far. Before anything was seen it changes nothing but clips.
     pub fn freeze(&self, clip: f32) -> Normalizer {
         let mean = self.mean.iter().map(|&mean| mean as f32).collect();
-        let inverse_std = self.spread.iter().map(|spread| self.inverse_std(*spread)).collect();
+        let inverse_std = (0..self.spread.len()).map(|column| self.inverse_std(column)).collect();
         Normalizer { mean, inverse_std, clip }
     }
 
@@ -74,14 +104,16 @@ impl RunningMoments {
 
     /// Standard deviation per column, in the column's unit.
     pub fn std(&self) -> Vec<f64> {
-        self.spread.iter().map(|spread| (spread / self.count.max(1.0)).sqrt()).collect()
+        let columns = self.spread.iter().enumerate();
+        columns.map(|(column, spread)| (spread / self.count_of(column).max(1.0)).sqrt()).collect()
     }
 
-    fn inverse_std(&self, spread: f64) -> f32 {
-        if self.count < 2.0 {
+    fn inverse_std(&self, column: usize) -> f32 {
+        let count = self.count_of(column);
+        if count < 2.0 {
             return 1.0;
         }
-        (1.0 / (spread / self.count).sqrt().max(SMALLEST_STD)) as f32
+        (1.0 / (self.spread[column] / count).sqrt().max(SMALLEST_STD)) as f32
     }
 }
 
@@ -147,6 +179,42 @@ mod tests {
         frozen.apply_rows(&rows, &mut out);
         let variance = out.iter().step_by(2).map(|x| x * x).sum::<f32>() / 30.0;
         assert!((variance - 1.0).abs() < 1e-4, "{variance}");
+    }
+
+    #[test]
+    fn what_was_known_before_is_normalised_as_before_until_it_is_let_go() {
+        let mut before = RunningMoments::new(2);
+        before.add_rows(&(0..600).map(|i| ((i * 37) % 101) as f32 / 7.0).collect::<Vec<_>>());
+        let was = before.freeze(5.0);
+        let known = |column: usize| [was.mean[column], was.inverse_std[column]];
+        let mut moments = RunningMoments::knowing(4, [(0, known(1)), (2, known(0))].into_iter(), before.count());
+        let at = |moments: &RunningMoments, column: usize| {
+            let frozen = moments.freeze(5.0);
+            [frozen.mean[column], frozen.inverse_std[column]]
+        };
+        assert_eq!([0, 2].map(|column| at(&moments, column)), [known(1), known(0)]);
+        assert_eq!([1, 3].map(|column| at(&moments, column)), [[0.0, 1.0]; 2], "nothing is known of these");
+        let mut seen = RunningMoments::new(4);
+        seen.add_rows(&[9.0, 10.0, 9.0, 10.0, 9.0, 14.0, 9.0, 14.0]);
+        moments.merge_but(&seen, &[0, 2]);
+        assert_eq!([0, 2].map(|column| at(&moments, column)), [known(1), known(0)], "held");
+        assert_eq!([1, 3].map(|column| at(&moments, column)), [[12.0, 0.5]; 2], "its own rows, and no others");
+        assert_eq!(moments.count(), 2.0);
+        moments.merge(&seen);
+        // 300 rows and two more.
+        let expected = f64::from(known(1)[0]) + (9.0 - f64::from(known(1)[0])) * 2.0 / 302.0;
+        assert!((f64::from(at(&moments, 0)[0]) - expected).abs() < 1e-6, "{:?}", at(&moments, 0));
+        assert_eq!(at(&moments, 1), [12.0, 0.5]);
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest_of_scales_come_back_in_the_same_bits() {
+        let mut scale = 1e-3_f32;
+        while scale < 1e4 {
+            let moments = RunningMoments::knowing(1, std::iter::once((0, [0.3, scale])), 1.5e6);
+            assert_eq!(moments.freeze(5.0).inverse_std[0].to_bits(), scale.to_bits(), "{scale}");
+            scale *= 1.37;
+        }
     }
 
     #[test]

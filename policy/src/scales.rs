@@ -67,18 +67,25 @@ impl Scales {
         }
     }
 
-    /// Lets what was noted in this iteration, by all members of the group, count from now on.
-    pub fn learn(&mut self, group: &dyn Group) -> Result<(), PolicyError> {
+    /// Lets what was noted in this iteration, by all members of the group, count from now on, but for the columns that are
+    /// `held`.
+    pub fn learn(&mut self, group: &dyn Group, held: &[usize]) -> Result<(), PolicyError> {
         let observations = std::mem::replace(&mut self.pending, RunningMoments::new(self.moments.width()));
         let rewards = std::mem::replace(&mut self.pending_rewards, RunningMoments::new(1));
         for [observations, rewards] in gathered(group, &[observations, rewards])? {
-            self.moments.merge(&observations);
+            self.moments.merge_but(&observations, held);
             if let Some(scale) = &mut self.rewards {
                 scale.moments.merge(&rewards);
             }
         }
         self.normalizer = self.moments.freeze(self.clip);
         Ok(())
+    }
+
+    /// Begins with what is known of some columns.
+    pub fn begin_with(&mut self, moments: RunningMoments) {
+        self.normalizer = moments.freeze(self.clip);
+        self.moments = moments;
     }
 
     /// Continues from what was learned.

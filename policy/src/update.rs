@@ -67,6 +67,13 @@ impl Mean {
     }
 }
 
+impl ActorReport {
+    /// Of an actor that stayed as it was.
+    pub fn unchanged(learning_rate: f32) -> Self {
+        Self { learning_rate, ..Self::default() }
+    }
+}
+
 impl<O: Objective> Update<'_, O> {
     /// Trains the actor, starting at `rate`.
     pub fn train_actor(&self, mut actor: Trainee, rate: f32) -> Result<(Trainee, ActorReport), NotFinite> {

@@ -11,6 +11,8 @@ mod memory;
 mod policy_file;
 #[path = "../examples/toys/mod.rs"]
 mod toys;
+#[path = "learning/warm_start.rs"]
+mod warm_start;
 #[path = "learning/worlds.rs"]
 mod worlds;
 

@@ -16,6 +16,7 @@
 //! come from [`ActionDecoder`] and nowhere else; actor columns come from what is sensed, never from truth.
 
 mod action;
+mod columns;
 mod contract;
 pub mod description;
 mod dial;

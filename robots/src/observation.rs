@@ -216,7 +216,7 @@ impl ObservationSchema {
         names
     }
 
-    fn element_names(&self, term: &ObservationTerm) -> Vec<String> {
+    pub(crate) fn element_names(&self, term: &ObservationTerm) -> Vec<String> {
         let mut names = self.value_names(term);
         if term.when_stale.validity_columns() > 0 {
             names.push("sound".to_owned());

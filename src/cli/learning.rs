@@ -12,6 +12,7 @@ use crate::learn::budget::Budget;
 use crate::learn::display::Display;
 use crate::learn::processes::Processes;
 use crate::learn::train::Training;
+use crate::learn::warm_start::WarmStart;
 use crate::quickstart::{QuickstartOptions, quickstart};
 use crate::run::dosed::{dosed_name, find_dosed};
 use crate::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
@@ -41,7 +42,7 @@ pub enum LearningCommand {
     Quickstart(QuickstartArguments),
     /// Train a policy, or go on training.
     #[command(
-        after_help = "Examples:\n  giraffe train --minutes 60 --out runs/mine --set ppo.core_width=64\n  giraffe train --resume runs/mine --minutes 120"
+        after_help = "Examples:\n  giraffe train --minutes 60 --out runs/mine --set ppo.core_width=64\n  giraffe train --resume runs/mine --minutes 120\n  giraffe train --from runs/mine --seed 2 --set randomization.preset=full --minutes 60"
     )]
     Train(TrainArguments),
     /// Measure a policy in simulated worlds it never saw.
@@ -98,6 +99,10 @@ pub struct TrainArguments {
     /// Go on with the run in this folder, from its newest checkpoint. Its own settings hold.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "robot", "object", "settings", "out", "seed"])]
     pub resume: Option<PathBuf>,
+    /// A new run whose actor starts as this policy, the folder of a run or a policy file. Whatever it reads must be read here,
+    /// too; what is new here it learns to use. The critic begins anew.
+    #[arg(long, value_name = "POLICY", conflicts_with = "resume")]
+    pub from: Option<PathBuf>,
     /// Wall-clock minutes of training, earlier sessions of the run included.
     #[arg(long, conflicts_with = "steps", value_parser = typed::real)]
     pub minutes: Option<f64>,
@@ -225,9 +230,13 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
                 arguments.out.is_some() || processes.count() == 1,
                 "several processes need to know the folder of the run: give it with --out"
             );
-            Training::begin(config, &out, arguments.device, processes.clone())?
+            let from = arguments.from.as_deref().map(WarmStart::read).transpose()?;
+            Training::begin_from(config, &out, arguments.device, processes.clone(), from.as_ref())?
         }
     };
+    if let (Some(ancestor), true, None) = (training.started_from().first(), processes.is_first(), &arguments.resume) {
+        say::note(format_args!("starts from {ancestor}"));
+    }
     let mut display = Display::new(!processes.is_first());
     let report = training.run(budget, &mut display, stop)?;
     display.finish();

@@ -11,4 +11,5 @@ pub mod processes;
 pub mod rescue;
 pub mod show;
 pub mod train;
+pub mod warm_start;
 pub mod window;

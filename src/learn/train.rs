@@ -11,6 +11,7 @@ use super::metrics::{METRICS_FILE, MetricsLog, crash};
 use super::processes::Processes;
 use super::rescue::{Finished, Guard, HEALTH_FILE, WINDOW_FILE, WORLDS_FILE};
 use super::show::{Show, Standing};
+use super::warm_start::WarmStart;
 use super::window::Window;
 use crate::run::COMMIT;
 use crate::run::config::{Parts, RunConfig};
@@ -22,7 +23,7 @@ use crate::stopping::undisturbed;
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
 use giraffe_physics::{EpisodeSampler, HandWorlds};
-use giraffe_policy::{DeviceChoice, IterationReport, Policy, PolicyContext, PolicyError, PpoLearner, Widths};
+use giraffe_policy::{Ancestor, DeviceChoice, IterationReport, Policy, PolicyContext, PolicyError, PpoLearner, Widths};
 use giraffe_randomization::{AdrMonitor, NONE};
 use giraffe_robots::{EpisodeReport, ObservationSchema, Outcome, StepBatch, WorldBatch};
 use serde::{Deserialize, Serialize};
@@ -86,11 +87,27 @@ impl Training {
     /// # Errors
     /// When the configuration cannot be, or the folder is in use.
     pub fn begin(config: RunConfig, out: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
+        Self::begin_from(config, out, device, processes, None)
+    }
+
+    /// The same; the actor starts as that of `from`, if there is one.
+    ///
+    /// # Errors
+    /// As [`Training::begin`], and when that policy does not fit.
+    pub fn begin_from(
+        config: RunConfig,
+        out: &Path,
+        device: DeviceChoice,
+        processes: Processes,
+        from: Option<&WarmStart>,
+    ) -> Result<Self> {
         let config = RunConfig { randomization: config.randomization.pinned(), ..config };
-        let built = build(&config, device, &processes)?;
+        let mut built = build(&config, device, &processes)?;
+        start(&mut built, from)?;
         let mut created = None;
         if processes.is_first() {
             let folder = RunFolder::create(out)?;
+            from.map_or(Ok(()), |from| from.keep_in(&folder, &built.2))?;
             folder.write(CONFIG_FILE, config.to_toml()?.as_bytes())?;
             folder.write("schema.txt", format!("{}\n", built.1.schema()).as_bytes())?;
             created = Some(folder);
@@ -105,7 +122,8 @@ impl Training {
     fn begin_in(config: RunConfig, folder: RunFolder, device: DeviceChoice, processes: Processes) -> Result<Self> {
         // Nobody writes a checkpoint while another is still looking.
         processes.gather(&[]);
-        let built = build(&config, device, &processes)?;
+        let mut built = build(&config, device, &processes)?;
+        start(&mut built, WarmStart::kept_in(&folder)?.as_ref())?;
         Self::begin_with(config, folder, processes, built)
     }
 
@@ -269,6 +287,12 @@ impl Training {
     /// The folder of the run, which nobody else writes into while this or a clone lives.
     pub fn folder(&self) -> &RunFolder {
         &self.folder
+    }
+
+    /// The policy that this run started from, then what that one had started from, and so on; none where it began with
+    /// nothing learned.
+    pub fn started_from(&self) -> &[Ancestor] {
+        self.learner.ancestors()
     }
 
     fn iterate(&mut self, guard: &mut Guard) -> Result<(IterationReport, Split)> {
@@ -502,6 +526,11 @@ fn build(config: &RunConfig, device: DeviceChoice, processes: &Processes) -> Res
     let widths = (worlds.action_width(), worlds.world_count());
     let learner = PpoLearner::in_group(&config.ppo, worlds.schema(), widths, parts.seeds, device, processes.group())?;
     Ok((parts, worlds, learner, adr))
+}
+
+/// Lets what was built start as a policy, if there is one.
+fn start((parts, worlds, learner, _): &mut Built, from: Option<&WarmStart>) -> Result<()> {
+    from.map_or(Ok(()), |from| from.give(learner, parts.scene.robot(), &worlds.action_schema()))
 }
 
 /// Refuses what there is not the memory for, before any of it is taken.

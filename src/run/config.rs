@@ -265,6 +265,7 @@ pub fn check_threads(name: &str, count: usize) -> Result<()> {
 fn known_keys() -> Result<toml::Table> {
     let mut every = RunConfig::default();
     (every.randomization.adr.grow_above, every.randomization.adr.shrink_below) = (Some(0.0), Some(0.0));
+    every.ppo.frozen_actor_updates = Some(0);
     toml::Table::try_from(every).context("writing down the default configuration")
 }
 

@@ -17,6 +17,10 @@ use std::sync::Arc;
 pub const CONFIG_FILE: &str = "config.toml";
 /// The policy, in the folder of its run.
 pub const POLICY_FILE: &str = "policy.bin";
+/// Which policy a run started from, and what that one had started from, in its folder.
+pub const STARTED_FROM_FILE: &str = "started_from.json";
+/// That policy itself.
+pub const STARTED_FROM_POLICY_FILE: &str = "started_from.bin";
 
 /// How many checkpoints are kept.
 const KEPT_CHECKPOINTS: usize = 2;
@@ -57,6 +61,10 @@ impl RunFolder {
         Self::check_empty(path)?;
         fs::create_dir_all(path.join("checkpoints"))
             .with_context(|| format!("making the folder {}", path.display()))?;
+        // Of somebody who was killed here: another run starts from something else.
+        for name in [STARTED_FROM_FILE, STARTED_FROM_POLICY_FILE] {
+            let _ = fs::remove_file(path.join(name));
+        }
         Ok(Self { path: path.to_owned(), _lock: Some(Arc::new(lock)) })
     }
 
@@ -65,6 +73,7 @@ impl RunFolder {
             let name = entry.map(|entry| entry.file_name().to_string_lossy().into_owned()).unwrap_or_default();
             // What a run leaves that was killed before it had so much as a configuration.
             let is_nothing = name == LOCK_FILE
+                || (name == STARTED_FROM_FILE || name == STARTED_FROM_POLICY_FILE) && !path.join(CONFIG_FILE).exists()
                 || name.starts_with('.') && name.ends_with(".partial")
                 || name == "checkpoints"
                     && fs::read_dir(path.join(&name)).is_ok_and(|mut inside| inside.next().is_none());
@@ -362,9 +371,12 @@ mod tests {
         let path = home.path().join("run");
         let run = RunFolder::create(&path).expect("a new folder");
         fs::write(path.join(".config.toml.partial"), b"half").expect("half a file");
+        run.write(STARTED_FROM_POLICY_FILE, b"what it was to start from").expect("written");
+        run.write(STARTED_FROM_FILE, b"[]").expect("written");
         assert!(run.is_fresh().expect("read"));
         drop(run);
         drop(RunFolder::create(&path).expect("nothing is there yet"));
+        assert!(!path.join(STARTED_FROM_FILE).exists(), "another run starts from something else, or from nothing");
         fs::write(path.join("notes.txt"), b"mine").expect("somebody's file");
         assert!(RunFolder::create(&path).is_err());
     }

@@ -3,6 +3,7 @@
 //! What is kept is the same however many processes learn: a run of two processes can go on as one of twice the worlds.
 
 use super::Learner;
+use super::origin::Origin;
 use crate::PolicyError;
 use crate::collector::Collector;
 use crate::group::gathered_by_first;
@@ -31,6 +32,9 @@ struct Kept {
     control_steps: u64,
     /// Of all worlds of the group.
     worlds: PerWorld,
+    /// Absent where the run began with nothing learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
 }
 
 /// What a learner remembers of its worlds.
@@ -146,6 +150,7 @@ impl<O: Objective> Learner<O> {
             iteration: self.iteration,
             control_steps: collector.control_steps(),
             worlds: all,
+            origin: self.origin.clone(),
         })
     }
 
@@ -173,6 +178,7 @@ impl<O: Objective> Learner<O> {
         let [least, most] = self.config.learning_rate_bounds;
         self.learning_rate = kept.learning_rate.clamp(least, most);
         self.iteration = kept.iteration;
+        self.origin = kept.origin;
         self.rollout = None;
         self.broken = None;
         let PerWorld { observations, actor_state, critic_state, reward_sums } = kept.worlds;
