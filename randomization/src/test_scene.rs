@@ -32,6 +32,7 @@ pub fn scene() -> Arc<SceneModel> {
         control: ControlSpec { period_secs: 0.05 },
         home_rad: vec![0.3, 0.4],
         palm_from_object_home: Isometry3::translation(0.1, 0.0, 0.05),
+        resting_normal: Vector3::z(),
         safety: SafetySpec {
             target_velocity_rad_per_sec: 4.0,
             target_acceleration_rad_per_sec2: 40.0,

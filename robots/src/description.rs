@@ -29,7 +29,7 @@ pub use write::{StrictFolder, strict_folder};
 use crate::model::{BodyModel, FingertipModel, JointCoupling, JointModel, Region, RobotModel};
 use crate::names::UnknownName;
 use mjcf::{HandFile, Hinge};
-use nalgebra::{Isometry3, Point3};
+use nalgebra::{Isometry3, Point3, Vector3};
 use settings::{JointRow, Regions, Settings};
 use std::fs::File;
 use std::io::Read;
@@ -194,7 +194,8 @@ fn assemble(name: &str, hand: HandFile, settings: Settings) -> RobotModel {
             point_m: Point3::from(row.point_m),
         })
         .collect();
-    let [x, y, z] = settings.object_home.into_inner().position_m;
+    let object_home = settings.object_home.into_inner();
+    let [x, y, z] = object_home.position_m;
     let mut robot = RobotModel {
         name: name.to_owned(),
         home_rad: in_file.iter().map(|index| home_in_file[*index]).collect(),
@@ -205,6 +206,7 @@ fn assemble(name: &str, hand: HandFile, settings: Settings) -> RobotModel {
         contact_excludes,
         control: settings.control.into_inner(),
         palm_from_object_home: Isometry3::translation(x, y, z),
+        resting_normal: object_home.resting_normal.map_or_else(Vector3::z, |normal| Vector3::from(normal).normalize()),
         safety: settings.safety.into_inner(),
         servos: settings.servos.map(toml::Spanned::into_inner),
         kinematics_fingerprint: String::new(),

@@ -18,6 +18,7 @@
 mod action;
 mod contract;
 pub mod description;
+mod dial;
 mod encoder;
 mod frame;
 mod measure;
@@ -42,6 +43,7 @@ pub use description::{
     DescriptionError, ImportAction, ImportEntry, ImportReport, MeshShapes, ROBOTS, RobotEntry, StrictFolder, hand_xml,
     load_robot, load_robot_with_report, read_robot_file, read_robot_file_with, strict_folder,
 };
+pub use dial::{Dial, DialError, dial_values, find_task_with};
 pub use encoder::ObservationEncoder;
 pub use frame::{Nanos, SignalFrame, SignalLayout, write_fingertips};
 pub use measure::{Better, Measure, MeasureKind};

@@ -55,6 +55,10 @@ pub struct RobotModel {
     pub home_rad: Vec<f32>,
     /// Where an object is put at the start of an episode.
     pub palm_from_object_home: Isometry3<f32>,
+    /// Where the upper side of a box points that rests in the hand: a unit vector of the palm frame. Orientations that are
+    /// asked for lie about it, so that an object can lie still in them.
+    #[serde(default = "straight_up")]
+    pub resting_normal: Vector3<f32>,
     /// What the safety envelope of a controller enforces by default.
     pub safety: SafetySpec,
     /// The servos it is built with, where the description says so: without it no driver can tell currents from torques.
@@ -64,6 +68,11 @@ pub struct RobotModel {
     pub kinematics_fingerprint: String,
     /// Hash of masses, gains, friction, shapes: a difference is worth a warning.
     pub dynamics_fingerprint: String,
+}
+
+/// The normal of a level palm, for hands that were kept before this was.
+fn straight_up() -> Vector3<f32> {
+    Vector3::z()
 }
 
 /// One rigid body.

@@ -1,6 +1,7 @@
 //! What a hand is asked to do, judged from signals alone.
 
 use crate::action::ActionSchema;
+use crate::dial::Dial;
 use crate::measure::Measure;
 use crate::model::RobotModel;
 use crate::seed::StreamRng;
@@ -18,6 +19,17 @@ pub trait Task: Send + Sync {
     fn doc(&self) -> &'static str;
     /// Control steps of an episode.
     fn episode_step_count(&self) -> u32;
+    /// Its numbers that may be set.
+    fn dials(&self) -> &'static [Dial] {
+        &[]
+    }
+    /// The same task with these numbers, in the order of its dials, each within its bounds.
+    ///
+    /// # Errors
+    /// Says what does not go together.
+    fn with_dials(&self, _values: &[f32]) -> Result<Box<dyn Task>, &'static str> {
+        Err("it has none")
+    }
     /// What actor and critic read.
     fn observation(&self, robot: &RobotModel) -> Vec<ObservationTerm>;
     /// What actions mean.

@@ -12,9 +12,10 @@ use giraffe_randomization::{
     AdrMonitor, AdrRanges, DosedScenario, FixedRanges, NONE, Preset, RandomizationConfig, RangeConfig,
 };
 use giraffe_robots::{
-    ImportReport, ROBOTS, RobotModel, SeedTree, Task, did_you_mean, find_object, find_task, load_robot_with_report,
+    ImportReport, ROBOTS, RobotModel, SeedTree, Task, did_you_mean, find_object, find_task_with, load_robot_with_report,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +29,9 @@ pub struct RunConfig {
     pub object: String,
     /// Name of the task.
     pub task: String,
+    /// Numbers of the task that are not as usual; `giraffe list tasks` names them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub dials: BTreeMap<String, f32>,
     /// The seed of all randomness.
     pub seed: u64,
     /// Wall-clock seconds between checkpoints.
@@ -54,6 +58,7 @@ impl Default for RunConfig {
             robot: "leap-right".to_owned(),
             object: "cube-70mm".to_owned(),
             task: "rotate-z".to_owned(),
+            dials: BTreeMap::new(),
             seed: 1,
             checkpoint_secs: 60.0,
             largest_lost_share: 0.05,
@@ -199,7 +204,7 @@ impl RunConfig {
         let object = find_object(&self.object)?.clone();
         Ok(Parts {
             scene: Arc::new(SceneModel::new(robot, object, self.physics)),
-            task: find_task(&self.task)?,
+            task: find_task_with(&self.task, &self.dials)?,
             seeds: SeedTree::new(self.seed),
             import,
         })
@@ -270,6 +275,10 @@ const FORMER_KEYS: [&str; 2] =
 /// Refuses keys that no setting has, suggesting the nearest. Randomized parameters are checked by their own table.
 fn check_keys(table: &toml::Table, known: &toml::Table, prefix: &str) -> Result<()> {
     for (key, value) in table {
+        // Which there are, the task knows.
+        if prefix.is_empty() && key == "dials" {
+            continue;
+        }
         let ranges = prefix == "randomization." && [PRESET_RANGES, "ranges"].contains(&key.as_str());
         if ranges || FORMER_KEYS.contains(&format!("{prefix}{key}").as_str()) {
             continue;

@@ -66,6 +66,7 @@ pub fn small_hand() -> RobotModel {
         control: ControlSpec { period_secs: 0.05 },
         home_rad: vec![0.0, 0.4, 0.2],
         palm_from_object_home: Isometry3::identity(),
+        resting_normal: Vector3::z(),
         safety: SafetySpec {
             target_velocity_rad_per_sec: 3.0,
             target_acceleration_rad_per_sec2: 50.0,

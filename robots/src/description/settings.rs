@@ -55,6 +55,8 @@ pub(super) struct Regions {
 #[serde(deny_unknown_fields)]
 pub(super) struct ObjectHome {
     pub(super) position_m: [f32; 3],
+    /// Of any length; absent where the palm is level.
+    pub(super) resting_normal: Option<[f32; 3]>,
 }
 
 /// Reads the text of `robot.toml` and checks it against the hand; `file` is what messages call it.
@@ -71,7 +73,7 @@ pub(super) fn read_settings(file: &str, text: &str, hand: &HandFile) -> Result<S
     checker.control(&settings)?;
     checker.safety(&settings)?;
     checker.servos(&settings)?;
-    checker.finite(&settings.object_home, "position_m", &settings.object_home.get_ref().position_m)?;
+    checker.object_home(&settings)?;
     Ok(settings)
 }
 
@@ -114,6 +116,17 @@ impl Checker<'_> {
             Some(value) => Err(self.error(at, format!("`{what}` holds {value}; it must be finite"))),
             None => Ok(()),
         }
+    }
+
+    fn object_home(&self, settings: &Settings) -> Result<(), DescriptionError> {
+        let (at, home) = (&settings.object_home, settings.object_home.get_ref());
+        self.finite(at, "position_m", &home.position_m)?;
+        let Some(normal) = &home.resting_normal else { return Ok(()) };
+        self.finite(at, "resting_normal", normal)?;
+        if normal.iter().map(|part| part * part).sum::<f32>() < 1e-6 {
+            return Err(self.error(at, format!("`resting_normal` is {normal:?}, which points nowhere")));
+        }
+        Ok(())
     }
 
     fn joints(&self, settings: &Settings) -> Result<(), DescriptionError> {

@@ -13,6 +13,7 @@ pub(super) struct Written {
     pub(super) tip_geoms: Vec<String>,
     pub(super) control: ControlSpec,
     pub(super) object_home_m: [f32; 3],
+    pub(super) resting_normal: [f32; 3],
     pub(super) safety: SafetySpec,
     pub(super) servos: Option<ServoKind>,
 }
@@ -55,6 +56,10 @@ impl Written {
         line(&mut text, format_args!("\n[control]\nperiod_secs = {}", toml_number(self.control.period_secs)));
         text += "\n# Where an object's centre is put at the start of an episode, palm frame.\n[object_home]\n";
         line(&mut text, format_args!("position_m = {}", point(self.object_home_m)));
+        if self.resting_normal != [0.0, 0.0, 1.0] {
+            text += "# Where the upper side of a cube points that lies in the hand.\n";
+            line(&mut text, format_args!("resting_normal = {}", point(self.resting_normal)));
+        }
         text += "\n# The envelope a controller enforces by default.\n[safety]\n";
         text += &safety(&self.safety);
         if let Some(ServoKind { model, torque_constant_newton_m_per_a }) = &self.servos {

@@ -1,15 +1,20 @@
 //! The tasks. To add one: a file here and its line in [`TASKS`].
 
+mod goals;
+mod reorient;
+mod shaping;
 mod turning;
 
-pub use turning::{ROTATE_Y, ROTATE_Z, Turn};
+pub use reorient::{REORIENT, REORIENT_FACE_UP, REORIENT_FACES, Reorient, TURN_GOALS};
+pub use turning::{ROTATE_AXIS, ROTATE_Y, ROTATE_Z, Turn};
 
 use crate::names::UnknownName;
 use crate::task::Task;
 use std::sync::{PoisonError, RwLock};
 
 /// Every task of this library, by name.
-pub static TASKS: &[&dyn Task] = &[&ROTATE_Z, &ROTATE_Y];
+pub static TASKS: &[&dyn Task] =
+    &[&ROTATE_Z, &ROTATE_Y, &ROTATE_AXIS, &TURN_GOALS, &REORIENT_FACES, &REORIENT_FACE_UP, &REORIENT];
 
 /// Those that a program has added.
 static ADDED: RwLock<Vec<&'static dyn Task>> = RwLock::new(Vec::new());

@@ -1,23 +1,23 @@
-//! `rotate-z`, `rotate-y`: keep turning the object about an axis of the palm, from joint angles alone.
+//! `rotate-z`, `rotate-y`, `rotate-axis`: keep turning the object about an axis of the palm.
 //!
-//! Reward and action are those of the measured prototype in the spirit of HORA (Qi et al. 2022, section 3.3) and
-//! LEAP_Hand_Sim (Shaw et al. 2023): a clipped rate of turn, penalties on sliding, posture and haste, small
-//! increments. A clipped rate matters: with a larger one a policy learns to fling the object.
+//! A clipped rate of turn is paid (HORA: Qi et al. 2022, section 3.3). A clipped rate matters: with a larger one a policy
+//! learns to fling the object.
 
+use super::goals::{AXES, palm_from_goal_frame, weighted};
+use super::shaping::{self, COST_SHARE, Costs, NO_DROP, RATE_WEIGHT, REWARD_SCALE, RateWindow};
 use crate::action::ActionSchema;
+use crate::dial::Dial;
 use crate::frame::SignalFrame;
 use crate::measure::{Better, Measure, MeasureKind};
 use crate::model::RobotModel;
 use crate::object::ObjectPose;
-use crate::seed::StreamRng;
+use crate::seed::{Stream, StreamRng};
 use crate::signal::Signal;
 use crate::task::{Aims, EpisodeStart, Task};
 use crate::term::{Audience, Encoding, ObservationTerm};
 use crate::trial::{Ending, RewardTerms, Trial, TrialScene, Verdict};
 use crate::watch::Seen;
-use nalgebra::{Translation3, UnitQuaternion, Vector3};
-use rand::RngExt;
-use std::collections::VecDeque;
+use nalgebra::Vector3;
 use std::sync::Arc;
 
 /// Keep turning the object about one axis.
@@ -25,56 +25,116 @@ use std::sync::Arc;
 pub struct Turn {
     name: &'static str,
     doc: &'static str,
-    /// Palm frame, of unit length: right-handed turns about it are what is paid for.
-    axis: [f32; 3],
+    /// What is paid for: right-handed turns about it.
+    about: About,
+    dials: &'static [Dial],
+    settings: Settings,
+}
+
+/// About which axis.
+#[derive(Debug, Clone, Copy)]
+enum About {
+    /// This one, palm frame, of unit length. The policy need not see the object.
+    Axis([f32; 3]),
+    /// One that is drawn for each episode, about the palm's resting normal, and told to the policy, which sees the object.
+    Drawn,
+}
+
+/// The values of the dials.
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    /// Rates of turn beyond this earn nothing more, rad/s.
+    rate_clip_rad_per_sec: f32,
     /// Turning back costs up to this rate, rad/s.
     backward_clip_rad_per_sec: f32,
+    cost_share: f32,
+    /// How often an axis is drawn, in the order of [`AXES`].
+    weights: [f32; AXES.len()],
 }
+
+impl Settings {
+    fn of(values: &[f32]) -> Self {
+        let value = |at: usize| values.get(at).copied().unwrap_or(0.0);
+        let weights = std::array::from_fn(|axis| value(COMMON + axis));
+        let (rate_clip_rad_per_sec, backward_clip_rad_per_sec, cost_share) = (value(0), value(1), value(2));
+        Self { rate_clip_rad_per_sec, backward_clip_rad_per_sec, cost_share, weights }
+    }
+}
+
+const RATE_CLIP: Dial = Dial {
+    name: "rate_clip_rad_per_sec",
+    doc: "turning faster than this earns nothing more",
+    usual: 0.5,
+    least: 0.05,
+    most: 5.0,
+};
+
+const BACKWARD_CLIP: Dial = Dial {
+    name: "backward_clip_rad_per_sec",
+    doc: "turning back costs up to this rate",
+    usual: 1.0,
+    least: 0.0,
+    most: 20.0,
+};
+
+/// A cube that stands on its edge falls back by 45 degrees in 0.15 s; where that costs less than it earns, rocking is paid.
+const TIPPING_BACKWARD_CLIP: Dial = Dial { usual: 4.0, ..BACKWARD_CLIP };
+
+/// Numbers that all of these tasks have.
+const COMMON: usize = 3;
+static DIALS_Z: [Dial; COMMON] = [RATE_CLIP, BACKWARD_CLIP, COST_SHARE];
+static DIALS_Y: [Dial; COMMON] = [RATE_CLIP, TIPPING_BACKWARD_CLIP, COST_SHARE];
+static DIALS_AXIS: [Dial; COMMON + AXES.len()] = {
+    let mut dials = [RATE_CLIP; COMMON + AXES.len()];
+    (dials[1], dials[2]) = (TIPPING_BACKWARD_CLIP, COST_SHARE);
+    let mut axis = 0;
+    while axis < AXES.len() {
+        dials[COMMON + axis] = AXES[axis].dial;
+        axis += 1;
+    }
+    dials
+};
+
+const USUAL: Settings = Settings {
+    rate_clip_rad_per_sec: RATE_CLIP.usual,
+    backward_clip_rad_per_sec: BACKWARD_CLIP.usual,
+    cost_share: COST_SHARE.usual,
+    weights: [0.0; AXES.len()],
+};
 
 /// Turn the object about the vertical.
 pub static ROTATE_Z: Turn = Turn {
     name: "rotate-z",
     doc: "turn the object about the vertical, as fast as is safe, from joint angles alone",
-    axis: [0.0, 0.0, 1.0],
-    backward_clip_rad_per_sec: 1.0,
+    about: About::Axis([0.0, 0.0, 1.0]),
+    dials: &DIALS_Z,
+    settings: USUAL,
 };
 
-/// Tip the object over, face after face, about the axis across the palm. An object on its edge falls back as fast as it falls
-/// over: a cube turns by 45 degrees in 0.15 s, and where that costs less than it earns, rocking is paid.
+/// Tip the object over, face after face, about the axis across the palm.
 pub static ROTATE_Y: Turn = Turn {
     name: "rotate-y",
     doc: "tip the object over, face after face, about the axis across the palm, from joint angles alone",
-    axis: [0.0, 1.0, 0.0],
-    backward_clip_rad_per_sec: 4.0,
+    about: About::Axis([0.0, 1.0, 0.0]),
+    dials: &DIALS_Y,
+    settings: Settings { backward_clip_rad_per_sec: TIPPING_BACKWARD_CLIP.usual, ..USUAL },
 };
 
-/// Farther than this from its start, m, the object counts as dropped.
-pub const DROP_DISTANCE_M: f32 = 0.10;
-/// An object whose centre is lower than this in the palm frame, m, has fallen past the hand. In the LEAP palm the 70 mm
-/// cube rests with its centre at 0.015 to 0.04 m.
-pub const PALM_HEIGHT_M: f32 = -0.03;
-/// Largest change of a target per control step, rad (1.2 rad/s at 20 Hz).
-const MAX_RAD_PER_STEP: f32 = 0.06;
-/// Targets stay this close to the sensed angle, so that a blocked finger does not wind up.
-const TRACKING_BAND_RAD: f32 = 0.4;
-/// Rates of turn beyond this earn nothing more, rad/s.
-const RATE_CLIP_RAD_PER_SEC: f32 = 0.5;
-/// The rate is that of the latest steps together, 0.4 s: what the object trembles under exploration cancels out, and
-/// turning slowly and snapping back fast is paid for the nothing it is. Clipped step by step, trembling costs more than
-/// turning earns (if turning back costs in full), or rocking is paid for (if it does not).
-const RATE_WINDOW_STEPS: usize = 8;
-/// Within this of its home, horizontally, m, the object may wander freely.
-const FREE_DRIFT_M: f32 = 0.025;
+/// Turn the object about an axis that is told.
+pub static ROTATE_AXIS: Turn = Turn {
+    name: "rotate-axis",
+    doc: "turn the object about the axis that is told, one for each episode, seeing its pose",
+    about: About::Drawn,
+    dials: &DIALS_AXIS,
+    settings: Settings {
+        backward_clip_rad_per_sec: TIPPING_BACKWARD_CLIP.usual,
+        weights: super::goals::USUAL_WEIGHTS,
+        ..USUAL
+    },
+};
+
 /// Control steps of an episode: 20 s at 20 Hz.
 const EPISODE_STEPS: u32 = 400;
-/// Joint angles start this far from home, rad (uniform).
-const START_JOINT_SPREAD_RAD: f32 = 0.1;
-/// The object starts this far from its home position in the horizontal plane, m (uniform).
-const START_OBJECT_SPREAD_M: f32 = 0.01;
-/// All rewards are scaled by this, so that returns are of order one.
-const REWARD_SCALE: f32 = 0.1;
-/// Reward of a drop, before scaling.
-const DROP_REWARD: f32 = -20.0;
 
 /// What is reported of an episode.
 const MEASURES: &[Measure] = &[
@@ -86,14 +146,22 @@ const MEASURES: &[Measure] = &[
         kind: MeasureKind::Mean,
         better: Better::Higher,
     },
-    Measure {
-        name: "no_drop_fraction",
-        title: "episodes without a drop",
-        unit: "",
-        kind: MeasureKind::Fraction,
-        better: Better::Higher,
-    },
+    NO_DROP,
 ];
+
+impl Turn {
+    /// The axis of this episode, palm frame.
+    fn axis(&self, scene: &TrialScene<'_>) -> Vector3<f32> {
+        match self.about {
+            About::Axis(axis) => axis.into(),
+            About::Drawn => {
+                let mut rng = scene.seeds.stream(Stream::Start, 0, 0);
+                let drawn = weighted(&self.settings.weights, &mut rng);
+                palm_from_goal_frame(scene.robot) * AXES[drawn].axis()
+            }
+        }
+    }
+}
 
 impl Task for Turn {
     fn name(&self) -> &'static str {
@@ -108,51 +176,34 @@ impl Task for Turn {
         EPISODE_STEPS
     }
 
+    fn dials(&self) -> &'static [Dial] {
+        self.dials
+    }
+
+    fn with_dials(&self, values: &[f32]) -> Result<Box<dyn Task>, &'static str> {
+        let settings = Settings::of(values);
+        if matches!(self.about, About::Drawn) && settings.weights.iter().all(|weight| *weight == 0.0) {
+            return Err(super::goals::NO_AXIS);
+        }
+        Ok(Box::new(Self { settings, ..*self }))
+    }
+
     fn observation(&self, _robot: &RobotModel) -> Vec<ObservationTerm> {
-        let term = ObservationTerm::fresh;
-        use Audience::{ActorAndCritic, CriticOnly};
-        let joint = |signal| {
-            let mut joint = term(signal, Encoding::JointRange, 3, ActorAndCritic);
-            // On a real link the newest joint state may be one control period old.
-            joint.max_age_secs = 0.1;
-            joint
-        };
-        vec![
-            joint(Signal::JointPosition),
-            joint(Signal::JointTarget),
-            term(Signal::JointPosition, Encoding::JointRange, 1, CriticOnly),
-            term(Signal::JointVelocity, Encoding::Divide(2.0), 1, CriticOnly),
-            term(Signal::ObjectPosition, Encoding::Divide(0.05), 1, CriticOnly),
-            term(Signal::ObjectRotation, Encoding::Rotation6, 1, CriticOnly),
-            term(Signal::ObjectLinearVelocity, Encoding::Divide(0.2), 1, CriticOnly),
-            term(Signal::ObjectAngularVelocity, Encoding::Divide(2.0), 1, CriticOnly),
-            term(Signal::Gravity, Encoding::Divide(9.81), 1, CriticOnly),
-            term(Signal::WorldParameters, Encoding::ByBounds, 1, CriticOnly),
-        ]
+        let mut terms = shaping::joint_terms();
+        if matches!(self.about, About::Drawn) {
+            terms.extend(shaping::pose_terms());
+            terms.push(ObservationTerm::fresh(Signal::GoalAxis, Encoding::Raw, 1, Audience::ActorAndCritic));
+        }
+        terms.extend(shaping::true_terms());
+        terms
     }
 
     fn action(&self, robot: &RobotModel) -> ActionSchema {
-        ActionSchema::increments(robot, MAX_RAD_PER_STEP, TRACKING_BAND_RAD)
+        shaping::increments(robot)
     }
 
     fn start(&self, robot: &RobotModel, rng: &mut StreamRng) -> EpisodeStart {
-        let mut joint_positions_rad: Vec<f32> = robot
-            .joints
-            .iter()
-            .zip(&robot.home_rad)
-            .map(|(joint, home)| {
-                let spread = rng.random_range(-START_JOINT_SPREAD_RAD..=START_JOINT_SPREAD_RAD);
-                joint.position_limits_rad.clamp(home + spread)
-            })
-            .collect();
-        robot.couple(&mut joint_positions_rad);
-        let mut palm_from_object = robot.palm_from_object_home;
-        let shift = |rng: &mut StreamRng| rng.random_range(-START_OBJECT_SPREAD_M..=START_OBJECT_SPREAD_M);
-        let moved = palm_from_object.translation.vector + Vector3::new(shift(rng), shift(rng), 0.0);
-        palm_from_object.translation = Translation3::from(moved);
-        let yaw_rad = rng.random_range(-std::f32::consts::PI..=std::f32::consts::PI);
-        palm_from_object.rotation = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), yaw_rad);
-        EpisodeStart { joint_positions_rad, palm_from_object }
+        shaping::start(robot, rng)
     }
 
     fn measures(&self) -> &'static [Measure] {
@@ -166,71 +217,54 @@ impl Task for Turn {
     }
 
     fn failure_reward(&self) -> f32 {
-        REWARD_SCALE * DROP_REWARD
+        REWARD_SCALE * shaping::DROP_REWARD
     }
 
     fn begin(&self, scene: &TrialScene<'_>, seen: &Seen) -> Box<dyn Trial> {
-        Box::new(Turning::new(*self, Arc::clone(scene.robot), seen.pose().copied()))
+        Box::new(Turning {
+            task: *self,
+            axis: self.axis(scene),
+            costs: Costs::new(Arc::clone(scene.robot), self.settings.cost_share),
+            way: seen.pose().map(|pose| (*pose, *pose)),
+            rotation_rad: 0.0,
+            window: RateWindow::default(),
+            dropped: false,
+        })
     }
 }
 
 /// An episode: the object's way so far.
 #[derive(Debug, Clone)]
 struct Turning {
-    turn: Turn,
-    robot: Arc<RobotModel>,
+    task: Turn,
+    /// Palm frame, of unit length.
+    axis: Vector3<f32>,
+    costs: Costs,
     /// Where the object was when it was first seen, and when it was last seen.
     way: Option<(ObjectPose, ObjectPose)>,
     /// Net rotation about the axis before any drop, rad.
     rotation_rad: f64,
-    /// Rotation in each of the latest [`RATE_WINDOW_STEPS`] steps, rad; oldest first.
-    recent_turns_rad: VecDeque<f32>,
+    window: RateWindow,
     dropped: bool,
-    /// Targets of the step before, for the penalty on their change.
-    previous_targets_rad: Vec<f32>,
 }
 
 impl Turning {
-    fn new(turn: Turn, robot: Arc<RobotModel>, pose: Option<ObjectPose>) -> Self {
-        Self {
-            turn,
-            robot,
-            way: pose.map(|pose| (pose, pose)),
-            rotation_rad: 0.0,
-            recent_turns_rad: VecDeque::with_capacity(RATE_WINDOW_STEPS + 1),
-            dropped: false,
-            previous_targets_rad: Vec::new(),
-        }
-    }
-
     fn follow(&mut self, pose: &ObjectPose) {
         let (start, previous) = *self.way.get_or_insert((*pose, *pose));
-        let far = (pose.position_m - start.position_m).norm() > DROP_DISTANCE_M;
-        if far || pose.position_m.z < PALM_HEIGHT_M {
-            self.dropped = true;
-        }
+        self.dropped |= shaping::has_fallen(&start, pose);
         if self.dropped {
             return;
         }
-        let turned_rad = twist_rad(self.turn.axis, &previous, pose);
+        let turned_rad = twist_rad(&self.axis, &previous, pose);
         self.rotation_rad += f64::from(turned_rad);
-        self.recent_turns_rad.push_back(turned_rad);
-        if self.recent_turns_rad.len() > RATE_WINDOW_STEPS {
-            self.recent_turns_rad.pop_front();
-        }
+        self.window.push(turned_rad);
         self.way = Some((start, *pose));
-    }
-
-    /// Horizontal distance of the object from its home, m.
-    fn drift_m(&self) -> f32 {
-        let home_m = self.robot.palm_from_object_home.translation.vector;
-        self.way.map_or(0.0, |(_, pose)| (pose.position_m - home_m).xy().norm())
     }
 }
 
 impl Trial for Turning {
     fn note_start(&mut self, truth: &SignalFrame) {
-        self.previous_targets_rad = truth.read(Signal::JointTarget).unwrap_or(&[]).to_vec();
+        self.costs.note_start(truth);
     }
 
     fn advance(&mut self, seen: &Seen) -> Verdict {
@@ -242,28 +276,21 @@ impl Trial for Turning {
     }
 
     fn rewards(&mut self, verdict: Verdict, truth: &SignalFrame) -> RewardTerms {
-        let read = |signal| truth.read(signal).unwrap_or(&[]);
-        let squares = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>();
-        let window_secs = RATE_WINDOW_STEPS as f32 * self.robot.control.period_secs;
-        let rate = self.recent_turns_rad.iter().sum::<f32>() / window_secs;
-        let sliding = squares(read(Signal::ObjectLinearVelocity)).sqrt();
-        let targets = read(Signal::JointTarget);
-        let posture: f32 =
-            read(Signal::JointPosition).iter().zip(&self.robot.home_rad).map(|(q, home)| (q - home).powi(2)).sum();
-        let haste: f32 = targets.iter().zip(&self.previous_targets_rad).map(|(now, then)| (now - then).powi(2)).sum();
+        let Settings { rate_clip_rad_per_sec, backward_clip_rad_per_sec, .. } = self.task.settings;
+        let rate = self.window.rate_rad_per_sec(self.costs.robot().control.period_secs);
         let dropped = if verdict == Verdict::Failed { 1.0 } else { 0.0 };
-        let terms = [
-            ("rotation", 1.25 * rate.clamp(-self.turn.backward_clip_rad_per_sec, RATE_CLIP_RAD_PER_SEC)),
-            ("sliding", -0.3 * sliding.min(10.0)),
-            ("posture", -0.02 * posture),
-            ("target_change", -0.5 * haste),
-            ("joint_speed", -0.0005 * squares(read(Signal::JointVelocity)).min(1e4)),
-            ("drift", -10.0 * (self.drift_m() - FREE_DRIFT_M).max(0.0)),
-            ("drop", DROP_REWARD * dropped),
-        ];
-        self.previous_targets_rad.clear();
-        self.previous_targets_rad.extend_from_slice(targets);
-        RewardTerms(terms.into_iter().map(|(name, value)| (name, REWARD_SCALE * value)).collect())
+        let paid = RATE_WEIGHT * rate.clamp(-backward_clip_rad_per_sec, rate_clip_rad_per_sec);
+        let mut terms = vec![("rotation", REWARD_SCALE * paid)];
+        let pose = self.way.map(|(_, pose)| pose);
+        terms.extend(self.costs.of_step(pose.as_ref(), truth));
+        terms.push(("drop", REWARD_SCALE * (shaping::DROP_REWARD * dropped)));
+        RewardTerms(terms)
+    }
+
+    fn write_goal(&self, frame: &mut SignalFrame) {
+        if matches!(self.task.about, About::Drawn) {
+            frame.write(Signal::GoalAxis, self.axis.as_slice());
+        }
     }
 
     fn results(&self, ending: &Ending) -> Vec<Option<f64>> {
@@ -275,9 +302,9 @@ impl Trial for Turning {
 /// How far the object turned about a unit vector of the palm frame between two poses, rad in (-pi, pi]: the twist of the
 /// swing-twist decomposition of the relative rotation. Unlike a difference of Euler angles it stays defined when
 /// the object tumbles.
-fn twist_rad([x, y, z]: [f32; 3], from: &ObjectPose, to: &ObjectPose) -> f32 {
+fn twist_rad(axis: &Vector3<f32>, from: &ObjectPose, to: &ObjectPose) -> f32 {
     let step = to.palm_from_object * from.palm_from_object.inverse();
-    let along = step.i * x + step.j * y + step.k * z;
+    let along = step.i * axis.x + step.j * axis.y + step.k * axis.z;
     let angle = 2.0 * along.atan2(step.w);
     if angle > std::f32::consts::PI {
         angle - std::f32::consts::TAU
@@ -294,7 +321,7 @@ mod tests {
     use crate::object::OBJECTS;
     use crate::referee::Referee;
     use crate::trial::{Outcome, TrialResult};
-    use nalgebra::Unit;
+    use nalgebra::{Unit, UnitQuaternion};
 
     fn pose(x: f32, z: f32, yaw_rad: f32) -> ObjectPose {
         ObjectPose {
@@ -425,7 +452,7 @@ mod tests {
         let rocking: Vec<f32> = (1..=80).map(|step| 0.02 * (step % 8) as f32).collect();
         let turning: Vec<f32> = (1..=80).map(|step| 0.02 * step as f32).collect();
         assert!(paid(&turning) > 3.0, "{}", paid(&turning));
-        let after_the_first_swing = paid(&rocking) - paid(&rocking[..RATE_WINDOW_STEPS]);
+        let after_the_first_swing = paid(&rocking) - paid(&rocking[..8]);
         assert!(after_the_first_swing < 1e-3, "{after_the_first_swing}");
     }
 }

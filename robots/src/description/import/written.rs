@@ -60,6 +60,8 @@ pub(super) fn robot_toml(
         tip_geoms: tip_geoms.collect(),
         control: ControlSpec { period_secs: PERIOD_SECS },
         object_home_m: rounded(object_m),
+        // Nobody has put anything into it yet.
+        resting_normal: [0.0, 0.0, 1.0],
         safety: SAFETY,
         servos: None,
     };

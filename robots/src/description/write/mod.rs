@@ -60,6 +60,7 @@ fn robot_toml(robot: &RobotModel) -> String {
         tip_geoms: geoms.filter(|geom| geom.region == Region::Tip).map(|geom| geom.name.clone()).collect(),
         control: robot.control,
         object_home_m: robot.palm_from_object_home.translation.vector.into(),
+        resting_normal: robot.resting_normal.into(),
         safety: robot.safety,
         servos: robot.servos.clone(),
     };
