@@ -113,6 +113,8 @@ pub fn measure_skills(settings: &[String], options: &SkillsOptions, stop: &Atomi
     if !setting::names(settings, "task") {
         config.task.clone_from(&options.task);
     }
+    // Those of the task that the first skill was trained for are no numbers of this one.
+    config.dials = RunConfig::read(None, settings)?.dials;
     let parts = config.parts()?;
     for (named, trained) in options.skills.iter().zip(&trained) {
         trained.check_fit(parts.scene.robot()).with_context(|| named.path.display().to_string())?;
