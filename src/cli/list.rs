@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use giraffe_randomization::{
     SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows, scenario_table,
 };
-use giraffe_robots::{OBJECTS, ROBOTS, tasks::TASKS};
+use giraffe_robots::{Dial, OBJECTS, ROBOTS, Task, tasks::TASKS};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -121,6 +121,7 @@ fn rows_json(kind: Kind) -> Value {
         Kind::Presets => json!(preset_rows()),
         #[cfg(feature = "train")]
         Kind::Scenarios => json!(scenario_rows()),
+        Kind::Tasks => TASKS.iter().map(|row| task_json(*row)).collect(),
         _ => named(kind).into_iter().map(|(name, doc)| json!({ "name": name, "doc": doc })).collect(),
     }
 }
@@ -143,6 +144,50 @@ fn rows_text(kind: Kind, style: Style) -> String {
         let _ = match style {
             Style::Markdown => writeln!(text, "| `{name}` | {doc} |"),
             _ => writeln!(text, "  {name:<22}{doc}"),
+        };
+    }
+    if kind == Kind::Tasks {
+        text.push_str(&dials_text(style));
+    }
+    text
+}
+
+fn task_json(task: &dyn Task) -> Value {
+    let dials = task.dials().iter().map(|dial| {
+        json!({ "name": dial.name, "doc": dial.doc, "usual": dial.usual, "least": dial.least, "most": dial.most })
+    });
+    let measures = task.measures().iter().map(|measure| json!({ "name": measure.name, "unit": measure.unit }));
+    json!({
+        "name": task.name(),
+        "doc": task.doc(),
+        "measures": measures.collect::<Vec<_>>(),
+        "dials": dials.collect::<Vec<_>>(),
+    })
+}
+
+/// The numbers of tasks that may be set, each once, with what it usually is in which task.
+fn dials_text(style: Style) -> String {
+    let mut rows: Vec<(&Dial, Vec<String>)> = Vec::new();
+    for task in TASKS {
+        for dial in task.dials() {
+            let usual = format!("{} {}", task.name(), dial.usual);
+            match rows.iter_mut().find(|(known, _)| known.name == dial.name) {
+                Some((_, usuals)) => usuals.push(usual),
+                None => rows.push((dial, vec![usual])),
+            }
+        }
+    }
+    let mut text = String::from("\nNumbers of tasks, for --set dials.NAME=VALUE\n");
+    if style == Style::Markdown {
+        text = String::from(
+            "\nNumbers of tasks, for `--set dials.NAME=VALUE`:\n\n| name | | from | to | usual |\n| --- | --- | --- | --- | --- |\n",
+        );
+    }
+    for (Dial { name, doc, least, most, .. }, usuals) in rows {
+        let usuals = usuals.join(", ");
+        let _ = match style {
+            Style::Markdown => writeln!(text, "| `{name}` | {doc} | {least} | {most} | {usuals} |"),
+            _ => writeln!(text, "  {name:<27}{doc}; {least} to {most}; usually: {usuals}"),
         };
     }
     text

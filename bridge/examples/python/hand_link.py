@@ -16,6 +16,7 @@ another. A plant has:
                      that hold it there; ValueError when it does not understand them
     sense()          (angles, velocities): float32, rad and rad/s
     pose()           (position m, quaternion x y z w) of the object in the palm frame, float32
+    seen()           optional: what a tracker says of it (seconds since it was true, position, quaternion), or None
     advance(secs, target, effort)   follows `target` for so long with this part of full torque, 0 to 1
 """
 
@@ -125,9 +126,15 @@ class Controller:
         position, quaternion = self.plant.pose()
         valid = bool(np.all(np.isfinite(position)) and np.all(np.isfinite(quaternion)))
         self.last_pose = (position.tolist(), quaternion.tolist()) if valid else self.last_pose
-        return {**self.head("pose", "pose"), "episode": self.episode, "tick": self.tick, "t_meas": self.t_meas,
-                "object": self.plant.object, "frame": "palm", "p": self.last_pose[0],
-                "q_xyzw": self.last_pose[1], "valid": valid, "truth": True}
+        message = {**self.head("pose", "pose"), "episode": self.episode, "tick": self.tick, "t_meas": self.t_meas,
+                   "object": self.plant.object, "frame": "palm", "p": self.last_pose[0],
+                   "q_xyzw": self.last_pose[1], "valid": valid, "truth": True}
+        seen = self.plant.seen() if valid and hasattr(self.plant, "seen") else None
+        if seen:
+            age_secs, position, quaternion = seen
+            message["seen"] = {"p": position.tolist(), "q_xyzw": quaternion.tolist(),
+                               "t_meas": self.t_meas - round(age_secs * 1e9)}
+        return message
 
     def publish(self, refused=None, pose=True):
         self.send(self.state, self.state_message(refused))

@@ -54,7 +54,56 @@ RANGES = {
     "velocity_noise_rad_per_sec": (0.01, 0.05),
     "command_delay_secs": (0.010, 0.040),
 }
-PER_JOINT, PER_AXIS = ("encoder_zero_rad",), ("cube_center_of_mass_m",)
+# The tracker's, drawn from a generator of their own: hands that are known by their seeds stay what they are.
+TRACKER_RANGES = {
+    "tracker_period_secs": (1 / 60, 1 / 15),
+    "tracker_delay_secs": (0.02, 0.1),
+    "tracker_noise_m": (0.0, 0.003),
+    "tracker_noise_rad": (0.0, 0.05),
+    "tracker_bias_m": (-0.004, 0.004),
+    "tracker_bias_rad": (-0.05, 0.05),
+    "tracker_lost_share": (0.0, 0.1),
+}
+PER_JOINT, PER_AXIS = ("encoder_zero_rad",), ("cube_center_of_mass_m", "tracker_bias_m", "tracker_bias_rad")
+
+
+class Tracker:
+    """Cameras that look at the cube: what they say of it now and then, late, a little wrong, or not at all.
+
+    Without `flaws` every look is exact and at once. Seconds are those of the episode.
+    """
+
+    def __init__(self, flaws, rng):
+        self.flaws, self.rng = flaws, rng
+        self.next_secs, self.coming, self.said = 0.0, collections.deque(), None
+
+    def look(self, secs, position, quaternion):
+        """The cube is at `position` (m, palm frame), turned by `quaternion` (x y z w), at `secs`."""
+        if not self.flaws:
+            self.said = (secs, position, quaternion)
+            return
+        if secs >= self.next_secs:
+            # Looks fall on control periods: a tracker of another rate takes the next one.
+            self.next_secs = max(self.next_secs + self.flaws["tracker_period_secs"], secs)
+            if self.rng.uniform() >= self.flaws["tracker_lost_share"]:
+                self.coming.append((secs, *self.blur(position, quaternion)))
+        while self.coming and self.coming[0][0] + self.flaws["tracker_delay_secs"] <= secs + 1e-9:
+            self.said = self.coming.popleft()
+
+    def blur(self, position, quaternion):
+        flaws = self.flaws
+        position = position + flaws["tracker_bias_m"] + flaws["tracker_noise_m"] * self.rng.standard_normal(3)
+        turn = flaws["tracker_bias_rad"] + flaws["tracker_noise_rad"] * self.rng.standard_normal(3)
+        angle = np.linalg.norm(turn)
+        small = np.array([*(np.sinc(angle / 2 / np.pi) / 2 * turn), np.cos(angle / 2)])
+        return position.astype(np.float32), multiply(small, quaternion).astype(np.float32)
+
+
+def multiply(a, b):
+    """Product of two quaternions x y z w: first `b`, then `a`."""
+    (ax, ay, az, aw), (bx, by, bz, bw) = a, b
+    return np.array([aw * bx + ax * bw + ay * bz - az * by, aw * by - ax * bz + ay * bw + az * bx,
+                     aw * bz + ax * by - ay * bx + az * bw, aw * bw - ax * bx - ay * by - az * bz])
 
 
 class MujocoHand:
@@ -90,6 +139,12 @@ class MujocoHand:
         self.hidden = None if self.nominal else {
             name: rng.uniform(*span, count if name in PER_JOINT else 3 if name in PER_AXIS else None)
             for name, span in RANGES.items()}
+        self.tracker_flaws = None
+        if self.hidden:
+            # One of the numbers drawn for the hand says which tracker it is.
+            own = np.random.default_rng(int(self.hidden["cube_mass_kg"] * 1e12))
+            self.tracker_flaws = {name: own.uniform(*span, 3 if name in PER_AXIS else None)
+                                  for name, span in TRACKER_RANGES.items()}
         spec.option.timestep, spec.option.integrator = TIMESTEP_SECS, mujoco.mjtIntegrator.mjINT_IMPLICITFAST
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET  # a world that explodes is to be seen
         self.add_cube(spec)
@@ -216,6 +271,8 @@ class MujocoHand:
         else:
             raise ValueError(f"found no start without overlap in {START_TRIES} tries")
         self.substeps, self.queue = 0, collections.deque()
+        self.tracker = Tracker(self.tracker_flaws, np.random.default_rng([self.seed, 3, seed]))
+        self.tracker.look(0.0, *self.pose())
         target = np.clip(start + self.zero(), *self.range.T).astype(np.float32)
         self.follow(target)
         return target
@@ -247,6 +304,7 @@ class MujocoHand:
             until = min(end, self.queue[0][0]) if self.queue else end
             mujoco.mj_step(self.model, self.data, until - self.substeps)
             self.substeps = until
+        self.tracker.look(self.substeps * TIMESTEP_SECS, *self.pose())
 
     def sense(self):
         count = len(self.joints)
@@ -262,6 +320,13 @@ class MujocoHand:
         at = len(self.joints)
         w, x, y, z = self.data.qpos[at + 3 : at + 7]
         return self.data.qpos[at : at + 3].astype(np.float32), np.array([x, y, z, w], np.float32)
+
+    def seen(self):
+        """What the tracker said last: how long ago that was true, s, position, quaternion; None before it says anything."""
+        if self.tracker.said is None:
+            return None
+        secs, position, quaternion = self.tracker.said
+        return self.substeps * TIMESTEP_SECS - secs, position, quaternion
 
 
 def episode_seed(request):

@@ -314,6 +314,27 @@ class Alone(unittest.TestCase):
                 dropped.append(seed)
         self.assertLessEqual(len(dropped), 1, dropped)
 
+    def test_a_tracker_says_of_the_cube_what_is_true_only_where_nothing_is_hidden(self):
+        def looks(hand):
+            target = hand.start_episode(msgpack.packb({"seed": 4}))
+            for _ in range(100):
+                hand.advance(hand.period_secs, target, 1.0)
+                yield hand.seen(), hand.pose()
+
+        for seen, (position, quaternion) in looks(MujocoHand(nominal=True)):
+            self.assertEqual((seen[0], seen[1].tolist(), seen[2].tolist()), (0, position.tolist(), quaternion.tolist()))
+        hidden = MujocoHand(seed=4)
+        delay, said = hidden.tracker_flaws["tracker_delay_secs"], list(looks(hidden))
+        at_rest = said[-20:]
+        for (age, place, turn), (position, quaternion) in at_rest:
+            self.assertGreaterEqual(age, delay - 1e-6)
+            self.assertLess(np.abs(place - position).max(), 0.004 + 5 * 0.003)
+            self.assertAlmostEqual(float(np.linalg.norm(turn)), 1, places=5)
+            self.assertLess(2 * np.arccos(min(1, abs(float(turn @ quaternion)))), 0.09 + 5 * 0.09)
+        self.assertTrue(any(not np.array_equal(look[1], truth[0]) for look, truth in at_rest))
+        again = MujocoHand(seed=4)
+        self.assertEqual([look[1].tolist() for look, _ in looks(again)], [look[1].tolist() for look, _ in said])
+
     def test_a_world_that_explodes_is_a_fault_and_publishes_finite_numbers(self):
         with tempfile.TemporaryDirectory() as folder:
             controller = Controller(MujocoHand(), f"ipc://{folder}/hand", lockstep_only=True)
