@@ -65,13 +65,14 @@ fn a_set_is_deployed_in_equal_bits_and_replayed_from_its_log_with_every_choice()
     for set in ["skills", "skills/random.toml"] {
         let log = tiny.home().join(format!("{}.mcap", set.replace('/', "-")));
         let path = log.to_str().unwrap();
-        let arguments = ["deploy", set, "--connect", &controller.endpoint, "--paired", "--episodes", "2", "--seed", "4"];
+        let arguments =
+            ["deploy", set, "--connect", &controller.endpoint, "--paired", "--episodes", "2", "--seed", "4"];
         let deployed = run_in(tiny.home(), &[&arguments[..], &["--log", path, "--json"]].concat()).json();
         assert_eq!(deployed["paired"]["episodes"], 2, "{set}: {deployed}");
         assert_eq!(deployed["paired"]["equal"], 2, "{set}: {deployed}");
         let evaluated = run_in(tiny.home(), &["evaluate", set, "--episodes", "2", "--seed", "4", "--json"]).json();
         assert_eq!(deployed["score"], evaluated["none"], "{set}");
-        assert!(deployed["score"]["measures"]["reached_share"].is_object(), "{deployed}");
+        assert!(deployed["score"]["measures"]["goals_per_30_secs"].is_object(), "{deployed}");
 
         let acting: BTreeSet<u32> = read(&log)
             .unwrap()
@@ -229,9 +230,12 @@ fn a_planner_without_skills_or_with_others_than_were_measured_is_refused_with_on
     refused(home.path(), &["evaluate", "typo"], &["planer", "`planner` or `random`"]);
     broken("swapped", &|folder| drop(std::fs::copy(original.join("y.bin"), folder.join("z.bin")).unwrap()));
     refused(home.path(), &["evaluate", "swapped"], &["z.bin", "another policy than the one that was measured"]);
-    broken("unmeasured", &edited("effects.csv", |text| {
-        text.lines().filter(|line| !line.starts_with("y,")).fold(String::new(), |all, line| all + line + "\n")
-    }));
+    broken(
+        "unmeasured",
+        &edited("effects.csv", |text| {
+            text.lines().filter(|line| !line.starts_with("y,")).fold(String::new(), |all, line| all + line + "\n")
+        }),
+    );
     refused(home.path(), &["evaluate", "unmeasured"], &["the skill y never acts", "measure"]);
     broken("half", &|folder| std::fs::remove_file(folder.join("effects.csv")).unwrap());
     refused(home.path(), &["evaluate", "half"], &["effects.csv"]);
@@ -250,7 +254,10 @@ fn skills_that_cannot_be_measured_are_refused_and_leave_nothing() {
     measure(&[&two[..], &["--out", "skills"]].concat(), &["skills is not empty"]);
     measure(&[&two[..], &["--out", "new", "--dwell", "0.1"]].concat(), &["0.1 s", "at least 0.5"]);
     measure(&[&two[..], &["--out", "new", "--task", "reorient-face"]].concat(), &["did you mean `reorient-faces`"]);
-    measure(&[&two[..], &["--out", "new", "--task", "rotate-z"]].concat(), &["rotate-z tells no orientation", "turn-goals"]);
+    measure(
+        &[&two[..], &["--out", "new", "--task", "rotate-z"]].concat(),
+        &["rotate-z tells no orientation", "turn-goals"],
+    );
     measure(&[&two[..], &["--out", "new", "--task", "reorient"]].concat(), &["any orientations", "reorient-faces"]);
     measure(&[&two[..], &["--out", "new", "--object", "sphere"]].concat(), &["24 orientations of a cube", "sphere"]);
     measure(&["--skill", "z=z", "--skill", "z=y", "--out", "new"], &["two skills are called z"]);
