@@ -11,14 +11,15 @@ pub use document::text;
 
 use crate::learn::episode_log;
 use crate::run::COMMIT;
+use crate::run::behavior::{AnyPolicy, Behavior};
 use crate::run::config::{Parts, RunConfig};
 use crate::run::dosed::dosed_name;
 use crate::run::episode::{Pilot, StepObserver, StepView};
 use crate::run::evaluate::{TrainedPolicy, unseen_seeds};
 use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder};
+use crate::run::skills::set::skills_file_at;
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
-use giraffe_policy::Policy;
 use giraffe_randomization::{AdrRanges, DosedScenario, NONE, Side, find_parameter};
 use giraffe_robots::{Measure, ObjectPose, Outcome, Seen, Signal};
 use serde::Serialize;
@@ -197,7 +198,7 @@ struct Found {
     parts: Parts,
     columns: Vec<String>,
     plan: EpisodePlan,
-    policy: Option<Policy>,
+    policy: Option<AnyPolicy>,
     ranges: Option<RangesThen>,
 }
 
@@ -210,6 +211,12 @@ fn find(options: &ReplayOptions) -> Result<Found> {
         let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(seed));
         let plan = sampler.plan(world, episode);
         return Ok(Found { columns: columns(&sampler), plan, policy: Some(trained.policy), ranges: None, parts });
+    }
+    if let Some(skills) = skills_file_at(&options.run) {
+        bail!(
+            "{} is a set of skills: it was measured, not trained in worlds of its own; leave out --training",
+            skills.display()
+        );
     }
     let folder = RunFolder::open(&options.run)?;
     let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
@@ -255,8 +262,8 @@ fn ranges_then(
     Ok((sampler, RangesThen { move_count, tested }))
 }
 
-fn warn_of_another_program(policy: &Policy) {
-    let (then, now) = (&policy.manifest().context.commit, COMMIT);
+fn warn_of_another_program(policy: &dyn Behavior) {
+    let (then, now) = (policy.commit(), COMMIT);
     if then != now {
         tracing::warn!(
             "this run was trained by commit {then}, this program is {now}; only where the table of parameters is the same \
@@ -267,7 +274,7 @@ fn warn_of_another_program(policy: &Policy) {
 
 fn live(
     options: &ReplayOptions,
-    policy: &Policy,
+    policy: &dyn Behavior,
     parts: &Parts,
     plan: &EpisodePlan,
     stop: &AtomicBool,
