@@ -48,5 +48,5 @@ fn a_policy_that_reads_poses_acts_on_the_tracker_of_a_hand_in_mujoco_and_its_goa
     assert_eq!((&deployed["mode"], &deployed["score"]["episodes"]), (&"lock-step".into(), &2.into()), "{deployed}");
     let outcomes = &deployed["score"]["outcomes"];
     assert!(outcomes.get("unreadable").is_none() && outcomes.get("unseen").is_none(), "it is seen: {deployed}");
-    assert!(deployed["score"]["goals_per_30_secs"].is_object(), "goals are told and counted: {deployed}");
+    assert!(deployed["score"]["measures"]["goals_per_30_secs"].is_object(), "goals are told and counted: {deployed}");
 }
