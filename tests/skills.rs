@@ -263,5 +263,12 @@ fn skills_that_cannot_be_measured_are_refused_and_leave_nothing() {
     measure(&["--skill", "z=z", "--skill", "z=y", "--out", "new"], &["two skills are called z"]);
     measure(&["--skill", "set=skills", "--out", "new"], &["is a set of skills itself"]);
     measure(&["--skill", "a/b=z", "--out", "new"], &["cannot be called `a/b`"]);
+    let from = ["train", "--from", "skills", "--steps", "64", "--out", "new"];
+    refused(tiny.home(), &from, &["cannot start from skills", "a set of skills", "one of its policies"]);
+    refused(
+        tiny.home(),
+        &["train", "--resume", "skills", "--steps", "64"],
+        &["a set of skills", "no run to go on with"],
+    );
     assert_eq!(std::fs::read_dir(tiny.home()).unwrap().count(), there);
 }

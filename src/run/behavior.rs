@@ -134,6 +134,14 @@ impl AnyPolicy {
         }
     }
 
+    /// The policy, if it is one.
+    pub fn one(&self) -> Option<&Policy> {
+        match self {
+            Self::One(policy) => Some(policy),
+            Self::Skills(_) => None,
+        }
+    }
+
     /// The set, if it is one.
     pub fn skills(&self) -> Option<&SkillSet> {
         match self {

@@ -18,8 +18,8 @@ const CELL_COUNT: usize = 27;
 const ENOUGH_DWELLS: usize = 6;
 /// No value moves by more than this in the last sweep.
 const SETTLED: f64 = 1e-4;
-/// At a horizon of 30 dwells values settle within some 250 sweeps.
-const MOST_SWEEPS: usize = 2000;
+/// At the longest horizon, 120 dwells, values settle within some 1,500 sweeps.
+const MOST_SWEEPS: usize = 5000;
 
 /// What is known of the object besides the turn that is still to be done.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -29,6 +29,8 @@ pub const RANDOM_FILE: &str = "random.toml";
 pub const EFFECTS_FILE: &str = "effects.csv";
 /// A skill acts for at least so long, s: its memory is empty when it begins, and a gait needs time.
 pub const LEAST_DWELL_SECS: f64 = 0.5;
+/// A plan for longer than this, s, takes long to find, and nobody waits so long for a goal.
+const MOST_HORIZON_SECS: f64 = 60.0;
 /// As many skills as there may be.
 const MOST_SKILLS: usize = 16;
 /// While effects are measured a skill goes on with this chance out of 100 at the end of its dwell: a few dwells in a row, as when
@@ -248,8 +250,8 @@ impl SkillsFile {
         }
         check_dwell(self.dwell_secs)?;
         ensure!(
-            self.horizon_secs.is_finite() && self.horizon_secs > self.dwell_secs,
-            "horizon_secs = {}: expected more than a dwell, {} s",
+            self.horizon_secs > self.dwell_secs && self.horizon_secs <= MOST_HORIZON_SECS,
+            "a horizon of {} s: expected more than a dwell, {} s, and at most {MOST_HORIZON_SECS}",
             self.horizon_secs,
             self.dwell_secs
         );
