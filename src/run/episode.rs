@@ -348,6 +348,9 @@ impl Pilot {
                 self.helms[chosen].forget();
                 self.acting = chosen;
             }
+            if let Some(mut told) = chooser.tell(chosen, &self.sensed) {
+                return self.helms[chosen].read(&self.robot, &mut told);
+            }
         }
         self.helms[self.acting].read(&self.robot, &mut self.sensed)
     }

@@ -3,8 +3,9 @@
 use super::effects::{Terms, has_moved};
 use super::orientations::{Lying, Orientations};
 use super::plan::{Plan, Situation, to_do};
+use super::sub_goals::SubGoals;
 use giraffe_robots::{SeedTree, Signal, SignalFrame, rotation_from_xyzw};
-use nalgebra::UnitQuaternion;
+use nalgebra::{UnitQuaternion, Vector3};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ enum By {
 pub struct Chooser {
     by: By,
     orientations: Arc<Orientations>,
+    sub_goals: SubGoals,
     skill_count: usize,
     dwell_secs: f64,
     dwell_steps: u32,
@@ -62,9 +64,12 @@ impl Chooser {
 
     fn new(by: By, terms: &Terms, skill_count: usize, dwell_steps: u32) -> Self {
         assert!(skill_count > 0 && dwell_steps > 0, "a choice among some skills, for some steps");
+        let orientations = Arc::new(Orientations::new(terms.palm_from_level));
+        let none = vec![None; skill_count].into();
         Self {
             by,
-            orientations: Arc::new(Orientations::new(terms.palm_from_level)),
+            sub_goals: SubGoals::new(Arc::clone(&orientations), none, terms.tolerance_rad),
+            orientations,
             skill_count,
             dwell_secs: terms.dwell_secs,
             dwell_steps,
@@ -75,9 +80,22 @@ impl Chooser {
         }
     }
 
+    /// With skills that read goals: an axis for each, in the level frame, about which it was trained to turn; none for one that
+    /// reads no goal.
+    #[must_use]
+    pub fn told(self, axes: Arc<[Option<Vector3<f32>>]>, tolerance_rad: f32) -> Self {
+        Self { sub_goals: SubGoals::new(Arc::clone(&self.orientations), axes, tolerance_rad), ..self }
+    }
+
     /// An episode begins.
     pub fn reset(&mut self) {
+        self.sub_goals.reset();
         (self.acting, self.seen, self.draws, self.draw_count) = (None, None, None, 0);
+    }
+
+    /// What the skill reads that acts in this step, if that is not what is sensed: a goal of its own.
+    pub fn tell(&mut self, skill: usize, sensed: &SignalFrame) -> Option<SignalFrame> {
+        self.sub_goals.told(skill, sensed)
     }
 
     /// The skill that acts in this step.
@@ -91,6 +109,9 @@ impl Chooser {
             By::Plan(plan) => self.planned_skill(plan, rotation, sensed),
             By::Chance { seed, stays_percent } => self.drawn_skill(*seed, *stays_percent, sensed),
         };
+        if self.acting.is_none_or(|(previous, _)| previous != skill) {
+            self.sub_goals.reset();
+        }
         self.acting = Some((skill, 1));
         self.seen = rotation.or(self.seen);
         skill
@@ -144,7 +165,6 @@ mod tests {
     use super::super::orientations::Way;
     use super::*;
     use giraffe_robots::{Nanos, SignalLayout};
-    use nalgebra::Vector3;
     use std::f32::consts::FRAC_PI_2;
 
     const DWELL_STEPS: u32 = 10;

@@ -5,7 +5,8 @@ use giraffe_robots::{
     Folding, ObjectModel, ObjectPose, Referee, RobotModel, Seen, Signal, SignalFrame, SignalLayout, Symmetry, Task,
     TrialScene, all_tasks, rotation_from_xyzw,
 };
-use nalgebra::UnitQuaternion;
+use nalgebra::{UnitQuaternion, Vector3};
+use std::f32::consts::FRAC_PI_2;
 use std::sync::Arc;
 
 /// So many episodes are asked for their first goal.
@@ -59,6 +60,24 @@ pub fn level_frame(task: &dyn Task, robot: &Arc<RobotModel>, object: &ObjectMode
     Ok(*first)
 }
 
+/// About which axis of the level frame a task asks for quarter turns, if that is what it does and always about the same.
+pub fn quarter_turn_axis(
+    task: &dyn Task,
+    robot: &Arc<RobotModel>,
+    object: &ObjectModel,
+    palm_from_level: &UnitQuaternion<f32>,
+) -> Option<Vector3<f32>> {
+    let asked = |seed: u64| {
+        let goal = goal_from(task, robot, object, (seed, *palm_from_level))?;
+        Some((palm_from_level.inverse() * goal).scaled_axis())
+    };
+    let first_rad = asked(0)?;
+    let is_quarter = (first_rad.norm() - FRAC_PI_2).abs() < AGREE_RAD;
+    let is_same = |turn_rad: Vector3<f32>| (turn_rad - first_rad).norm() < AGREE_RAD;
+    let always = (1..ASKED_EPISODES).all(|seed| asked(seed).is_some_and(is_same));
+    (is_quarter && always).then(|| first_rad.normalize())
+}
+
 /// The orientation that an episode asks for first, if it asks for one.
 fn first_goal(
     task: &dyn Task,
@@ -66,9 +85,19 @@ fn first_goal(
     object: &ObjectModel,
     noise_seed: u64,
 ) -> Option<UnitQuaternion<f32>> {
+    goal_from(task, robot, object, (noise_seed, robot.palm_from_object_home.rotation))
+}
+
+/// The same for an object that is turned so at the start.
+fn goal_from(
+    task: &dyn Task,
+    robot: &Arc<RobotModel>,
+    object: &ObjectModel,
+    (noise_seed, palm_from_object): (u64, UnitQuaternion<f32>),
+) -> Option<UnitQuaternion<f32>> {
     let scene = TrialScene::of_episode(robot, object, noise_seed);
-    let home = robot.palm_from_object_home;
-    let seen = Seen::Pose(ObjectPose { position_m: home.translation.vector, palm_from_object: home.rotation });
+    let position_m = robot.palm_from_object_home.translation.vector;
+    let seen = Seen::Pose(ObjectPose { position_m, palm_from_object });
     let mut frame = SignalFrame::new(SignalLayout::of(robot, 0));
     Referee::begin(task, &scene, &seen, task.episode_step_count()).write_goal(&mut frame);
     rotation_from_xyzw(frame.read(Signal::GoalRotation)?.try_into().ok()?)

@@ -1,4 +1,4 @@
-//! A policy that is a set of skills: blind policies that each turn the object somehow, and a search over what they were
+//! A policy that is a set of skills: policies that each turn the object somehow, and a search over what they were
 //! measured to do for the one that is to act now.
 //!
 //! | to learn about | read |
@@ -7,6 +7,7 @@
 //! | what skills were measured to do | [`effects`] |
 //! | the search | [`plan`] |
 //! | who chooses, step by step | [`chooser`] |
+//! | what a skill is told that reads a goal itself | [`sub_goals`] |
 //! | which tasks it can do | [`goals`] |
 //! | the folder | [`set`] |
 
@@ -16,3 +17,4 @@ pub mod goals;
 pub mod orientations;
 pub mod plan;
 pub mod set;
+pub mod sub_goals;

@@ -67,6 +67,16 @@ impl Orientations {
         Lying { way, off_rad: (level_from_object * rotation.inverse()).scaled_axis() }
     }
 
+    /// A direction of the level frame, in the palm's.
+    pub fn in_palm(&self, direction: &Vector3<f32>) -> Vector3<f32> {
+        self.level_from_palm.inverse() * direction
+    }
+
+    /// The nearest orientation in which an object lies flat, palm from object.
+    pub fn flat(&self, palm_from_object: &UnitQuaternion<f32>) -> UnitQuaternion<f32> {
+        self.level_from_palm.inverse() * self.rotation(self.lying(palm_from_object).way)
+    }
+
     /// The orientation of a way, in the level frame.
     pub fn rotation(&self, way: Way) -> UnitQuaternion<f32> {
         self.ways[way.number()]

@@ -15,8 +15,8 @@ use super::plan::Plan;
 use crate::run::folder::sha256_hex;
 use anyhow::{Context, Result, bail, ensure};
 use giraffe_policy::Policy;
-use giraffe_robots::{SignalLayout, rotation_from_xyzw};
-use nalgebra::UnitQuaternion;
+use giraffe_robots::{Audience, ObservationTerm, SignalLayout, Source, rotation_from_xyzw};
+use nalgebra::{UnitQuaternion, Vector3};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,6 +89,10 @@ pub struct SkillEntry {
     pub policy: String,
     /// Fingerprint of the policy whose effect was measured.
     pub fingerprint: String,
+    /// Of a skill that reads a goal: the axis in the frame goals lie flat in about which it was trained to make quarter turns. It
+    /// is told one after the other of these, not the goal of the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns_about: Option<[f32; 3]>,
 }
 
 /// A set of skills, ready to act.
@@ -201,13 +205,15 @@ impl SkillSet {
     pub fn chooser(&self) -> Chooser {
         let (terms, count) = (self.file.level_terms(), self.policies.len());
         let steps = self.dwell_steps();
-        match &self.plan {
+        let chooser = match &self.plan {
             Some(plan) => Chooser::planned(Arc::clone(plan), &terms, count, steps),
             None => {
                 let stays_percent = if self.measuring { MEASURING_STAYS_PERCENT } else { 0 };
                 Chooser::by_chance(self.file.seed, stays_percent, &terms, count, steps)
             }
-        }
+        };
+        let axes = self.file.skills.iter().map(|entry| entry.turns_about.map(Vector3::from));
+        chooser.told(axes.collect(), terms.tolerance_rad)
     }
 
     /// Control steps of a dwell.
@@ -215,6 +221,15 @@ impl SkillSet {
         let period_secs = self.policies[0].manifest().context.control_period_secs;
         ((self.file.dwell_secs / period_secs).round() as u32).max(1)
     }
+}
+
+/// Of a skill whose goals nobody knows how to choose.
+pub const READS_A_GOAL: &str = "it reads a goal, so it has to say about which axis it was trained to make quarter turns (turns_about); \
+                                `giraffe measure-skills` finds out for a run whose task asks for quarter turns about one axis";
+
+/// Whether the actor reads a goal by this term.
+pub fn reads_goal(term: &ObservationTerm) -> bool {
+    term.audience == Audience::ActorAndCritic && term.signal.definition().source == Source::Task
 }
 
 impl SkillsFile {
@@ -286,6 +301,17 @@ impl SkillsFile {
                 other.control_period_secs,
                 self.skills[0].name,
                 one.control_period_secs
+            );
+            let reads_goal = policy.manifest().observation.terms().iter().any(reads_goal);
+            ensure!(
+                reads_goal == entry.turns_about.is_some(),
+                "{}: {}",
+                entry.name,
+                if reads_goal {
+                    READS_A_GOAL
+                } else {
+                    "it reads no goal, so there is nothing it turns about: leave turns_about out"
+                }
             );
             ensure!(
                 policy.fingerprint()? == entry.fingerprint,

@@ -5,6 +5,7 @@ mod recorder;
 
 use super::named_run::NamedRun;
 use crate::run::COMMIT;
+use crate::run::behavior::Behavior as _;
 use crate::run::config::{Parts, RunConfig};
 use crate::run::episode::Pilot;
 use crate::run::evaluate::TrainedPolicy;
@@ -13,10 +14,12 @@ use crate::run::hand::{self, HAND_FILE};
 use crate::run::setting;
 use crate::run::skills::chooser::Choosing;
 use crate::run::skills::effects::{Dwell, Terms};
-use crate::run::skills::goals::level_frame;
+use crate::run::skills::goals::{level_frame, quarter_turn_axis};
 use crate::run::skills::orientations::{Orientations, WAY_COUNT, Way};
 use crate::run::skills::plan::{Plan, Situation};
-use crate::run::skills::set::{Measured, SkillEntry, SkillSet, SkillsFile, check_dwell, check_name};
+use crate::run::skills::set::{
+    Measured, READS_A_GOAL, SkillEntry, SkillSet, SkillsFile, check_dwell, check_name, reads_goal,
+};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use giraffe_physics::{EpisodeSampler as _, HandSim};
@@ -168,15 +171,21 @@ fn check(options: &SkillsOptions) -> Result<()> {
 
 /// A set holds policies, so that its folder is whole.
 fn policies(trained: &[TrainedPolicy]) -> Vec<Policy> {
-    use crate::run::behavior::Behavior as _;
     trained.iter().flat_map(|trained| trained.policy.policies().to_vec()).collect()
 }
 
 fn file_of(options: &SkillsOptions, trained: &[TrainedPolicy], parts: &Parts) -> Result<SkillsFile> {
     let frame = level_frame(parts.task, parts.scene.robot(), parts.scene.object())?;
-    let entry = |(named, policy): (&NamedRun, &Policy)| -> Result<SkillEntry> {
+    let entry = |(named, trained): (&NamedRun, &TrainedPolicy)| -> Result<SkillEntry> {
+        let policy = &trained.policy.policies()[0];
         let (name, fingerprint) = (named.name.clone(), policy.fingerprint()?);
-        Ok(SkillEntry { policy: format!("{name}.bin"), name, fingerprint })
+        let mut turns_about = None;
+        if policy.manifest().observation.terms().iter().any(reads_goal) {
+            let task = trained.parts()?.task;
+            let axis = quarter_turn_axis(task, parts.scene.robot(), parts.scene.object(), &frame);
+            turns_about = Some(axis.with_context(|| format!("{name}: {READS_A_GOAL}"))?.into());
+        }
+        Ok(SkillEntry { policy: format!("{name}.bin"), name, fingerprint, turns_about })
     };
     Ok(SkillsFile {
         task: parts.task.name().to_owned(),
@@ -193,7 +202,7 @@ fn file_of(options: &SkillsOptions, trained: &[TrainedPolicy], parts: &Parts) ->
             seed: options.seed,
             commit: COMMIT.to_owned(),
         },
-        skills: options.skills.iter().zip(&policies(trained)).map(entry).collect::<Result<_>>()?,
+        skills: options.skills.iter().zip(trained).map(entry).collect::<Result<_>>()?,
     })
 }
 
