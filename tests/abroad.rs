@@ -32,7 +32,8 @@ fn a_policy_moves_a_hand_in_mujoco_behind_a_controller_in_python() {
 
 #[test]
 fn a_policy_that_reads_poses_acts_on_the_tracker_of_a_hand_in_mujoco_and_its_goals_are_counted() {
-    let Some(python) = python("zmq, msgpack, mujoco, numpy, tomllib", "a policy with goals moves a hand in MuJoCo") else {
+    let Some(python) = python("zmq, msgpack, mujoco, numpy, tomllib", "a policy with goals moves a hand in MuJoCo")
+    else {
         return;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridge/examples/python/mujoco_hand.py");
