@@ -228,7 +228,9 @@ fn a_planner_without_skills_or_with_others_than_were_measured_is_refused_with_on
     refused(home.path(), &["evaluate", "long"], &["measured over 0.5 s", "--dwell 1"]);
     broken("typo", &edited("skills.toml", |text| text.replacen("\"planner\"", "\"planer\"", 1)));
     refused(home.path(), &["evaluate", "typo"], &["planer", "`planner` or `random`"]);
-    broken("swapped", &|folder| drop(std::fs::copy(original.join("y.bin"), folder.join("z.bin")).unwrap()));
+    broken("swapped", &|folder| {
+        std::fs::copy(original.join("y.bin"), folder.join("z.bin")).unwrap();
+    });
     refused(home.path(), &["evaluate", "swapped"], &["z.bin", "another policy than the one that was measured"]);
     broken(
         "unmeasured",
