@@ -46,7 +46,7 @@ pub enum StudyCommand {
     /// Measure what policies do to the object if one after the other may act, and make a set of skills of them: a planner's
     /// folder, for `evaluate`, `deploy`, `compare-policies` as any policy.
     #[command(
-        after_help = "Examples:\n  giraffe measure-skills --skill z=runs/rotate-z --skill y=runs/rotate-y --out skills\n  giraffe compare-policies --policy planner=skills --policy random=skills/random.toml --test none --out comparison"
+        after_help = "Examples:\n  giraffe measure-skills --skill z=runs/rotate-z --skill y=runs/rotate-y --out skills\n  giraffe evaluate skills\n  giraffe evaluate skills/random.toml"
     )]
     MeasureSkills(MeasureSkillsArguments),
     /// Measure speed.
