@@ -6,6 +6,9 @@
     python3 docs/measure.py quickstart shipped        # some of them; `all` for all
     python3 docs/measure.py --render                  # the tables once more from what was measured
     python3 docs/measure.py --check                   # are they what was measured, at a commit that led here?
+    python3 docs/measure.py card leap-right/rotate-z  # measures a shipped policy, and writes the numbers on its card
+    python3 docs/measure.py curve leap-right/rotate-z # learns the first steps of its recipe again, where they have changed
+    python3 docs/measure.py ship RUN HAND/NAME        # makes a run the policy of that name: files, curve, card, recipe
 
 Two are measured by hand, for they take long: `giraffe compare-engines --out docs/engines` writes docs/engines/report.md, with its commit
 and machine, and docs/randomization/README.md has the twelve runs of its own. `--check` looks at their commits, too.
@@ -26,10 +29,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import shipped
+
 ROOT = Path(__file__).resolve().parent.parent
 NUMBERS = ROOT / "docs" / "numbers"
 BLOCK = re.compile(r"<!-- numbers: (\w+)\.(\w+) -->\n(.*?)<!-- end of numbers -->", re.DOTALL)
-SHIPPED = "docs/results/rotate-z"
+SHIPPED = "leap-right/rotate-z"
 
 
 class Failed(Exception):
@@ -58,7 +63,10 @@ class Measurement:
         endpoint = f"tcp://127.0.0.1:{free_ports()}"
         script = ROOT / "bridge" / "examples" / "python" / "mujoco_hand.py"
         hand = subprocess.Popen(
-            [self.python, script, "--lockstep", "--bind", endpoint, *hand_options], stdout=subprocess.PIPE, text=True
+            [self.python, script, "--lockstep", "--bind", endpoint, *hand_options],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             if not hand.stdout.readline().startswith("listening"):
@@ -119,7 +127,7 @@ def measure_shipped(run):
 def serve(run, folder):
     """giraffe's own simulated hand, and where it listens."""
     endpoint = f"tcp://127.0.0.1:{free_ports()}"
-    words = ["serve", "--driver", "sim", "--bind", endpoint, "--config", f"{SHIPPED}/config.toml"]
+    words = ["serve", "--driver", "sim", "--bind", endpoint, "--config", f"recipes/{SHIPPED}/config.toml"]
     run.commands.append("giraffe serve --driver sim --config " + words[-1])
     served = subprocess.Popen([run.program, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if not served.stdout.readline().startswith("listening"):
@@ -314,18 +322,29 @@ def machine():
     return {"processor": " ".join(model.split()), "cores": os.cpu_count(), "system": platform.system()}
 
 
-def measure(name, program, python):
+def commit_here():
+    """The commit that is measured: nothing but words may have changed since."""
     commit = git("rev-parse", "--short=7", "HEAD")
-    changed = git("status", "--porcelain", "--", ".", ":!docs", ":!*.md")
+    changed = git("status", "--porcelain", "--", ".", ":!docs", ":!*.md", ":!recipes")
     if commit is None or changed is None:
         raise Failed("a measurement names its commit, and this is no git clone")
     if changed:
         raise Failed(f"a measurement names its commit, but these files are not as committed:\n{changed}")
+    return commit
+
+
+def tidy(commands, python):
+    """Commands as a person types them."""
+    commands = [command.replace(python, "python3").replace("--no-log ", "") for command in commands]
+    return [re.sub(r"(--connect|--out) \S+ ?", "", command).strip() for command in commands]
+
+
+def measure(name, program, python):
+    commit = commit_here()
     run = Measurement(program, python)
     print(f"{name}:", file=sys.stderr)
     results = PARTS[name][1](run)
-    commands = [command.replace(python, "python3").replace("--no-log ", "") for command in run.commands]
-    commands = [re.sub(r"(--connect|--out) \S+ ?", "", command).strip() for command in commands]
+    commands = tidy(run.commands, python)
     today = datetime.date.today().isoformat()
     found = {"part": name, "commit": commit, "date": today, "machine": machine(), "commands": commands, "results": results}
     NUMBERS.mkdir(exist_ok=True)
@@ -402,6 +421,7 @@ def check():
             wrong.append(f"{name}: a table of numbers has no end, or a name that is none")
         if with_tables(text) != text:
             wrong.append(f"{name}: a table is not what was measured; run `python3 docs/measure.py --render`")
+    wrong += shipped.wrong_cards(led_here)
     for path in sorted(NUMBERS.glob("*.json")):
         found = json.loads(path.read_text())
         if not led_here(found["commit"]):
@@ -416,9 +436,37 @@ def arguments():
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}, or all")
     parser.add_argument("--program", default=str(ROOT / "target" / "release" / "giraffe"), help="[target/release/giraffe]")
     parser.add_argument("--python", default=sys.executable, help="a Python that has MuJoCo [the one that runs this]")
+    parser.add_argument("--episodes", type=int, help="of `card`, in every place [200 at home, 40 in MuJoCo]; the card is shown, "
+                        "not written: a try is no measurement")
     for flag, words in [("list", "say what the parts are"), ("render", "write the tables"), ("check", "check the tables")]:
         parser.add_argument(f"--{flag}", action="store_true", help=words)
     return parser.parse_args()
+
+
+def of_policy(wanted):
+    """`card`, `curve` and `ship`: what is done with one shipped policy."""
+    verb, *words = wanted.parts
+    if len(words) < 2 if verb == "ship" else len(words) != 1:
+        runs = "one run or, of several stages, each, and then " if verb == "ship" else ""
+        raise Failed(f"`{verb}` takes {runs}the name of a policy, such as {SHIPPED}")
+    name, run = words[-1], Measurement(wanted.program, wanted.python)
+    if verb == "ship":
+        if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", name):
+            raise Failed(f"{name}: expected HAND/NAME, in small letters")
+        here = machine()
+        written = shipped.ship([Path(word) for word in words[:-1]], name, f"{here['cores']} cores of {here['processor']}")
+        print("wrote " + ", ".join(written) + f"; what is missing on the card is yours to say; then `card {name}`")
+        return
+    if not (shipped.RECIPES / name / "card.toml").exists():
+        raise Failed(f"there is no card recipes/{name}/card.toml; `giraffe list policies` names those there are")
+    if verb == "curve":
+        shipped.learn_curve(run, name, commit_here())
+        return
+    is_try = wanted.episodes is not None
+    commit = git("rev-parse", "--short=7", "HEAD") if is_try else commit_here()
+    card = shipped.fill_card(run, name, commit, wanted.episodes, lambda said: tidy(said, wanted.python), save=not is_try)
+    if is_try:
+        print(json.dumps(card["measured"], indent=1))
 
 
 def main():
@@ -427,6 +475,13 @@ def main():
         for name, (takes, measured, _) in PARTS.items():
             print(f"{name:<12} {takes}")
         return 0
+    if wanted.parts[:1] and wanted.parts[0] in ("card", "curve", "ship"):
+        try:
+            of_policy(wanted)
+            return 0
+        except (Failed, OSError) as failed:
+            print(f"error: {failed}", file=sys.stderr)
+            return 2
     parts = list(PARTS) if wanted.parts == ["all"] else wanted.parts
     unknown = [name for name in parts if name not in PARTS]
     try:

@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 /// Runs something that must be refused, with a message that has all of `parts` and leaves nothing behind.
-fn refused(arguments: &[&str], parts: &[&str]) -> Finished {
+pub fn refused(arguments: &[&str], parts: &[&str]) -> Finished {
     let folder = tempfile::tempdir().unwrap();
     let finished = refused_in(folder.path(), arguments, parts);
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -17,7 +17,8 @@ fn refused(arguments: &[&str], parts: &[&str]) -> Finished {
     finished
 }
 
-fn refused_in(folder: &Path, arguments: &[&str], parts: &[&str]) -> Finished {
+/// The same in a folder that something may be left in.
+pub fn refused_in(folder: &Path, arguments: &[&str], parts: &[&str]) -> Finished {
     let finished = run_in(folder, arguments);
     assert_eq!(finished.code, Some(2), "{arguments:?}: {finished:#?}");
     let messages: Vec<&str> = finished.stderr.lines().filter(|line| line.starts_with("error:")).collect();
@@ -420,7 +421,7 @@ fn a_comparison_finds_the_same_hand_in_both_engines() {
 #[test]
 fn lists_and_descriptions_can_be_read_by_programs_and_by_people() {
     let everything = run_in(Path::new("."), &["list", "--json"]).json();
-    for kind in ["robots", "tasks", "objects", "parameters", "presets", "scenarios", "drivers"] {
+    for kind in ["robots", "tasks", "objects", "parameters", "presets", "scenarios", "drivers", "policies"] {
         let rows = everything[kind].as_array().unwrap_or_else(|| panic!("no {kind}"));
         assert!(!rows.is_empty());
         let alone = run_in(Path::new("."), &["list", kind, "--json"]).json();

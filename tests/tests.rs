@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod abroad;
+mod cards;
 mod catalogue;
 mod check_controller;
 mod cli;
@@ -18,6 +19,7 @@ mod new_hands;
 mod own_hand;
 mod own_ranges;
 mod quick_start;
+mod recipes;
 mod rehearsal;
 mod replay;
 mod resume;
@@ -25,6 +27,7 @@ mod resume;
 mod several_processes;
 mod several_runs;
 mod shells;
+mod shipped;
 mod signals;
 mod skills;
 mod strange_hands;

@@ -197,7 +197,7 @@ fn what_a_run_cannot_start_from_is_said_in_one_message_and_leaves_nothing() {
     refused("old", &wider, &["cannot start from old", "give --set ppo.core=lstm --set ppo.core_width=16"]);
     refused("old", &["--robot", "allegro-right"], &["cannot start from old", "was made for leap-right"]);
     refused("empty", &[], &["cannot start from empty", "holds no policy"]);
-    refused("nowhere", &[], &["cannot start from nowhere", "holds no policy"]);
+    refused("nowhere", &[], &["cannot start from nowhere", "there is no policy nowhere"]);
     refused("cut.bin", &[], &["cannot start from cut.bin", "damaged"]);
     let both = run_in(home, &["train", "--from", "old", "--resume", "old"]);
     assert_eq!(both.code, Some(2), "{both:#?}");

@@ -143,7 +143,15 @@ impl Policy {
     /// # Errors
     /// When the file cannot be read, is damaged, or was written by a newer giraffe.
     pub fn load(path: &Path) -> Result<Self, PolicyError> {
-        Self::from_bytes(&read_file(path)?).map_err(|reason| PolicyError::Damaged { path: path.to_owned(), reason })
+        Self::read(&read_file(path)?, path)
+    }
+
+    /// The same of bytes that are in memory already; `origin` is what they are called when something is wrong with them.
+    ///
+    /// # Errors
+    /// When they are damaged, or were written by a newer giraffe.
+    pub fn read(bytes: &[u8], origin: &Path) -> Result<Self, PolicyError> {
+        Self::from_bytes(bytes).map_err(|reason| PolicyError::Damaged { path: origin.to_owned(), reason })
     }
 
     /// Identity of manifest and weights: SHA-256, as hexadecimal digits.

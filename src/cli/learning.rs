@@ -3,6 +3,7 @@
 use super::config::ConfigArguments;
 use super::meeting::tell_hand_of;
 use super::outcome::{EXIT_DIFFERENT, done, print_json};
+use super::recipe::{RecipeAsked, train_recipe};
 use super::scene::SceneArguments;
 use crate::fly::deploy::deploy;
 use crate::fly::log::default_path;
@@ -11,13 +12,14 @@ use crate::fly::report::Deployment;
 use crate::learn::budget::Budget;
 use crate::learn::display::Display;
 use crate::learn::processes::Processes;
-use crate::learn::train::Training;
+use crate::learn::train::{TrainReport, Training};
 use crate::learn::warm_start::WarmStart;
 use crate::quickstart::{QuickstartOptions, quickstart};
 use crate::run::dosed::{dosed_name, find_dosed};
 use crate::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
 use crate::run::folder::CONFIG_FILE;
 use crate::run::score::Score;
+use crate::run::shipped::PolicySource;
 use crate::run::table::score_table;
 use crate::say;
 use crate::stopping::EXIT_STOPPED;
@@ -42,7 +44,7 @@ pub enum LearningCommand {
     Quickstart(QuickstartArguments),
     /// Train a policy, or go on training.
     #[command(
-        after_help = "Examples:\n  giraffe train --minutes 60 --out runs/mine --set ppo.core_width=64\n  giraffe train --resume runs/mine --minutes 120\n  giraffe train --from runs/mine --seed 2 --set randomization.preset=full --minutes 60"
+        after_help = "Examples:\n  giraffe train --minutes 60 --out runs/mine --set ppo.core_width=64\n  giraffe train --resume runs/mine --minutes 120\n  giraffe train --recipe leap-right/rotate-z --steps 100000 --out runs/again\n  giraffe train --from runs/mine --seed 2 --set randomization.preset=full --minutes 60"
     )]
     Train(TrainArguments),
     /// Measure a policy in simulated worlds it never saw.
@@ -99,14 +101,18 @@ pub struct TrainArguments {
     /// Go on with the run in this folder, from its newest checkpoint. Its own settings hold.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "robot", "object", "settings", "out", "seed"])]
     pub resume: Option<PathBuf>,
-    /// A new run whose actor starts as this policy, the folder of a run or a policy file. Whatever it reads must be read here,
-    /// too; what is new here it learns to use. The critic begins anew.
+    /// A new run whose actor starts as this policy: the folder of a run, a policy file or a shipped policy. Whatever it reads must
+    /// be read here, too; what is new here it learns to use. The critic begins anew.
     #[arg(long, value_name = "POLICY", conflicts_with = "resume")]
     pub from: Option<PathBuf>,
     /// Wall-clock minutes of training, earlier sessions of the run included.
     #[arg(long, conflicts_with = "steps", value_parser = typed::real)]
     pub minutes: Option<f64>,
-    /// Control steps of training, in all worlds together, earlier sessions included. Exactly repeatable.
+    /// Train by a recipe, which says everything else: that of a shipped policy (`giraffe list policies`), or a file.
+    #[arg(long, value_name = "NAME|FILE", conflicts_with_all = ["config", "settings", "minutes", "from"])]
+    pub recipe: Option<PathBuf>,
+    /// Control steps of training, in all worlds together, earlier sessions included. Exactly repeatable. With --recipe: only the
+    /// first so many of it.
     #[arg(long, value_parser = typed::number)]
     pub steps: Option<u64>,
     /// Seed of all randomness.
@@ -126,7 +132,7 @@ pub struct TrainArguments {
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArguments {
-    /// Folder of a run, or a policy file.
+    /// Folder of a run, a policy file, or the name of a shipped policy (`giraffe list policies`).
     pub policy: PathBuf,
     /// Number of episodes.
     #[arg(long, default_value_t = 200, value_parser = typed::count)]
@@ -155,7 +161,7 @@ pub struct EvaluateArguments {
 /// Arguments of `deploy`.
 #[derive(Debug, Args)]
 pub struct DeployArguments {
-    /// Folder of a run, or a policy file.
+    /// Folder of a run, a policy file, or the name of a shipped policy (`giraffe list policies`).
     pub policy: PathBuf,
     /// How it is deployed.
     #[command(flatten)]
@@ -217,6 +223,19 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
         (minutes, None) => check_minutes(minutes.unwrap_or(15.0))?,
     };
     let processes = Processes::join()?;
+    if let Some(recipe) = &arguments.recipe {
+        let asked = RecipeAsked {
+            recipe,
+            scene: &arguments.config.scene,
+            seed: arguments.seed,
+            steps: arguments.steps,
+            resume: arguments.resume.as_deref(),
+            out: arguments.out.as_deref(),
+            device: arguments.device,
+        };
+        let (report, how_to_go_on) = train_recipe(&asked, &processes, free_folder, stop)?;
+        return tell_training(&report, arguments.json, &processes, &how_to_go_on);
+    }
     let mut training = match &arguments.resume {
         Some(path) => Training::resume(path, arguments.device, processes.clone())?,
         None => {
@@ -240,6 +259,12 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
     let mut display = Display::new(!processes.is_first());
     let report = training.run(budget, &mut display, stop)?;
     display.finish();
+    let how_to_go_on = format!("giraffe train --resume {}", report.run_dir.display());
+    tell_training(&report, arguments.json, &processes, &how_to_go_on)
+}
+
+/// Says what training amounted to, and how to go on after a stop.
+fn tell_training(report: &TrainReport, json: bool, processes: &Processes, how_to_go_on: &str) -> Result<ExitCode> {
     let code = if report.stopped { ExitCode::from(EXIT_STOPPED) } else { ExitCode::SUCCESS };
     if !processes.is_first() {
         return Ok(code);
@@ -249,10 +274,10 @@ fn run_train(arguments: &TrainArguments, stop: &AtomicBool) -> Result<ExitCode> 
     say::note(format_args!("{steps} control steps in {secs:.0} s; the run is in {run_dir}"));
     say::note(report.speed);
     if report.stopped {
-        say::note(format_args!("stopped; go on with: giraffe train --resume {run_dir}"));
+        say::note(format_args!("stopped; go on with: {how_to_go_on}"));
     }
-    if arguments.json {
-        print_json(&report)?;
+    if json {
+        print_json(report)?;
     }
     Ok(code)
 }
@@ -302,7 +327,7 @@ fn run_deploy(arguments: &DeployArguments, stop: &Arc<AtomicBool>) -> Result<Exi
     let parts = trained.parts()?;
     let scenario = find_dosed(&arguments.scenario)?;
     let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(arguments.options.seed));
-    let log = (!arguments.no_log).then(|| log_options(arguments));
+    let log = (!arguments.no_log).then(|| log_options(arguments)).transpose()?;
     let options = DeployOptions { log, ..arguments.options.clone() };
     let deployment = deploy(&trained.policy, &parts, &sampler, &options, stop)?;
     if let Some(log) = &deployment.log {
@@ -358,12 +383,15 @@ pub(super) fn start_threads() -> Result<()> {
     made.context("starting threads (too few processes or too little memory may be allowed: ulimit -u, ulimit -v)")
 }
 
-fn log_options(arguments: &DeployArguments) -> LogOptions {
-    let config = arguments.policy.join(CONFIG_FILE);
-    LogOptions {
+fn log_options(arguments: &DeployArguments) -> Result<LogOptions> {
+    let config = match PolicySource::find(&arguments.policy)? {
+        PolicySource::Path(path) => std::fs::read(path.join(CONFIG_FILE)).ok(),
+        PolicySource::Shipped(shipped) => Some(shipped.config_text().as_bytes().to_vec()),
+    };
+    Ok(LogOptions {
         path: arguments.log.clone().unwrap_or_else(|| default_path(&arguments.policy, arguments.options.real_time)),
         asked_for: arguments.log.is_some(),
         settings: arguments.scene.over(&arguments.settings),
-        config: config.is_file().then_some(config),
-    }
+        config,
+    })
 }

@@ -1,6 +1,8 @@
-//! What there is: robots, tasks, objects, parameters, presets, scenarios, drivers.
+//! What there is: robots, tasks, objects, parameters, presets, scenarios, drivers, policies.
 
 use super::serve::drivers;
+#[cfg(feature = "train")]
+use crate::run::shipped::{POLICIES, Shipped};
 use crate::say;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -8,6 +10,8 @@ use clap::{Args, ValueEnum};
 use giraffe_randomization::{
     SCENARIOS, TableFormat, parameter_rows, parameter_table, preset_rows, preset_table, scenario_rows, scenario_table,
 };
+#[cfg(feature = "train")]
+use giraffe_robots::find_task;
 use giraffe_robots::{Dial, OBJECTS, ROBOTS, Task, tasks::TASKS};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -33,6 +37,9 @@ pub enum Kind {
     Scenarios,
     /// What a controller can drive, for `serve --driver NAME`.
     Drivers,
+    /// Policies that come with giraffe, for `evaluate NAME`, `deploy NAME`, `train --recipe NAME`.
+    #[cfg(feature = "train")]
+    Policies,
 }
 
 /// Arguments of `list`.
@@ -69,16 +76,20 @@ pub fn run(arguments: &ListArguments) -> Result<ExitCode> {
         (_, true) => Style::Markdown,
         _ => Style::Text,
     };
-    say::result(&list(arguments.kind, style))?;
+    say::result(&list(arguments.kind, style)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The list of one kind, or of all.
-pub fn list(kind: Option<Kind>, style: Style) -> String {
+///
+/// # Errors
+/// When a card of a shipped policy is none: a mistake of who shipped it.
+pub fn list(kind: Option<Kind>, style: Style) -> Result<String> {
     let kinds = kind.map_or_else(|| Kind::value_variants().to_vec(), |kind| vec![kind]);
     if style == Style::Json {
-        let all: serde_json::Map<String, Value> = kinds.iter().map(|kind| (title(*kind), rows_json(*kind))).collect();
-        return format!("{:#}\n", Value::Object(all));
+        let row = |kind: &Kind| Ok((title(*kind), rows_json(*kind)?));
+        let all: serde_json::Map<String, Value> = kinds.iter().map(row).collect::<Result<_>>()?;
+        return Ok(format!("{:#}\n", Value::Object(all)));
     }
     let mut text = String::new();
     for kind in kinds {
@@ -89,17 +100,17 @@ pub fn list(kind: Option<Kind>, style: Style) -> String {
             Style::Markdown => writeln!(text, "## {}\n", title(kind)),
             _ => writeln!(text, "{}", title(kind)),
         };
-        text.push_str(&rows_text(kind, style));
+        text.push_str(&rows_text(kind, style)?);
     }
-    text
+    Ok(text)
 }
 
 fn title(kind: Kind) -> String {
     format!("{kind:?}").to_lowercase()
 }
 
-fn named(kind: Kind) -> Vec<(&'static str, &'static str)> {
-    match kind {
+fn named(kind: Kind) -> Result<Vec<(&'static str, String)>> {
+    let rows: Vec<(&'static str, &'static str)> = match kind {
         Kind::Robots => ROBOTS.iter().map(|row| (row.name, row.doc)).collect(),
         Kind::Tasks => TASKS.iter().map(|row| (row.name(), row.doc())).collect(),
         Kind::Objects => OBJECTS.iter().map(|row| (row.name, row.doc)).collect(),
@@ -110,37 +121,65 @@ fn named(kind: Kind) -> Vec<(&'static str, &'static str)> {
         Kind::Parameters => parameter_rows().iter().map(|row| (row.name, row.doc)).collect(),
         #[cfg(feature = "train")]
         Kind::Presets => preset_rows().iter().map(|row| (row.name, row.doc)).collect(),
-    }
+        #[cfg(feature = "train")]
+        Kind::Policies => return POLICIES.iter().map(policy_line).collect(),
+    };
+    Ok(rows.into_iter().map(|(name, doc)| (name, doc.to_owned())).collect())
 }
 
-fn rows_json(kind: Kind) -> Value {
-    match kind {
+/// A shipped policy in a line: what it does, and how well.
+#[cfg(feature = "train")]
+fn policy_line(shipped: &Shipped) -> Result<(&'static str, String)> {
+    let task = find_task(&shipped.recipe()?.task)?;
+    Ok((shipped.name, shipped.card()?.line(task.measures())))
+}
+
+/// Everything on the cards of shipped policies.
+#[cfg(feature = "train")]
+fn policy_rows() -> Result<Value> {
+    let row = |shipped: &Shipped| {
+        let recipe = shipped.recipe()?;
+        let scene =
+            json!({ "name": shipped.name, "robot": recipe.robot, "object": recipe.object, "task": recipe.task });
+        let (Value::Object(mut row), Value::Object(card)) = (scene, json!(shipped.card()?)) else {
+            return Ok(Value::Null);
+        };
+        row.extend(card);
+        Ok(Value::Object(row))
+    };
+    POLICIES.iter().map(row).collect()
+}
+
+fn rows_json(kind: Kind) -> Result<Value> {
+    Ok(match kind {
         #[cfg(feature = "train")]
         Kind::Parameters => json!(parameter_rows()),
         #[cfg(feature = "train")]
         Kind::Presets => json!(preset_rows()),
         #[cfg(feature = "train")]
         Kind::Scenarios => json!(scenario_rows()),
+        #[cfg(feature = "train")]
+        Kind::Policies => policy_rows()?,
         Kind::Tasks => TASKS.iter().map(|row| task_json(*row)).collect(),
-        _ => named(kind).into_iter().map(|(name, doc)| json!({ "name": name, "doc": doc })).collect(),
-    }
+        _ => named(kind)?.into_iter().map(|(name, doc)| json!({ "name": name, "doc": doc })).collect(),
+    })
 }
 
-fn rows_text(kind: Kind, style: Style) -> String {
+fn rows_text(kind: Kind, style: Style) -> Result<String> {
     #[cfg(feature = "train")]
     let format = if style == Style::Markdown { TableFormat::Markdown } else { TableFormat::Text };
     #[cfg(feature = "train")]
     match kind {
-        Kind::Parameters => return parameter_table(format),
-        Kind::Presets => return preset_table(format),
-        Kind::Scenarios => return scenario_table(format),
+        Kind::Parameters => return Ok(parameter_table(format)),
+        Kind::Presets => return Ok(preset_table(format)),
+        Kind::Scenarios => return Ok(scenario_table(format)),
         _ => {}
     }
     let mut text = String::new();
     if style == Style::Markdown {
         text.push_str("| name | |\n| --- | --- |\n");
     }
-    for (name, doc) in named(kind) {
+    for (name, doc) in named(kind)? {
         let _ = match style {
             Style::Markdown => writeln!(text, "| `{name}` | {doc} |"),
             _ => writeln!(text, "  {name:<22}{doc}"),
@@ -149,7 +188,7 @@ fn rows_text(kind: Kind, style: Style) -> String {
     if kind == Kind::Tasks {
         text.push_str(&dials_text(style));
     }
-    text
+    Ok(text)
 }
 
 fn task_json(task: &dyn Task) -> Value {

@@ -12,6 +12,8 @@ pub mod list;
 mod meeting;
 #[cfg(feature = "train")]
 mod outcome;
+#[cfg(feature = "train")]
+mod recipe;
 pub mod scene;
 pub mod serve;
 #[cfg(feature = "train")]
@@ -97,7 +99,7 @@ pub enum Command {
     #[cfg(feature = "train")]
     #[command(flatten)]
     Study(StudyCommand),
-    /// List robots, tasks, objects, randomized parameters, presets of their ranges, scenarios, drivers.
+    /// List robots, tasks, objects, randomized parameters, presets of their ranges, scenarios, drivers, policies.
     #[command(after_help = "Example:\n  giraffe list drivers")]
     List(ListArguments),
 }

@@ -106,7 +106,8 @@ pub struct ComparePoliciesArguments {
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArguments {
-    /// Folder of a run; for an episode of an evaluation a policy file will do. Or the log of a deployment.
+    /// Folder of a run, or the name of a shipped policy; for an episode of an evaluation a policy file will do. Or the log of a
+    /// deployment.
     #[arg(value_name = "RUN|FILE.mcap")]
     pub run: PathBuf,
     /// Of a log: the run whose policy was deployed, where the log does not lie in its folder.

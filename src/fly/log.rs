@@ -57,8 +57,7 @@ pub fn begin_log(
     clock: &Arc<dyn Clock>,
 ) -> Result<Option<DeploymentLog>> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let config = wanted.config.as_ref().and_then(|path| std::fs::read(path).ok());
-    let attachments = config.map(|bytes| (CONFIG_FILE.to_owned(), "application/toml".to_owned(), bytes));
+    let attachments = wanted.config.clone().map(|bytes| (CONFIG_FILE.to_owned(), "application/toml".to_owned(), bytes));
     let (sections, attachments) = (sections(wanted, logged, terms)?, attachments.into_iter().collect::<Vec<_>>());
     let create = |path: PathBuf| {
         DeploymentLog::create(LogStart {

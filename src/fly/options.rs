@@ -56,8 +56,8 @@ pub struct LogOptions {
     pub asked_for: bool,
     /// Settings as they were typed.
     pub settings: Vec<String>,
-    /// `config.toml` of the run, if there is one.
-    pub config: Option<PathBuf>,
+    /// What stands in `config.toml` of the run, if there is one.
+    pub config: Option<Vec<u8>>,
 }
 
 /// How a deployment is called.

@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod processes;
 pub mod rescue;
 pub mod show;
+pub mod stages;
 pub mod train;
 pub mod warm_start;
 pub mod window;

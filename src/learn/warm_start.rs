@@ -18,7 +18,7 @@ pub struct WarmStart {
 }
 
 impl WarmStart {
-    /// The policy at `path`: the folder of a run, or a policy file.
+    /// The policy at `path`: the folder of a run, a policy file, or the name of a shipped policy.
     ///
     /// # Errors
     /// When there is none, or it is damaged.

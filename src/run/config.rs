@@ -89,21 +89,46 @@ impl RunConfig {
     /// # Errors
     /// When a file cannot be read, a key is unknown or a value cannot be.
     pub fn read(file: Option<&Path>, settings: &[String]) -> Result<Self> {
-        let mut table = match file {
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("reading the configuration {}", path.display()))?;
-                text.parse::<toml::Table>().with_context(|| format!("the configuration {}", path.display()))?
-            }
-            None => toml::Table::new(),
-        };
+        let Some(path) = file else { return Self::of_table(toml::Table::new(), settings) };
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("reading the configuration {}", path.display()))?;
+        let origin = path.display().to_string();
+        if path.ends_with(CONFIG_FILE) {
+            return Self::of_run(&text, &origin, settings, || hand::read(&path.with_file_name(HAND_FILE)));
+        }
+        Self::of_table(parse(&text, &origin)?, settings)
+    }
+
+    /// The same of the text of a run's configuration, from `origin`. Its hand is that which `read_hand` finds, unless a setting
+    /// names another.
+    ///
+    /// # Errors
+    /// As [`RunConfig::read`].
+    pub fn of_run(
+        text: &str,
+        origin: &str,
+        settings: &[String],
+        read_hand: impl FnOnce() -> Result<Option<RobotModel>>,
+    ) -> Result<Self> {
+        let mut config = Self::of_table(parse(text, origin)?, settings)?;
+        if !setting::names(settings, "robot") {
+            config.own_hand = read_hand()?.map(Arc::new);
+        }
+        Ok(config)
+    }
+
+    /// The layers above the defaults: a table as in a file, then settings.
+    ///
+    /// # Errors
+    /// When a key is unknown or a value cannot be.
+    pub fn of_table(mut table: toml::Table, settings: &[String]) -> Result<Self> {
         setting::join_names(&mut table);
         let known = known_keys()?;
         for setting in settings {
             setting::apply(&mut table, setting, &known)?;
         }
         check_keys(&table, &known, "")?;
-        let mut config: Self = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+        let config: Self = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
             // One line: the parser puts the place of a mistake on a line of its own.
             anyhow::anyhow!("the configuration: {}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
         })?;
@@ -111,10 +136,6 @@ impl RunConfig {
         config.check_lost_share()?;
         config.ppo.validate(config.worlds.world_count)?;
         config.randomization.adr.validate().context("the configuration")?;
-        let of_run = file.filter(|file| file.ends_with(CONFIG_FILE) && !setting::names(settings, "robot"));
-        if let Some(file) = of_run {
-            config.own_hand = hand::read(&file.with_file_name(HAND_FILE))?.map(Arc::new);
-        }
         Ok(config)
     }
 
@@ -243,6 +264,10 @@ impl Parts {
     ) -> FixedRanges {
         FixedRanges::new(seeds, Arc::clone(&self.scene), self.task, &randomization.resolved()).with_scenario(scenario)
     }
+}
+
+fn parse(text: &str, origin: &str) -> Result<toml::Table> {
+    text.parse().with_context(|| format!("the configuration {origin}"))
 }
 
 /// More threads than this no machine has use for. What a run wrote down on a larger machine still starts on a small one.

@@ -6,6 +6,7 @@ use super::episode::{EpisodeResult, Pilot};
 use super::folder::{CONFIG_FILE, POLICY_FILE};
 use super::hand::{self, HAND_FILE};
 use super::setting;
+use super::shipped::PolicySource;
 use super::skills::goals::check_goals;
 use super::skills::set::{SkillSet, skills_file_at};
 use anyhow::{Context, Result, bail};
@@ -29,19 +30,27 @@ pub struct TrainedPolicy {
 }
 
 impl TrainedPolicy {
-    /// Loads from the folder of a run or of a set of skills, or from a policy file alone.
+    /// Loads from the folder of a run or of a set of skills, from a policy file alone, or what is shipped under that name.
     ///
     /// # Errors
     /// When there is no policy, or it is damaged.
-    pub fn load(path: &Path, settings: &[String]) -> Result<Self> {
-        if let Some(file) = skills_file_at(path) {
+    pub fn load(said: &Path, settings: &[String]) -> Result<Self> {
+        let path = match PolicySource::find(said)? {
+            PolicySource::Path(path) => path,
+            PolicySource::Shipped(shipped) => {
+                let policy = AnyPolicy::One(Box::new(shipped.policy()?));
+                let (config, trained_on) = (shipped.config(settings)?, shipped.hand()?);
+                return Ok(Self { policy, config, trained_on: Some(Arc::new(trained_on)) }.in_its_scene(settings));
+            }
+        };
+        if let Some(file) = skills_file_at(&path) {
             let config_file = Some(file.with_file_name(CONFIG_FILE)).filter(|config| config.is_file());
             return Self::with_config(AnyPolicy::Skills(Box::new(SkillSet::load(&file)?)), config_file, settings);
         }
         let (file, config_file) = if path.is_dir() {
             (path.join(POLICY_FILE), Some(path.join(CONFIG_FILE)).filter(|config| config.is_file()))
         } else {
-            (path.to_owned(), None)
+            (path.clone(), None)
         };
         if !file.is_file() {
             bail!(
@@ -55,15 +64,7 @@ impl TrainedPolicy {
 
     fn with_config(policy: AnyPolicy, config_file: Option<PathBuf>, settings: &[String]) -> Result<Self> {
         let mut config = RunConfig::read(config_file.as_deref(), settings)?;
-        let asked = |key: &str| setting::names(settings, key);
-        // A set of skills reads no more than an orientation that is the goal: any task that has one will do.
-        if policy.skills().is_none() || !asked("task") {
-            policy.task().clone_into(&mut config.task);
-        }
-        if !asked("object") {
-            policy.object().clone_into(&mut config.object);
-        }
-        if config_file.is_none() && !asked("robot") {
+        if config_file.is_none() && !setting::names(settings, "robot") {
             config.robot.clone_from(&policy.policies()[0].manifest().context.robot);
         }
         let trained_on = match (&config.own_hand, &config_file) {
@@ -71,7 +72,20 @@ impl TrainedPolicy {
             (None, Some(file)) => hand::read(&file.with_file_name(HAND_FILE))?.map(Arc::new),
             (None, None) => None,
         };
-        Ok(Self { policy, config, trained_on })
+        Ok(Self { policy, config, trained_on }.in_its_scene(settings))
+    }
+
+    /// With the task and the object that the policy was made for, unless a setting says otherwise.
+    fn in_its_scene(mut self, settings: &[String]) -> Self {
+        let asked = |key: &str| setting::names(settings, key);
+        // A set of skills reads no more than an orientation that is the goal: any task that has one will do.
+        if self.policy.skills().is_none() || !asked("task") {
+            self.policy.task().clone_into(&mut self.config.task);
+        }
+        if !asked("object") {
+            self.policy.object().clone_into(&mut self.config.object);
+        }
+        self
     }
 
     /// The parts of the run, after checking that the policy was made for this hand. Says what has become of the file that

@@ -83,7 +83,11 @@ pub fn read(path: &Path) -> Result<Option<RobotModel>> {
     }
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<RobotModel> {
+/// The hand in a file.
+///
+/// # Errors
+/// When it is none, or was changed since it was written.
+pub fn from_bytes(bytes: &[u8]) -> Result<RobotModel> {
     let damaged = "it is damaged; copy the run again from where it is whole";
     let text = std::str::from_utf8(bytes).context(damaged)?;
     // The format first: another one may hold anything.

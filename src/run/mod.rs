@@ -1,6 +1,7 @@
 //! What builds a run and judges it, for everyone who trains, flies or studies one: no command line, no sockets.
 
 pub mod behavior;
+pub mod card;
 pub mod config;
 pub mod dosed;
 pub mod episode;
@@ -9,8 +10,10 @@ pub mod folder;
 pub mod hand;
 pub mod lock;
 pub mod memory;
+pub mod recipe;
 pub mod score;
 pub mod setting;
+pub mod shipped;
 pub mod skills;
 pub mod statistics;
 pub mod table;

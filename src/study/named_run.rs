@@ -1,5 +1,6 @@
 //! Runs by the names that reports and pictures give them.
 
+use crate::run::shipped::PolicySource;
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,18 +11,22 @@ use std::str::FromStr;
 pub struct NamedRun {
     /// What reports call it.
     pub name: String,
-    /// Its folder, or its policy file.
+    /// Its folder, its policy file, or the name of a shipped policy.
     pub path: PathBuf,
 }
 
 impl NamedRun {
-    /// The last part of its path: reports are read on other machines.
+    /// The last part of its path: reports are read on other machines. The whole name of a shipped policy.
     pub fn folder(&self) -> String {
         last_part(&self.path)
     }
 }
 
 fn last_part(path: &Path) -> String {
+    // Of a shipped policy the hand is in the name, too.
+    if let Ok(PolicySource::Shipped(shipped)) = PolicySource::find(path) {
+        return shipped.name.to_owned();
+    }
     path.file_name().map_or_else(|| path.to_string_lossy().into_owned(), |name| name.to_string_lossy().into_owned())
 }
 
@@ -64,6 +69,10 @@ mod tests {
         assert_eq!((run.name.as_str(), run.folder().as_str()), ("wide", "wide-1"));
         let run: NamedRun = "runs/wide-1/".parse().expect("a folder");
         assert_eq!((run.name.as_str(), run.path.as_path()), ("wide-1", Path::new("runs/wide-1/")));
+        for (said, name) in [("leap-right/rotate-z", "leap-right/rotate-z"), ("old=leap-right/rotate-z", "old")] {
+            let run: NamedRun = said.parse().expect("a shipped policy");
+            assert_eq!((run.name.as_str(), run.folder().as_str()), (name, "leap-right/rotate-z"));
+        }
         for wrong in ["", "=runs/1", "wide=", " = "] {
             let error = wrong.parse::<NamedRun>().expect_err(wrong).to_string();
             assert!(error.contains("NAME=FOLDER"), "{error}");

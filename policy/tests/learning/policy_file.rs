@@ -6,9 +6,9 @@ use giraffe_robots::{SeedTree, Stream};
 use rand::RngExt;
 use std::path::Path;
 
-/// The policy in `docs/results/`, in format 1.
+/// The shipped policy `leap-right/rotate-z`, in format 1.
 pub fn shipped() -> Policy {
-    Policy::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/results/rotate-z/policy.bin")).unwrap()
+    Policy::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes/leap-right/rotate-z/policy.bin")).unwrap()
 }
 
 /// A hash of all bits of the actions of 200 steps, after observations drawn by lot, everything forgotten once.

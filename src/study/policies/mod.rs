@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What is compared on what.
 #[derive(Debug, Clone, Args)]
 pub struct PoliciesOptions {
-    /// A run's folder or a policy file, with its name in the report; several with one name are summed up together.
+    /// A run's folder, a policy file or a shipped policy, with its name in the report; several with one name are summed up together.
     #[arg(long = "policy", value_name = "NAME=RUN", required = true)]
     pub policies: Vec<NamedRun>,
     /// A test set: a preset (`none` is nominal physics), a scenario, or PRESET+SCENARIO; may be given many times

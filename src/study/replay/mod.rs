@@ -17,8 +17,9 @@ use crate::run::dosed::dosed_name;
 use crate::run::episode::{Pilot, StepObserver, StepView};
 use crate::run::evaluate::{TrainedPolicy, unseen_seeds};
 use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder};
+use crate::run::shipped::PolicySource;
 use crate::run::skills::set::skills_file_at;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
 use giraffe_randomization::{AdrRanges, DosedScenario, NONE, Side, find_parameter};
 use giraffe_robots::{Measure, ObjectPose, Outcome, Seen, Signal};
@@ -44,7 +45,7 @@ pub enum Episodes {
 /// One episode.
 #[derive(Clone)]
 pub struct ReplayOptions {
-    /// The run's folder; for an episode of an evaluation a policy file will do.
+    /// The run's folder, or the name of a shipped policy; for an episode of an evaluation a policy file will do.
     pub run: PathBuf,
     /// Of which kind.
     pub episodes: Episodes,
@@ -218,17 +219,12 @@ fn find(options: &ReplayOptions) -> Result<Found> {
             skills.display()
         );
     }
-    let folder = RunFolder::open(&options.run)?;
-    let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
+    let (config, policy) = trained_run(&options.run)?;
     let count = config.worlds.world_count;
     if world >= count as u64 {
         bail!("world {world}: this run was trained in {count} worlds, 0 to {}", count - 1);
     }
     let parts = config.parts()?;
-    let policy = match folder.file(POLICY_FILE).is_file() {
-        true => Some(TrainedPolicy::load(&options.run, &[])?),
-        false => None,
-    };
     if let Some(trained) = &policy {
         trained.parts()?;
         warn_of_another_program(&trained.policy);
@@ -242,6 +238,25 @@ fn find(options: &ReplayOptions) -> Result<Found> {
     let (sampler, ranges) = ranges_then(&options.run, &config, &parts, world, episode)?;
     let plan = sampler.plan(world, episode);
     Ok(Found { columns: columns(&sampler), plan, policy, ranges: Some(ranges), parts })
+}
+
+/// What a run was trained by, and the policy it has, if it has one already.
+fn trained_run(run: &Path) -> Result<(RunConfig, Option<TrainedPolicy>)> {
+    if let Ok(PolicySource::Shipped(shipped)) = PolicySource::find(run) {
+        let config = shipped.config(&[])?;
+        ensure!(
+            !config.randomization.adr.enabled,
+            "{} is shipped without the history of its ranges, which grew: its training episodes cannot be planned again; train \
+             it anew with `giraffe train --recipe {}` and replay that run",
+            shipped.name,
+            shipped.name
+        );
+        return Ok((config, Some(TrainedPolicy::load(run, &[])?)));
+    }
+    let folder = RunFolder::open(run)?;
+    let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
+    let policy = folder.file(POLICY_FILE).is_file().then(|| TrainedPolicy::load(run, &[])).transpose()?;
+    Ok((config, policy))
 }
 
 /// The ranges as they were when a training episode was planned.

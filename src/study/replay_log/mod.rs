@@ -17,6 +17,7 @@ use crate::run::episode::Pilot;
 use crate::run::evaluate::TrainedPolicy;
 use crate::run::folder::POLICY_FILE;
 use crate::run::score::Score;
+use crate::run::shipped::POLICIES;
 use crate::run::skills::set::SKILLS_FILE;
 use anyhow::{Context, Result, bail};
 use giraffe_bridge::EnvelopeSpec;
@@ -35,7 +36,7 @@ const DROPPED: &str = "records before it are missing in the log: the disk or the
 pub struct LogReplayOptions {
     /// The log.
     pub log: PathBuf,
-    /// Folder of the run, or policy file; else the run in whose folder the log lies.
+    /// Folder of the run, policy file or shipped policy; else the run in whose folder the log lies, or a shipped policy.
     pub policy: Option<PathBuf>,
     /// Folder for a picture of each joint.
     pub out: Option<PathBuf>,
@@ -154,7 +155,7 @@ impl Check {
 /// When it cannot be read, is no log of a deployment, or was written with another policy.
 pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
     let log = read(&options.log)?;
-    let trained = TrainedPolicy::load(&policy_of(options)?, &[])?;
+    let trained = TrainedPolicy::load(&policy_of(options, &log)?, &[])?;
     let policy = &trained.policy;
     let fingerprint = check_policy(&log, policy)?;
     let welcome = terms(&log)?;
@@ -214,23 +215,25 @@ fn score_of(task: &dyn Task, episodes: &[LoggedEpisode]) -> Option<Score> {
     (!results.is_empty()).then(|| Score::of(task.measures(), &results))
 }
 
-/// The policy asked for, or that of the run in whose folder the log lies.
-fn policy_of(options: &LogReplayOptions) -> Result<PathBuf> {
+/// The policy asked for, or that of the run in whose folder the log lies, or the shipped one that wrote it.
+fn policy_of(options: &LogReplayOptions, log: &LoggedDeployment) -> Result<PathBuf> {
     if let Some(policy) = &options.policy {
         return Ok(policy.clone());
     }
     let full = std::path::absolute(&options.log).context("finding the folder of the log")?;
-    let run = full
-        .parent()
-        .and_then(Path::parent)
-        .filter(|run| [POLICY_FILE, SKILLS_FILE].iter().any(|file| run.join(file).is_file()));
-    match run {
-        Some(run) => Ok(run.to_owned()),
-        None => bail!(
-            "{}: which policy wrote it? It does not lie in the folder of a run; say --policy RUN",
-            options.log.display()
-        ),
+    let is_one = |run: &&Path| [POLICY_FILE, SKILLS_FILE].iter().any(|file| run.join(file).is_file());
+    if let Some(run) = full.parent().and_then(Path::parent).filter(is_one) {
+        return Ok(run.to_owned());
     }
+    for shipped in POLICIES {
+        if Some(shipped.policy()?.fingerprint()?.as_str()) == log.text("giraffe.policy", "fingerprint") {
+            return Ok(PathBuf::from(shipped.name));
+        }
+    }
+    bail!(
+        "{}: which policy wrote it? It does not lie in the folder of a run, and none of the shipped policies did; say --policy RUN",
+        options.log.display()
+    )
 }
 
 /// The task that was deployed: that of the policy, but for a set of skills, which may be asked for another.
