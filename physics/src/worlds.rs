@@ -298,6 +298,7 @@ impl WorldBatch for HandWorlds {
         });
         out.ends.fill(EpisodeEnd::Running);
         out.rewards.fill(0.0);
+        out.successes.fill(false);
     }
 
     fn step(&mut self, actions: &[f32], out: &mut StepBatch) {
@@ -330,6 +331,9 @@ impl WorldBatch for HandWorlds {
                 })
                 .collect()
         });
+        for (success, world) in out.successes.iter_mut().zip(&*worlds) {
+            *success = world.reward_terms.is_success();
+        }
         // In the order of worlds, so that it does not depend on threads.
         worlds.iter().for_each(|world| reward_sums.add(&world.reward_terms));
         for (report, how) in finished.into_iter().flatten() {

@@ -62,6 +62,6 @@ pub use symmetry::{Folding, Symmetry};
 pub use task::{Aims, EpisodeStart, Task};
 pub use tasks::{TASKS, add_task, all_tasks, find_task};
 pub use term::{Audience, Encoding, ObservationError, ObservationTerm, WhenStale};
-pub use trial::{Ending, Outcome, RewardTerms, Trial, TrialResult, TrialScene, Verdict};
+pub use trial::{Ending, Outcome, RewardTerms, SUCCESS_TERM, Trial, TrialResult, TrialScene, Verdict};
 pub use watch::{Believed, POSE_HOLD_SECS, PoseGuard, Seen, rotation_from_xyzw};
 pub use whole_file::{put_in_place, whole_file};

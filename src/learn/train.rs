@@ -426,7 +426,7 @@ impl Training {
         let columns = (&self.column_names[..], self.worlds.schema().actor_width());
         let moments = self.learner.observation_moments();
         let Findings { count, warnings, dead_column_count } =
-            self.health.examine(&report, &self.config.ppo, moments, columns);
+            self.health.examine(&report, &self.config.ppo, moments, columns, self.window.earnings());
         let step_count = (self.config.ppo.horizon_steps * self.config.worlds.world_count) as u64;
         let rewards = self.reward_terms();
         let adr_entropy = self.entropy_nats();
@@ -437,6 +437,8 @@ impl Training {
             train_seconds: self.progress.train_seconds,
             measures: MeasureColumns::of(&score),
             lost_count: [Outcome::Diverged, Outcome::Unreadable].map(|how| ended.count(how)).iter().sum(),
+            kept_reward_per_step: self.window.earnings().of_kept(),
+            failed_reward_per_step: self.window.earnings().of_dropped(),
             adr_entropy,
             report,
             rewards: RewardColumns(rewards),

@@ -17,6 +17,10 @@ pub struct MetricsRow {
     pub measures: MeasureColumns,
     /// Of those, how many the simulation lost or the policy could not read.
     pub lost_count: usize,
+    /// What the latest training episodes earned in a step that kept the object: of their last step and all before it, mean.
+    pub kept_reward_per_step: Option<f64>,
+    /// The same of those that dropped it.
+    pub failed_reward_per_step: Option<f64>,
     /// Entropy of the ranges under automatic domain randomization, nats per dimension: -6.9 is nominal, 0 as wide as
     /// the configured ranges.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,7 +103,14 @@ pub(super) fn tag(name: &str, measures: &[&str]) -> String {
         return format!("reward/{term}");
     }
     let group = match name {
-        "mean_reward" | "episode_count" | "timeout_count" | "lost_count" | "adr_entropy" => "task",
+        "mean_reward"
+        | "kept_reward_per_step"
+        | "failed_reward_per_step"
+        | "success_count"
+        | "episode_count"
+        | "timeout_count"
+        | "lost_count"
+        | "adr_entropy" => "task",
         "warning_count" | "dead_column_count" => "health",
         "iteration" | "control_steps" => "speed",
         name if name.ends_with("seconds") || name.ends_with("s_per_sec") => "speed",
@@ -127,6 +138,8 @@ pub(super) mod tests {
                 ("kept_fraction".to_owned(), Some(1.0 / 3.0)),
             ]),
             lost_count: 0,
+            kept_reward_per_step: Some(0.02),
+            failed_reward_per_step: None,
             adr_entropy: None,
             report,
             rewards: RewardColumns(vec![("lift", 0.1), ("drop", -1e-9), ("calm", -0.0)]),
