@@ -7,6 +7,7 @@ mod abroad;
 mod catalogue;
 mod check_controller;
 mod cli;
+mod curricula;
 mod dying_policies;
 mod faults;
 mod keys;
