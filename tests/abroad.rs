@@ -1,7 +1,7 @@
 //! A hand in another simulator, in another language, in another process: nothing is shared but the protocol.
 
 use crate::support::needs::python;
-use crate::support::{Controller, TinyPolicy, run_in};
+use crate::support::{Controller, TinyPolicy, run_in, train};
 use std::path::Path;
 use std::process::Command;
 
@@ -28,4 +28,26 @@ fn a_policy_moves_a_hand_in_mujoco_behind_a_controller_in_python() {
     assert_eq!(paired.code, Some(1), "{paired:#?}");
     let json: serde_json::Value = serde_json::from_str(&paired.stdout).unwrap();
     assert_eq!((&json["paired"]["episodes"], &json["paired"]["equal"]), (&1.into(), &0.into()), "{json}");
+}
+
+#[test]
+fn a_policy_that_reads_poses_acts_on_the_tracker_of_a_hand_in_mujoco_and_its_goals_are_counted() {
+    let Some(python) = python("zmq, msgpack, mujoco, numpy, tomllib", "a policy with goals moves a hand in MuJoCo")
+    else {
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridge/examples/python/mujoco_hand.py");
+    let controller = Controller::start(|endpoint| {
+        let mut command = Command::new(&python);
+        command.arg(&script).args(["--seed", "3", "--lockstep", "--bind", endpoint]);
+        command
+    });
+    let home = tempfile::tempdir().unwrap();
+    train(home.path(), "run", 3, &["--set", "task=turn-goals", "--set", "dials.episode_secs=10"]);
+    let arguments = ["deploy", "run", "--connect", &controller.endpoint, "--episodes", "2", "--json"];
+    let deployed = run_in(home.path(), &arguments).json();
+    assert_eq!((&deployed["mode"], &deployed["score"]["episodes"]), (&"lock-step".into(), &2.into()), "{deployed}");
+    let outcomes = &deployed["score"]["outcomes"];
+    assert!(outcomes.get("unreadable").is_none() && outcomes.get("unseen").is_none(), "it is seen: {deployed}");
+    assert!(deployed["score"]["measures"]["goals_per_30_secs"].is_object(), "goals are told and counted: {deployed}");
 }

@@ -27,6 +27,7 @@ mod several_processes;
 mod several_runs;
 mod shells;
 mod signals;
+mod skills;
 mod strange_hands;
 mod stranger;
 mod support;

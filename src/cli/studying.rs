@@ -12,6 +12,7 @@ use crate::study::plot::plot;
 use crate::study::policies::{PoliciesOptions, compare_policies, table};
 use crate::study::replay::{Episodes, ReplayOptions, replay, text};
 use crate::study::replay_log::{self, LogReplayOptions, replay_log};
+use crate::study::skills::{self, SkillsOptions, measure_skills};
 use crate::typed;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
@@ -42,6 +43,12 @@ pub enum StudyCommand {
     /// Draw what runs learned, and how far their ranges grew.
     #[command(after_help = "Example:\n  giraffe plot adr=runs/adr-1 adr=runs/adr-2 wide=runs/wide-1 --out pictures")]
     Plot(PlotArguments),
+    /// Measure what policies do to the object if one after the other may act, and make a set of skills of them: a planner's
+    /// folder, for `evaluate`, `deploy`, `compare-policies` as any policy.
+    #[command(
+        after_help = "Examples:\n  giraffe measure-skills --skill z=runs/rotate-z --skill y=runs/rotate-y --out skills\n  giraffe compare-policies --policy planner=skills --policy random=skills/random.toml --test none --out comparison"
+    )]
+    MeasureSkills(MeasureSkillsArguments),
     /// Measure speed.
     #[command(after_help = "Example:\n  giraffe bench physics --json")]
     Bench(BenchArguments),
@@ -58,6 +65,7 @@ impl StudyCommand {
             Self::ComparePolicies(arguments) => run_compare_policies(arguments, stop),
             Self::Replay(arguments) => run_replay(arguments, stop),
             Self::Plot(arguments) => run_plot(arguments),
+            Self::MeasureSkills(arguments) => run_measure_skills(arguments, stop),
             Self::Bench(arguments) => run_bench(&arguments.what, stop),
         }
     }
@@ -133,6 +141,24 @@ pub struct ReplayArguments {
     #[command(flatten)]
     pub scene: SceneArguments,
     /// A setting that was changed in the evaluation, such as `randomization.preset=none`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `measure-skills`.
+#[derive(Debug, Args)]
+pub struct MeasureSkillsArguments {
+    /// Which skills, and how.
+    #[command(flatten)]
+    pub options: SkillsOptions,
+    /// Another hand of the same kinematics, or another object, than in training.
+    #[command(flatten)]
+    pub scene: SceneArguments,
+    /// A setting of the worlds, such as `randomization.preset=none`; may be given many times. Else they are those that the
+    /// first skill was trained in.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
     /// Print one JSON object.
@@ -237,6 +263,21 @@ fn run_replay_log(arguments: &ReplayArguments) -> Result<ExitCode> {
         report.files.iter().try_for_each(|file| say::result_line(file.display()))?;
     }
     Ok(if report.equal { ExitCode::SUCCESS } else { ExitCode::from(EXIT_DIFFERENT) })
+}
+
+fn run_measure_skills(arguments: &MeasureSkillsArguments, stop: &AtomicBool) -> Result<ExitCode> {
+    let settings = arguments.scene.over(&arguments.settings);
+    let Some(report) = measure_skills(&settings, &arguments.options, stop)? else {
+        say::note("stopped: nothing was written");
+        return Ok(done(stop));
+    };
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        say::result(&skills::text(&report))?;
+    }
+    say::note(format_args!("the set of skills is in {}", report.folder.display()));
+    Ok(done(stop))
 }
 
 fn run_plot(arguments: &PlotArguments) -> Result<ExitCode> {

@@ -3,6 +3,7 @@
 use super::options::DeployOptions;
 use super::report::{EpisodeName, Paired};
 use super::sim_driver::EpisodeRequest;
+use crate::run::behavior::Behavior;
 use crate::run::config::Parts;
 use crate::run::episode::WatchedHand;
 use anyhow::{Context, Result, bail};
@@ -10,7 +11,6 @@ use giraffe_bridge::log::{Event, EventKind, LogHandle, Record};
 use giraffe_bridge::message::{PolicyIdentity, REHEARSAL, TOLD_TO_STOP, Welcome};
 use giraffe_bridge::{BridgeClient, ClientConfig, Clock, MonotonicClock};
 use giraffe_physics::{Disturbance, EpisodePlan};
-use giraffe_policy::Policy;
 use giraffe_robots::{Commanded, Hand, HandError, Nanos, Purpose, RobotModel, SeedTree, Seen, SignalFrame};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -39,14 +39,13 @@ const NEXT_TRY_SECS: f64 = 0.1;
 impl BridgedHand {
     /// Says hello. Moves nothing.
     pub(super) fn connect(
-        policy: &Policy,
+        policy: &dyn Behavior,
         parts: &Parts,
         options: &DeployOptions,
         stop: &Arc<AtomicBool>,
     ) -> Result<Self> {
-        let manifest = policy.manifest();
         let mut config = ClientConfig::new(&options.endpoint, parts.scene.robot());
-        config.policy = PolicyIdentity { name: manifest.context.task.clone(), hash: policy.fingerprint()? };
+        config.policy = PolicyIdentity { name: policy.task().to_owned(), hash: policy.fingerprint()? };
         config.object = Some(parts.scene.object().name.to_owned());
         config.lockstep = !options.real_time;
         config.patience_secs = options.patience;
@@ -236,7 +235,7 @@ impl BridgedHand {
     }
 
     /// Home if that is wanted, then armed.
-    pub(super) fn get_ready(&mut self, policy: &Policy, home: bool) -> Result<()> {
+    pub(super) fn get_ready(&mut self, policy: &dyn Behavior, home: bool) -> Result<()> {
         if home {
             self.client.home().context("bringing the hand home")?;
         }
@@ -245,10 +244,9 @@ impl BridgedHand {
     }
 
     /// A policy that cannot do without the object does not begin before somebody sees it.
-    fn check_seen(&mut self, policy: &Policy) -> Result<()> {
-        let schema = &policy.manifest().observation;
+    fn check_seen(&mut self, policy: &dyn Behavior) -> Result<()> {
         let seen = self.watch();
-        if !schema.actor_needs_object() || seen.pose().is_some() {
+        if !policy.needs_object() || seen.pose().is_some() {
             return Ok(());
         }
         let found = match seen {

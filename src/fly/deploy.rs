@@ -5,10 +5,10 @@ use super::flight::Flight;
 use super::log::{LoggedPolicy, begin_log};
 use super::options::DeployOptions;
 use super::report::Deployment;
+use crate::run::behavior::Behavior;
 use crate::run::config::Parts;
 use anyhow::Result;
 use giraffe_bridge::log::{DeploymentLog, Event, EventKind, Record};
-use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// cannot be written. A hand that is lost on the way, and not reached again where that was asked for, is no error: what was
 /// finished counts, and the report says why it ended.
 pub fn deploy(
-    policy: &Policy,
+    policy: &dyn Behavior,
     parts: &Parts,
     sampler: &FixedRanges,
     options: &DeployOptions,
@@ -57,13 +57,13 @@ pub fn deploy(
 
 /// Begins the log, if one is wanted, and has it listen to the link.
 fn listen(
-    policy: &Policy,
+    policy: &dyn Behavior,
     parts: &Parts,
     options: &DeployOptions,
     hand: &mut BridgedHand,
 ) -> Result<Option<DeploymentLog>> {
     let Some(wanted) = &options.log else { return Ok(None) };
-    let logged = LoggedPolicy { policy, robot: parts.scene.robot(), options };
+    let logged = LoggedPolicy { policy, task: parts.task, robot: parts.scene.robot(), options };
     let Some(log) = begin_log(wanted, &logged, hand.client.terms(), &hand.clock)? else { return Ok(None) };
     hand.write_to(log.handle());
     Ok(Some(log))

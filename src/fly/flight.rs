@@ -7,11 +7,11 @@ use super::report::{Deployment, EpisodeName, Paired, Reconnection};
 use super::sim_driver::deciding_settings;
 use super::stillness::Stillness;
 use super::twin::Twin;
+use crate::run::behavior::Behavior;
 use crate::run::config::Parts;
 use crate::run::episode::{Both, EpisodeResult, Nobody, Pilot, StepObserver, Trace};
 use anyhow::{Error, Result, bail};
 use giraffe_physics::EpisodeSampler as _;
-use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
 use giraffe_robots::{HandError, RobotModel};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which policy flies, and how.
 pub(super) struct Flight<'f> {
-    pub(super) policy: &'f Policy,
+    pub(super) policy: &'f dyn Behavior,
     pub(super) parts: &'f Parts,
     pub(super) sampler: &'f FixedRanges,
     pub(super) options: &'f DeployOptions,

@@ -3,6 +3,7 @@
 use super::options::{DeployOptions, LogOptions, mode_name};
 use crate::calendar::UtcTime;
 use crate::run::COMMIT;
+use crate::run::behavior::Behavior;
 use crate::run::episode::{EpisodeResult, StepObserver};
 use crate::run::folder::CONFIG_FILE;
 use anyhow::{Context, Result};
@@ -12,7 +13,6 @@ use giraffe_bridge::log::{
     QUEUE_RECORDS, Record, Sections, exact,
 };
 use giraffe_bridge::message::Welcome;
-use giraffe_policy::Policy;
 use giraffe_robots::{RobotModel, Signal, SignalFrame, Task};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -36,7 +36,9 @@ pub fn default_path(policy: &Path, real_time: bool) -> PathBuf {
 /// Who moves which hand.
 pub struct LoggedPolicy<'d> {
     /// The policy.
-    pub policy: &'d Policy,
+    pub policy: &'d dyn Behavior,
+    /// The task.
+    pub task: &'static dyn Task,
     /// The hand, as the policy's side sees it.
     pub robot: &'d RobotModel,
     /// How.
@@ -101,8 +103,7 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
 }
 
 fn sections(wanted: &LogOptions, logged: &LoggedPolicy<'_>, terms: &Welcome) -> Result<Sections> {
-    let LoggedPolicy { policy, robot, options } = logged;
-    let (manifest, context) = (policy.manifest(), &policy.manifest().context);
+    let LoggedPolicy { policy, task, robot, options } = logged;
     let section = |entries: &[(&str, String)]| -> BTreeMap<String, String> {
         entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
     };
@@ -121,11 +122,11 @@ fn sections(wanted: &LogOptions, logged: &LoggedPolicy<'_>, terms: &Welcome) -> 
             "giraffe.policy".to_owned(),
             section(&[
                 ("fingerprint", policy.fingerprint()?),
-                ("task", context.task.clone()),
-                ("object", context.object.clone()),
-                ("observation_fingerprint", manifest.observation.actor_fingerprint()),
-                ("trained_by_commit", context.commit.clone()),
-                ("control_steps", manifest.control_steps.to_string()),
+                ("task", task.name().to_owned()),
+                ("object", policy.object().to_owned()),
+                ("observation_fingerprint", policy.observation_fingerprint()),
+                ("trained_by_commit", policy.commit().to_owned()),
+                ("control_steps", policy.control_steps().to_string()),
             ]),
         ),
         (

@@ -1,11 +1,11 @@
 //! Episodes over the wire against the same episodes in this process.
 
 use super::report::EpisodeName;
+use crate::run::behavior::Behavior;
 use crate::run::config::Parts;
 use crate::run::episode::{Pilot, Trace};
 use anyhow::Result;
 use giraffe_physics::{EpisodePlan, HandSim};
-use giraffe_policy::Policy;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -17,7 +17,7 @@ pub(super) struct Twin {
 
 impl Twin {
     /// With the same policy.
-    pub(super) fn of(policy: &Policy, parts: &Parts, memoryless: bool) -> Self {
+    pub(super) fn of(policy: &dyn Behavior, parts: &Parts, memoryless: bool) -> Self {
         Self { pilot: Pilot::of(policy, parts, memoryless), expected: Trace::default() }
     }
 

@@ -20,6 +20,7 @@ use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder, RunProgress};
 use crate::run::hand::{self, HAND_FILE};
 use crate::run::memory::{Needed, Present};
 use crate::run::score::Score;
+use crate::run::skills::set::skills_file_at;
 use crate::stopping::undisturbed;
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
@@ -173,6 +174,9 @@ impl Training {
     /// # Errors
     /// When there is none.
     pub fn resume(path: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
+        if skills_file_at(path).is_some() {
+            bail!("{} is a set of skills: it was measured, and there is no run to go on with", path.display());
+        }
         let folder = if processes.is_first() { RunFolder::open_to_write(path) } else { RunFolder::open(path) }?;
         let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
         if let Some(changed) = config.changed_hand().filter(|_| processes.is_first()) {

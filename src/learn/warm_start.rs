@@ -6,13 +6,14 @@
 use crate::run::evaluate::TrainedPolicy;
 use crate::run::folder::{RunFolder, STARTED_FROM_FILE, STARTED_FROM_POLICY_FILE};
 use anyhow::{Context, Result, bail};
-use giraffe_policy::{Ancestor, PpoLearner};
+use giraffe_policy::{Ancestor, Policy, PpoLearner};
 use giraffe_robots::{ActionSchema, RobotModel};
 use std::path::Path;
 
 /// A policy that a run is to start from.
 pub struct WarmStart {
     trained: TrainedPolicy,
+    policy: Policy,
     path: String,
 }
 
@@ -24,7 +25,13 @@ impl WarmStart {
     pub fn read(path: &Path) -> Result<Self> {
         let trained =
             TrainedPolicy::load(path, &[]).with_context(|| format!("cannot start from {}", path.display()))?;
-        Ok(Self { trained, path: path.display().to_string() })
+        let Some(policy) = trained.policy.one().cloned() else {
+            bail!(
+                "cannot start from {0}: it is a set of skills; give one of its policies, such as {0}/NAME.bin",
+                path.display()
+            );
+        };
+        Ok(Self { trained, policy, path: path.display().to_string() })
     }
 
     /// What the run in this folder was to start from; nothing where it began with nothing learned.
@@ -49,7 +56,7 @@ impl WarmStart {
     /// Says what does not fit; nothing has happened then.
     pub fn give(&self, learner: &mut PpoLearner, robot: &RobotModel, action: &ActionSchema) -> Result<()> {
         self.trained.check_fit(robot).with_context(|| format!("cannot start from {}", self.path))?;
-        let own = &self.trained.policy.manifest().context.action;
+        let own = &self.policy.manifest().context.action;
         if own != action {
             let describe = |action: &ActionSchema| {
                 let ActionSchema { max_rad_per_step, tracking_band_rad, .. } = action;
@@ -63,7 +70,7 @@ impl WarmStart {
                 describe(action)
             );
         }
-        Ok(learner.start_from(&self.trained.policy, &self.path)?)
+        Ok(learner.start_from(&self.policy, &self.path)?)
     }
 
     /// Puts it into the folder of the run whose learner started as it.
@@ -73,7 +80,7 @@ impl WarmStart {
     pub fn keep_in(&self, folder: &RunFolder, learner: &PpoLearner) -> Result<()> {
         let ancestors = serde_json::to_vec_pretty(learner.ancestors()).context("what the run starts from")?;
         // The policy first: who finds the other file finds both.
-        folder.replace(STARTED_FROM_POLICY_FILE, |partial| Ok(self.trained.policy.save(partial)?))?;
+        folder.replace(STARTED_FROM_POLICY_FILE, |partial| Ok(self.policy.save(partial)?))?;
         folder.write(STARTED_FROM_FILE, &ancestors)
     }
 }

@@ -1,6 +1,8 @@
 //! One episode of one hand: the same loop for a simulated world and for a hand behind ZeroMQ.
 
+use super::behavior::Behavior;
 use super::config::Parts;
+use super::skills::chooser::Chooser;
 use anyhow::{Context, Result};
 use giraffe_physics::HandSim;
 use giraffe_policy::{Policy, PolicyRunner};
@@ -76,7 +78,7 @@ pub trait StepObserver {
     /// What is sensed now, with the goal that is pursued from now on.
     fn aimed(&mut self, _sensed: &SignalFrame) {}
 
-    /// The policy is about to read this.
+    /// The policy is about to read this. Of a set of skills the first number says which one acts, from 0.
     fn observed(&mut self, _observation: &[f32]) {}
 
     /// And said this.
@@ -184,51 +186,89 @@ impl EpisodeResult {
     }
 }
 
-/// A policy with everything it needs to run one hand.
-pub struct Pilot {
+/// One policy at the helm: from what is sensed to targets.
+struct Helm {
     runner: PolicyRunner,
     encoder: ObservationEncoder,
     decoder: ActionDecoder,
+    /// What it reads; before it, where there are several, the number of this one.
+    observation: Vec<f32>,
+    actions: Vec<f32>,
+    /// Numbers before what it reads.
+    lead: usize,
+}
+
+impl Helm {
+    fn new(policy: &Policy, number: Option<usize>) -> Self {
+        let manifest = policy.manifest();
+        let mut observation: Vec<f32> = number.into_iter().map(|number| number as f32).collect();
+        let lead = observation.len();
+        observation.resize(lead + manifest.observation.actor_width(), 0.0);
+        Self {
+            runner: PolicyRunner::new(policy),
+            encoder: ObservationEncoder::new(&manifest.observation),
+            decoder: ActionDecoder::new(&manifest.context.action),
+            observation,
+            actions: vec![0.0; manifest.context.action.width()],
+            lead,
+        }
+    }
+
+    fn forget(&mut self) {
+        self.runner.reset();
+        self.encoder.reset();
+    }
+
+    fn read(&mut self, robot: &RobotModel, sensed: &mut SignalFrame) -> Result<(), ObservationError> {
+        if self.encoder.schema().reads_fingertips() {
+            write_fingertips(robot, sensed);
+        }
+        self.encoder.encode_actor(sensed, &mut self.observation[self.lead..])
+    }
+}
+
+/// Whoever decides what one hand does, with everything that takes.
+pub struct Pilot {
+    /// At least one; where there are several, one of them acts and the others remember nothing.
+    helms: Vec<Helm>,
+    chooser: Option<Chooser>,
+    acting: usize,
     task: &'static dyn Task,
     robot: Arc<RobotModel>,
     object: ObjectModel,
     memoryless: bool,
     sensed: SignalFrame,
-    observation: Vec<f32>,
-    actions: Vec<f32>,
     targets: Vec<f32>,
 }
 
 impl Pilot {
     /// A pilot for a task, with encoder and decoder rebuilt from what the policy was trained with.
     pub fn new(
-        policy: &Policy,
+        behavior: &dyn Behavior,
         task: &'static dyn Task,
         robot: &Arc<RobotModel>,
         object: &ObjectModel,
         memoryless: bool,
     ) -> Self {
-        let manifest = policy.manifest();
-        let action = &manifest.context.action;
-        let layout = SignalLayout { parameter_count: 0, ..manifest.observation.layout() };
+        let (policies, chooser) = (behavior.policies(), behavior.chooser());
+        let layout = SignalLayout { parameter_count: 0, ..policies[0].manifest().observation.layout() };
+        let number = |index: usize| chooser.is_some().then_some(index);
         Self {
-            runner: PolicyRunner::new(policy),
-            encoder: ObservationEncoder::new(&manifest.observation),
-            decoder: ActionDecoder::new(&manifest.context.action),
+            helms: policies.iter().enumerate().map(|(index, policy)| Helm::new(policy, number(index))).collect(),
+            chooser,
+            acting: 0,
             task,
             robot: Arc::clone(robot),
             object: object.clone(),
             memoryless,
             sensed: SignalFrame::new(layout),
-            observation: vec![0.0; manifest.observation.actor_width()],
-            actions: vec![0.0; action.width()],
-            targets: vec![0.0; action.joints().len()],
+            targets: vec![0.0; behavior.action().joints().len()],
         }
     }
 
     /// A pilot for the task of a run.
-    pub fn of(policy: &Policy, parts: &Parts, memoryless: bool) -> Self {
-        Self::new(policy, parts.task, parts.scene.robot(), parts.scene.object(), memoryless)
+    pub fn of(behavior: &dyn Behavior, parts: &Parts, memoryless: bool) -> Self {
+        Self::new(behavior, parts.task, parts.scene.robot(), parts.scene.object(), memoryless)
     }
 
     /// Runs one episode on a hand that stands at its start, until it is over or `stop` is set.
@@ -264,7 +304,7 @@ impl Pilot {
             }
             let reset_due = hand.hidden_state_reset_due();
             if self.memoryless || reset_due {
-                self.runner.reset();
+                self.helms[self.acting].runner.reset();
             }
             if reset_due {
                 observer.reset();
@@ -278,8 +318,11 @@ impl Pilot {
     }
 
     fn forget(&mut self) {
-        self.runner.reset();
-        self.encoder.reset();
+        self.helms.iter_mut().for_each(Helm::forget);
+        if let Some(chooser) = &mut self.chooser {
+            chooser.reset();
+        }
+        self.acting = 0;
     }
 
     /// What the hand senses. For those who bring it here themselves, and take the targets away.
@@ -297,22 +340,27 @@ impl Pilot {
         Ok(&self.targets)
     }
 
-    /// From what is sensed to what the policy reads.
+    /// From what is sensed to what the policy reads that acts now. One that takes over begins with an empty memory.
     fn read(&mut self) -> Result<(), ObservationError> {
-        if self.encoder.schema().reads_fingertips() {
-            write_fingertips(&self.robot, &mut self.sensed);
+        if let Some(chooser) = &mut self.chooser {
+            let chosen = chooser.choose(&self.sensed);
+            if chosen != self.acting {
+                self.helms[chosen].forget();
+                self.acting = chosen;
+            }
         }
-        self.encoder.encode_actor(&self.sensed, &mut self.observation)
+        self.helms[self.acting].read(&self.robot, &mut self.sensed)
     }
 
     /// From what it reads to targets.
     fn act(&mut self, observer: &mut dyn StepObserver) -> Result<()> {
-        observer.observed(&self.observation);
-        self.runner.act(&self.observation, &mut self.actions)?;
-        observer.acted(&self.actions);
+        let Helm { runner, decoder, observation, actions, lead, .. } = &mut self.helms[self.acting];
+        observer.observed(observation);
+        runner.act(&observation[*lead..], actions)?;
+        observer.acted(actions);
         let read = |signal: Signal| self.sensed.read(signal).with_context(|| format!("{} is missing", signal.name()));
         let (previous, positions) = (read(Signal::JointTarget)?, read(Signal::JointPosition)?);
-        self.decoder.decode(&self.actions, previous, positions, &mut self.targets);
+        decoder.decode(actions, previous, positions, &mut self.targets);
         Ok(())
     }
 

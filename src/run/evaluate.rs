@@ -1,24 +1,27 @@
 //! How well a policy does, over many episodes in simulated worlds it never saw.
 
+use super::behavior::{AnyPolicy, Behavior};
 use super::config::{Parts, RunConfig};
 use super::episode::{EpisodeResult, Pilot};
 use super::folder::{CONFIG_FILE, POLICY_FILE};
 use super::hand::{self, HAND_FILE};
 use super::setting;
+use super::skills::goals::check_goals;
+use super::skills::set::{SkillSet, skills_file_at};
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, HandSim};
 use giraffe_policy::Policy;
 use giraffe_randomization::FixedRanges;
 use giraffe_robots::{Purpose, RobotModel, SeedTree, Task};
 use rayon::prelude::*;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A policy with the configuration of the run it came from.
 pub struct TrainedPolicy {
-    /// The policy.
-    pub policy: Policy,
+    /// The policy, or the set of skills.
+    pub policy: AnyPolicy,
     /// Where it came from.
     pub config: RunConfig,
     /// The hand it was trained on, where the run has kept it.
@@ -26,11 +29,15 @@ pub struct TrainedPolicy {
 }
 
 impl TrainedPolicy {
-    /// Loads from the folder of a run, or from a policy file alone.
+    /// Loads from the folder of a run or of a set of skills, or from a policy file alone.
     ///
     /// # Errors
     /// When there is no policy, or it is damaged.
     pub fn load(path: &Path, settings: &[String]) -> Result<Self> {
+        if let Some(file) = skills_file_at(path) {
+            let config_file = Some(file.with_file_name(CONFIG_FILE)).filter(|config| config.is_file());
+            return Self::with_config(AnyPolicy::Skills(Box::new(SkillSet::load(&file)?)), config_file, settings);
+        }
         let (file, config_file) = if path.is_dir() {
             (path.join(POLICY_FILE), Some(path.join(CONFIG_FILE)).filter(|config| config.is_file()))
         } else {
@@ -43,16 +50,21 @@ impl TrainedPolicy {
                 file.display()
             );
         }
-        let policy = Policy::load(&file)?;
+        Self::with_config(AnyPolicy::One(Box::new(Policy::load(&file)?)), config_file, settings)
+    }
+
+    fn with_config(policy: AnyPolicy, config_file: Option<PathBuf>, settings: &[String]) -> Result<Self> {
         let mut config = RunConfig::read(config_file.as_deref(), settings)?;
-        let manifest = policy.manifest();
-        config.task.clone_from(&manifest.context.task);
         let asked = |key: &str| setting::names(settings, key);
+        // A set of skills reads no more than an orientation that is the goal: any task that has one will do.
+        if policy.skills().is_none() || !asked("task") {
+            policy.task().clone_into(&mut config.task);
+        }
         if !asked("object") {
-            config.object.clone_from(&manifest.context.object);
+            policy.object().clone_into(&mut config.object);
         }
         if config_file.is_none() && !asked("robot") {
-            config.robot.clone_from(&manifest.context.robot);
+            config.robot.clone_from(&policy.policies()[0].manifest().context.robot);
         }
         let trained_on = match (&config.own_hand, &config_file) {
             (Some(own), _) => Some(Arc::clone(own)),
@@ -73,6 +85,7 @@ impl TrainedPolicy {
         }
         let parts = self.config.parts()?;
         self.check_fit(parts.scene.robot())?;
+        self.check_goals(&parts)?;
         Ok(parts)
     }
 
@@ -81,7 +94,18 @@ impl TrainedPolicy {
     /// # Errors
     /// Names the first difference.
     pub fn check_fit(&self, robot: &RobotModel) -> Result<()> {
-        check_fit(&self.policy, self.trained_on.as_deref(), robot)
+        self.policy.policies().iter().try_for_each(|policy| check_fit(policy, self.trained_on.as_deref(), robot))
+    }
+
+    /// Refuses, for a set of skills, a task or an object that no plan is made for.
+    ///
+    /// # Errors
+    /// Says what it needs.
+    pub fn check_goals(&self, parts: &Parts) -> Result<()> {
+        if self.policy.skills().is_some() {
+            check_goals(parts.task, parts.scene.robot(), parts.scene.object())?;
+        }
+        Ok(())
     }
 }
 
@@ -156,7 +180,7 @@ pub fn unseen_seeds(seed: u64) -> SeedTree {
 /// # Errors
 /// When a policy cannot act.
 pub fn run_episodes(
-    policy: &Policy,
+    behavior: &dyn Behavior,
     parts: &Parts,
     sampler: &FixedRanges,
     count: usize,
@@ -166,7 +190,7 @@ pub fn run_episodes(
     (0..count as u64)
         .into_par_iter()
         .map_init(
-            || Pilot::of(policy, parts, memoryless),
+            || Pilot::of(behavior, parts, memoryless),
             |pilot, world| {
                 if stop.load(Ordering::Relaxed) {
                     return Ok(None);

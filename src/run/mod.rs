@@ -1,5 +1,6 @@
 //! What builds a run and judges it, for everyone who trains, flies or studies one: no command line, no sockets.
 
+pub mod behavior;
 pub mod config;
 pub mod dosed;
 pub mod episode;
@@ -10,6 +11,7 @@ pub mod lock;
 pub mod memory;
 pub mod score;
 pub mod setting;
+pub mod skills;
 pub mod statistics;
 pub mod table;
 

@@ -9,3 +9,4 @@ pub mod policies;
 pub mod python;
 pub mod replay;
 pub mod replay_log;
+pub mod skills;

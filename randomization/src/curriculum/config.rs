@@ -26,8 +26,8 @@ pub struct CurriculumConfig {
     /// It moves a step back when that mean is at most this good; if not given, what the task calls poor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demote_below: Option<f64>,
-    /// Episodes of a level over which the mean is taken. A standard error of a fiftieth of the spread between episodes is
-    /// more than enough to tell good from poor, and an episode is soon lived in many worlds.
+    /// Episodes of a level over which the mean is taken. Of 256 its standard error is a sixteenth of the spread between
+    /// episodes, enough to tell what the tasks call good from what they call poor.
     #[serde(default = "episode_count")]
     pub episode_count: usize,
 }

@@ -67,9 +67,9 @@ const COMMON_DIALS: [Dial; 9] = [
     dial("episode_secs", "how long an episode lasts", 60.0, 5.0, 1000.0),
     dial("success_reward", "paid for a goal; a quarter turn earns about 39 on its way", 20.0, 0.0, 1000.0),
     dial("drop_reward", "paid for a drop", shaping::DROP_REWARD, -1000.0, 0.0),
-    dial("rate_clip_rad_per_sec", "coming nearer faster than this earns nothing more", 0.5, 0.05, 5.0),
-    dial("backward_clip_rad_per_sec", "falling back costs up to this rate", 4.0, 0.0, 20.0),
-    shaping::COST_SHARE,
+    dial("rate_clip_rad_per_sec", "coming nearer faster than this earns nothing more", 2.0, 0.05, 5.0),
+    dial("backward_clip_rad_per_sec", "falling back costs up to this rate", 3.0, 0.0, 20.0),
+    Dial { usual: 0.2, ..shaping::COST_SHARE },
 ];
 const EPISODE_DIAL: usize = 3;
 

@@ -160,7 +160,8 @@ pub fn compare_policies(
         options.test_sets.iter().map(|name| TestSet::find(name, &config.randomization)).collect::<Result<_>>()?;
     let parts = config.parts()?;
     for (named, trained) in options.policies.iter().zip(&trained) {
-        trained.check_fit(parts.scene.robot()).with_context(|| named.path.display().to_string())?;
+        let fits = trained.check_fit(parts.scene.robot()).and_then(|()| trained.check_goals(&parts));
+        fits.with_context(|| named.path.display().to_string())?;
     }
     check_threads("--threads", options.thread_count)?;
     // Before an hour of measuring, not after.

@@ -11,14 +11,15 @@ pub use document::text;
 
 use crate::learn::episode_log;
 use crate::run::COMMIT;
+use crate::run::behavior::{AnyPolicy, Behavior};
 use crate::run::config::{Parts, RunConfig};
 use crate::run::dosed::dosed_name;
 use crate::run::episode::{Pilot, StepObserver, StepView};
 use crate::run::evaluate::{TrainedPolicy, unseen_seeds};
 use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder};
+use crate::run::skills::set::skills_file_at;
 use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
-use giraffe_policy::Policy;
 use giraffe_randomization::{AdrRanges, CurriculumRanges, DosedScenario, NONE, Side, find_parameter};
 use giraffe_robots::{Measure, ObjectPose, Outcome, Seen, Signal};
 use serde::Serialize;
@@ -211,7 +212,7 @@ struct Found {
     parts: Parts,
     columns: Vec<String>,
     plan: EpisodePlan,
-    policy: Option<Policy>,
+    policy: Option<AnyPolicy>,
     ranges: Option<RangesThen>,
     curriculum: Option<LevelThen>,
 }
@@ -226,6 +227,12 @@ fn find(options: &ReplayOptions) -> Result<Found> {
         let plan = sampler.plan(world, episode);
         let policy = Some(trained.policy);
         return Ok(Found { columns: columns(&sampler), plan, policy, ranges: None, curriculum: None, parts });
+    }
+    if let Some(skills) = skills_file_at(&options.run) {
+        bail!(
+            "{} is a set of skills: it was measured, not trained in worlds of its own; leave out --training",
+            skills.display()
+        );
     }
     let folder = RunFolder::open(&options.run)?;
     let config = RunConfig::read(Some(&folder.file(CONFIG_FILE)), &[])?;
@@ -296,8 +303,8 @@ fn ranges_then(
     Ok((sampler, RangesThen { move_count, tested }))
 }
 
-fn warn_of_another_program(policy: &Policy) {
-    let (then, now) = (&policy.manifest().context.commit, COMMIT);
+fn warn_of_another_program(policy: &dyn Behavior) {
+    let (then, now) = (policy.commit(), COMMIT);
     if then != now {
         tracing::warn!(
             "this run was trained by commit {then}, this program is {now}; only where the table of parameters is the same \
@@ -308,7 +315,7 @@ fn warn_of_another_program(policy: &Policy) {
 
 fn live(
     options: &ReplayOptions,
-    policy: &Policy,
+    policy: &dyn Behavior,
     parts: &Parts,
     plan: &EpisodePlan,
     stop: &AtomicBool,

@@ -1,12 +1,12 @@
 //! A hand that answers from a log, and somebody who compares what the policy makes of it.
 
 use super::{Check, DROPPED};
+use crate::run::behavior::Behavior;
 use crate::run::episode::{Pilot, StepObserver, WatchedHand};
 use anyhow::{Context, Result};
 use giraffe_bridge::log::{LoggedEpisode, LoggedStep};
 use giraffe_bridge::message::Welcome;
 use giraffe_bridge::{SensedPose, write_sensed};
-use giraffe_policy::Policy;
 use giraffe_robots::{Commanded, Hand, HandError, RobotModel, Seen, SignalFrame};
 use std::cell::Cell;
 use std::sync::atomic::AtomicBool;
@@ -20,8 +20,8 @@ const NO_STATE: &str = "the log does not hold what was sensed";
 pub(super) struct Places(Vec<usize>);
 
 impl Places {
-    pub(super) fn of(policy: &Policy, welcome: &Welcome) -> Result<Self> {
-        let joints = policy.manifest().context.action.joints();
+    pub(super) fn of(policy: &dyn Behavior, welcome: &Welcome) -> Result<Self> {
+        let joints = policy.action().joints();
         let place = |name: &str| welcome.joints.iter().position(|joint| joint == name);
         let places: Option<Vec<usize>> = joints.iter().map(|joint| place(&joint.name)).collect();
         let places = places.filter(|places| places.len() == welcome.joints.len());
@@ -34,7 +34,8 @@ pub(super) struct Checks {
     pub(super) observations: Check,
     pub(super) actions: Check,
     pub(super) targets: Check,
-    columns: Vec<String>,
+    /// Of each policy that may act.
+    columns: Vec<Vec<String>>,
     actuated: Vec<String>,
     joints: Vec<String>,
     /// Whether targets were altered before they were sent.
@@ -43,9 +44,8 @@ pub(super) struct Checks {
 
 impl Checks {
     /// `limited`: the controller has no envelope, so that the client's own stood between the policy and the link.
-    pub(super) fn new(policy: &Policy, limited: bool) -> Self {
-        let manifest = policy.manifest();
-        let action = &manifest.context.action;
+    pub(super) fn new(policy: &dyn Behavior, limited: bool) -> Self {
+        let action = policy.action();
         let follows = |index: usize| action.couplings().iter().any(|coupling| coupling.follower == index);
         let joints: Vec<String> = action.joints().iter().map(|joint| joint.name.clone()).collect();
         let actuated = joints.iter().enumerate().filter(|(index, _)| !follows(*index));
@@ -53,7 +53,7 @@ impl Checks {
             observations: Check::default(),
             actions: Check::default(),
             targets: Check::default(),
-            columns: manifest.observation.column_names(),
+            columns: policy.columns(),
             actuated: actuated.map(|(_, name)| name.clone()).collect(),
             joints,
             limited,
@@ -168,7 +168,7 @@ struct Comparer<'l> {
     at: &'l Cell<usize>,
     observations: &'l mut Check,
     actions: &'l mut Check,
-    columns: &'l [String],
+    columns: &'l [Vec<String>],
     actuated: &'l [String],
 }
 
@@ -181,7 +181,11 @@ impl Comparer<'_> {
 impl StepObserver for Comparer<'_> {
     fn observed(&mut self, observation: &[f32]) {
         if let Some(step) = self.episode.steps.get(self.at.get()) {
-            self.observations.compare(self.at(), &step.observation, observation, self.columns);
+            // Where there are several, the first number says whose columns they are.
+            let acting =
+                if self.columns.len() > 1 { observation.first().map_or(0, |number| *number as usize) } else { 0 };
+            let columns = self.columns.get(acting).map_or(&[][..], Vec::as_slice);
+            self.observations.compare(self.at(), &step.observation, observation, columns);
         }
     }
 

@@ -12,15 +12,16 @@ mod picture;
 
 pub use document::text;
 
+use crate::run::behavior::Behavior;
 use crate::run::episode::Pilot;
 use crate::run::evaluate::TrainedPolicy;
 use crate::run::folder::POLICY_FILE;
 use crate::run::score::Score;
+use crate::run::skills::set::SKILLS_FILE;
 use anyhow::{Context, Result, bail};
 use giraffe_bridge::EnvelopeSpec;
 use giraffe_bridge::log::{EnvelopeCheck, EventKind, Logged, LoggedDeployment, LoggedEpisode, check_envelope, read};
 use giraffe_bridge::message::{JointLimits, NO_ENVELOPE, Welcome};
-use giraffe_policy::Policy;
 use giraffe_robots::{Measure, Outcome, Task, TrialResult, find_object, find_task};
 use hand::Places;
 use serde::Serialize;
@@ -160,9 +161,9 @@ pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
     let mode = log.text("giraffe.deployment", "mode").unwrap_or("").to_owned();
     let memoryless = log.text("giraffe.deployment", "memoryless") == Some("true");
     let places = Places::of(policy, &welcome)?;
-    let task = find_task(&policy.manifest().context.task)?;
+    let task = find_task(&task_of(&log, policy))?;
     let (robot, _) = trained.config.hand()?;
-    let object = find_object(&policy.manifest().context.object)?;
+    let object = find_object(policy.object())?;
     let mut pilot = Pilot::new(policy, task, &robot, object, memoryless);
     let limited = welcome.grants.iter().any(|grant| grant == NO_ENVELOPE);
     let mut checks = hand::Checks::new(policy, limited);
@@ -219,7 +220,10 @@ fn policy_of(options: &LogReplayOptions) -> Result<PathBuf> {
         return Ok(policy.clone());
     }
     let full = std::path::absolute(&options.log).context("finding the folder of the log")?;
-    let run = full.parent().and_then(Path::parent).filter(|run| run.join(POLICY_FILE).is_file());
+    let run = full
+        .parent()
+        .and_then(Path::parent)
+        .filter(|run| [POLICY_FILE, SKILLS_FILE].iter().any(|file| run.join(file).is_file()));
     match run {
         Some(run) => Ok(run.to_owned()),
         None => bail!(
@@ -229,7 +233,12 @@ fn policy_of(options: &LogReplayOptions) -> Result<PathBuf> {
     }
 }
 
-fn check_policy(log: &LoggedDeployment, policy: &Policy) -> Result<String> {
+/// The task that was deployed: that of the policy, but for a set of skills, which may be asked for another.
+fn task_of(log: &LoggedDeployment, policy: &dyn Behavior) -> String {
+    log.text("giraffe.policy", "task").unwrap_or(policy.task()).to_owned()
+}
+
+fn check_policy(log: &LoggedDeployment, policy: &dyn Behavior) -> Result<String> {
     let here = policy.fingerprint()?;
     let there = log.text("giraffe.policy", "fingerprint").unwrap_or("");
     if here != there {
