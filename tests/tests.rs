@@ -8,6 +8,7 @@ mod cards;
 mod catalogue;
 mod check_controller;
 mod cli;
+mod curricula;
 mod dying_policies;
 mod faults;
 mod keys;

@@ -207,7 +207,7 @@ impl HandWorlds {
                 .of(settings.world_count)
                 .into_par_iter()
                 .map(|index| index as u64)
-                .map(|index| World::new(&shared, index, 0, sampler.plan(index, 0)))
+                .map(|index| World::new(&shared, &*sampler, index, 0))
                 .collect()
         });
         let reward_sums = RewardSums::default();
@@ -292,12 +292,13 @@ impl WorldBatch for HandWorlds {
         let width = shared.schema.critic_width();
         pool.install(|| {
             worlds.par_iter_mut().zip(out.observations.par_chunks_mut(width)).for_each(|(world, observation)| {
-                *world = World::new(shared, world.index, 0, sampler.plan(world.index, 0));
+                *world = World::new(shared, &**sampler, world.index, 0);
                 world.observe(shared, observation);
             });
         });
         out.ends.fill(EpisodeEnd::Running);
         out.rewards.fill(0.0);
+        out.successes.fill(false);
     }
 
     fn step(&mut self, actions: &[f32], out: &mut StepBatch) {
@@ -323,13 +324,16 @@ impl WorldBatch for HandWorlds {
                     let ended = (world.report(), world.lost());
                     let episode = world.episode + 1;
                     let reward_terms = std::mem::take(&mut world.reward_terms);
-                    *world = World::new(shared, world.index, episode, sampler.plan(world.index, episode));
+                    *world = World::new(shared, &**sampler, world.index, episode);
                     world.reward_terms = reward_terms;
                     world.observe(shared, observation);
                     Some(ended)
                 })
                 .collect()
         });
+        for (success, world) in out.successes.iter_mut().zip(&*worlds) {
+            *success = world.reward_terms.is_success();
+        }
         // In the order of worlds, so that it does not depend on threads.
         worlds.iter().for_each(|world| reward_sums.add(&world.reward_terms));
         for (report, how) in finished.into_iter().flatten() {
@@ -360,14 +364,14 @@ impl WorldBatch for HandWorlds {
         self.reports = saved.reports.into_iter().filter(is_own).collect();
         let own_worlds = saved.worlds.into_iter().skip(own.start).take(own.len()).collect::<Vec<_>>();
         self.reward_sums = RewardSums::default();
-        let Self { shared, worlds, pool, .. } = self;
+        let Self { shared, sampler, worlds, pool, .. } = self;
         let width = shared.schema.critic_width();
         pool.install(|| {
             worlds
                 .par_iter_mut()
                 .zip(own_worlds)
                 .zip(out.observations.par_chunks_mut(width))
-                .for_each(|((world, saved), observation)| world.relive(shared, saved, observation));
+                .for_each(|((world, saved), observation)| world.relive(shared, &**sampler, saved, observation));
         });
         out.ends.fill(EpisodeEnd::Running);
         Ok(())
@@ -383,14 +387,20 @@ impl WorldBatch for HandWorlds {
 }
 
 impl World {
-    fn new(shared: &Shared, index: u64, episode: u64, plan: EpisodePlan) -> Self {
+    /// The world of the next episode.
+    fn new(shared: &Shared, sampler: &dyn EpisodeSampler, index: u64, episode: u64) -> Self {
+        Self::planned(shared, sampler, (index, episode), sampler.plan(index, episode))
+    }
+
+    fn planned(shared: &Shared, sampler: &dyn EpisodeSampler, (index, episode): (u64, u64), plan: EpisodePlan) -> Self {
+        let task = sampler.task(&plan).unwrap_or(shared.task);
         let robot = shared.scene.robot();
         let layout = SignalLayout::of(robot, plan.sampled.len());
         let scene = TrialScene::of_episode(robot, shared.scene.object(), plan.noise_seed);
         let sim = HandSim::new(Arc::clone(&shared.scene), plan);
         let start = Seen::Pose(sim.object_pose());
         let step_limit = step_limit(shared, index, episode);
-        let mut referee = Referee::begin(shared.task, &scene, &start, step_limit);
+        let mut referee = Referee::begin(task, &scene, &start, step_limit);
         referee.note_start(sim.truth());
         Self {
             index,
@@ -478,8 +488,8 @@ impl World {
     }
 
     /// Lives through a saved episode again, up to where it was. The same plan and actions give the same bits.
-    fn relive(&mut self, shared: &Shared, saved: SavedWorld, observation: &mut [f32]) {
-        *self = World::new(shared, self.index, saved.episode, saved.plan);
+    fn relive(&mut self, shared: &Shared, sampler: &dyn EpisodeSampler, saved: SavedWorld, observation: &mut [f32]) {
+        *self = World::planned(shared, sampler, (self.index, saved.episode), saved.plan);
         self.observe(shared, observation);
         for action in saved.actions.chunks(shared.scene.robot().actuated_joints().len()) {
             self.step(shared, action, observation);

@@ -8,11 +8,13 @@
 //! the actor's weights and, since format 2, of a Gaussian actor the logarithms of its standard deviations. A policy keeps
 //! the format it was read in, and so its fingerprint, by which logs know it.
 
+mod ancestor;
+
 use crate::PolicyError;
-use crate::ancestor::Ancestor;
 use crate::head::ActionHead;
 use crate::network::NetworkShape;
 use crate::normalizer::Normalizer;
+pub use ancestor::Ancestor;
 use giraffe_robots::{ActionSchema, ObservationSchema};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -161,6 +163,24 @@ impl Policy {
     pub fn fingerprint(&self) -> Result<String, PolicyError> {
         let bytes = self.to_bytes()?;
         Ok(bytes[bytes.len() - HASH_BYTES..].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// What a policy says of this one whose training started from it; this one was read from `path`.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written down.
+    pub fn as_ancestor(&self, path: &str) -> Result<Ancestor, PolicyError> {
+        let PolicyManifest { context, seed, control_steps, .. } = &self.manifest;
+        Ok(Ancestor {
+            path: path.to_owned(),
+            robot: context.robot.clone(),
+            task: context.task.clone(),
+            object: context.object.clone(),
+            commit: context.commit.clone(),
+            seed: *seed,
+            control_steps: *control_steps,
+            fingerprint: self.fingerprint()?,
+        })
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {

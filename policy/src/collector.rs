@@ -245,6 +245,8 @@ impl Collector {
         rollout.mean_reward += batch.rewards.iter().map(|&reward| f64::from(reward)).sum::<f64>();
         rollout.rewards.append(&mut self.scales.scaled_rewards(batch, acting.config.discount));
         rollout.ends.extend_from_slice(&batch.ends);
+        let reached = batch.successes.iter().enumerate().filter(|(_, success)| **success);
+        rollout.success_indices.extend(reached.map(|(world, _)| first + world));
         for world in (0..self.world_count()).filter(|world| batch.ends[*world] == EpisodeEnd::TimedOut) {
             rollout.timeout_indices.push(first + world);
             let mut row = vec![0.0; width];

@@ -14,8 +14,7 @@
 //! | settings, with their defaults | [`PpoConfig`] |
 //! | training | [`PpoLearner`], one [`IterationReport`] per iteration |
 //! | cloning a teacher | [`CloningLearner`], [`Teacher`], [`PolicyTeacher`] |
-//! | what both have | [`Learner`]: [`Learner::save`], [`Learner::load`], [`Learner::dump`] |
-//! | starting as another run ended | [`Learner::start_from`], [`Ancestor`] |
+//! | what both have | [`Learner`]: [`Learner::start_from`], [`Learner::save`], [`Learner::load`], [`Learner::dump`] |
 //! | a trained policy, and acting | [`Policy`] with its [`PolicyManifest`]; [`PolicyRunner`] |
 //!
 //! ```no_run
@@ -41,7 +40,6 @@
 mod activation;
 mod adam;
 mod advantage;
-mod ancestor;
 pub mod categorical;
 mod checkpoint;
 mod collector;
@@ -66,8 +64,7 @@ mod trainee;
 mod update;
 
 pub use advantage::{Experience, generalized_advantages};
-pub use ancestor::Ancestor;
-pub use checkpoint::{Policy, PolicyContext, PolicyManifest};
+pub use checkpoint::{Ancestor, Policy, PolicyContext, PolicyManifest};
 pub use config::{CoreKind, HeadKind, LearningMemory, PpoConfig, Widths};
 pub use device::DeviceChoice;
 pub use error::PolicyError;

@@ -106,6 +106,10 @@ pub(crate) struct Rollout {
     /// Mean of the rewards as the worlds gave them.
     pub mean_reward: f64,
     pub ends: Vec<EpisodeEnd>,
+    /// In which of the `[T, W]` steps a goal was reached.
+    pub success_indices: Vec<usize>,
+    /// What each of them was worth beyond what the critic had expected: see [`crate::IterationReport::success_value`].
+    pub success_values: Vec<f32>,
     /// 0 where an episode ended before the step.
     pub keep: Vec<f32>,
     /// For every time-out, its index in `[T, W]`, and the observation before the reset, normalised.
@@ -137,6 +141,8 @@ impl Rollout {
             rewards: Vec::new(),
             mean_reward: 0.0,
             ends: Vec::new(),
+            success_indices: Vec::new(),
+            success_values: Vec::new(),
             keep: Vec::new(),
             timeout_indices: Vec::new(),
             timeout_observations: Vec::new(),
@@ -165,10 +171,23 @@ impl Rollout {
             bootstrap_values,
         };
         generalized_advantages(experience, config.discount, config.gae_lambda, &mut self.advantages);
+        if !self.success_indices.is_empty() {
+            // With nothing carried over, an advantage is what one step brought.
+            let mut of_steps = vec![0.0; sample_count];
+            generalized_advantages(experience, config.discount, 0.0, &mut of_steps);
+            self.success_values = self.success_indices.iter().map(|index| of_steps[*index]).collect();
+        }
         self.returns = self.advantages.iter().zip(&self.values).map(|(advantage, value)| advantage + value).collect();
         let (mean, variance) = moments(&self.advantages, group);
         let scale = 1.0 / (variance.sqrt() + 1e-8);
         self.advantages.iter_mut().for_each(|a| *a = ((f64::from(*a) - mean) * scale) as f32);
+    }
+
+    /// How many goals were reached, by all members of the group, and the mean of what each was worth.
+    pub fn successes(&self, group: &dyn Group) -> (u64, Option<f32>) {
+        let sum = self.success_values.iter().map(|value| f64::from(*value)).sum();
+        let [sum, count] = sums(group, Lane::Actor, [sum, self.success_values.len() as f64]);
+        (count as u64, (count > 0.0).then(|| (sum / count) as f32))
     }
 
     /// Share of the returns' variance that the critic foresaw: 1 is all of it, 0 none.
@@ -261,6 +280,35 @@ mod tests {
                 assert_eq!(chunks, (0..expected).collect::<Vec<_>>());
             }
         }
+    }
+
+    /// Two steps of three worlds, of which a goal is reached in some; what the critic said, and what comes of it.
+    fn judged(success_indices: &[usize], rewards: [f32; 6]) -> Rollout {
+        use EpisodeEnd::{Running, Terminated, TimedOut};
+        let mut rollout = Rollout {
+            rewards: rewards.to_vec(),
+            values: vec![4.0, 1.0, 2.0, 3.0, 5.0, 6.0],
+            ends: vec![Running, Running, Running, Running, TimedOut, Terminated],
+            success_indices: success_indices.to_vec(),
+            timeout_indices: vec![4],
+            ..Rollout::new(3, 1, Vec::new())
+        };
+        let config = PpoConfig { discount: 0.5, ..PpoConfig::default() };
+        rollout.judge(&[8.0], &[10.0, 99.0, 99.0], &config, &crate::Alone);
+        rollout
+    }
+
+    #[test]
+    fn a_success_is_worth_its_reward_and_what_comes_after_it_less_what_came_before() {
+        let rewards = [1.0, 0.0, 0.25, 2.0, 0.5, 7.0];
+        let of = |index: usize| judged(&[index], rewards).success_values[0];
+        // In the middle, before the end of the rollout, before time was up, and before the episode was over for good.
+        for (index, expected) in [(0, 1.0 + 1.5 - 4.0), (3, 2.0 + 5.0 - 3.0), (4, 0.5 + 4.0 - 5.0), (5, 7.0 - 6.0)] {
+            assert!((of(index) - expected).abs() < 1e-6, "{index}: {} is not {expected}", of(index));
+        }
+        let (count, value) = judged(&[0, 3], rewards).successes(&crate::Alone);
+        assert!(count == 2 && (value.unwrap() - 1.25).abs() < 1e-6, "{count} {value:?}");
+        assert_eq!(judged(&[], rewards).successes(&crate::Alone), (0, None));
     }
 
     #[test]

@@ -100,6 +100,16 @@ pub enum RandomizationError {
         /// What would be right.
         expected: String,
     },
+    /// A curriculum that cannot be.
+    #[error("curriculum.{setting}: found {found}, expected {expected}")]
+    InvalidCurriculum {
+        /// Which setting.
+        setting: &'static str,
+        /// What was found.
+        found: String,
+        /// What would be right.
+        expected: String,
+    },
     /// Automatic domain randomization of nothing.
     #[error(
         "automatic domain randomization widens the ranges in the configuration step by step, but there all are empty or \

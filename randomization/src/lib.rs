@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | what can vary | [`PARAMETERS`], rows of [`RandomizedParameter`] |
 //! | how it varies | [`Distribution`], [`RangeConfig`], [`Preset`], those published by others: [`Published`] |
-//! | who draws an episode | [`FixedRanges`], or [`AdrRanges`], which widens the ranges where a policy succeeds |
+//! | who draws an episode | [`FixedRanges`], or [`AdrRanges`], which widens the ranges where a policy succeeds, or [`CurriculumRanges`], in which one number gets harder |
 //! | what happens during an episode | [`SCENARIOS`], rows of [`Scenario`], and how much of it: [`DoseAxis`] |
 //! | how a row changes in the middle of an episode | [`Edit`], [`EpisodeOutline::change`] |
 //!
@@ -24,6 +24,7 @@
 
 mod adr;
 mod config;
+mod curriculum;
 mod distribution;
 mod edit;
 mod effect;
@@ -44,9 +45,10 @@ mod test_scene;
 
 pub use adr::{
     AdrConfig, AdrHistory, AdrMonitor, AdrMove, AdrPlanned, AdrRangeReport, AdrRanges, AdrReport, AdrSideReport,
-    ENTROPY_WIDTH_FLOOR, Side, entropy_nats,
+    ENTROPY_WIDTH_FLOOR, Recorded, Side, entropy_nats,
 };
 pub use config::RandomizationConfig;
+pub use curriculum::{CurriculumConfig, CurriculumMonitor, CurriculumRanges, CurriculumReport, Subject};
 pub use distribution::Distribution;
 pub use edit::Edit;
 pub use effect::{Direction, Effect, Observable, ObservableDefinition};

@@ -2,7 +2,8 @@
 
 use giraffe_physics::{EpisodePlan, EpisodeSampler, PhysicsSettings, SceneModel, WorldParameters};
 use giraffe_randomization::{
-    AdrConfig, AdrRanges, AdrReport, Distribution, FixedRanges, PARAMETERS, Preset, RangeConfig, Side, find_parameter,
+    AdrConfig, AdrRanges, AdrReport, Distribution, FixedRanges, PARAMETERS, Preset, RangeConfig, Recorded, Side,
+    find_parameter,
 };
 use giraffe_robots::{EpisodeReport, OBJECTS, Outcome, SeedTree, Task, load_robot};
 use std::sync::{Arc, LazyLock};

@@ -115,11 +115,11 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_and_so_is_another_encoding_of_it() {
-        let old = schema(vec![joints(1), object(0.05), term(Signal::ObjectOrientation, Encoding::Rotation6, 1)]);
+        let old = schema(vec![joints(1), object(0.05), term(Signal::ObjectRotation, Encoding::Rotation6, 1)]);
         let missing = schema(vec![joints(1), object(0.1)]).actor_columns_in(&old).expect_err("two terms are missing");
         assert_eq!(missing.len(), 9);
         assert_eq!(missing[0], "object_position/x (here in another encoding)");
-        assert_eq!(missing[3], "object_orientation/r00");
+        assert_eq!(missing[3], "object_rotation/r00");
     }
 
     #[test]

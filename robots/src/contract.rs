@@ -146,6 +146,8 @@ pub struct StepBatch {
     pub ends: Vec<EpisodeEnd>,
     /// `[W, F]`: observation before the reset, meaningful where `ends` is not `Running`.
     pub last_observations: Vec<f32>,
+    /// `[W]`: whether a goal was reached in the step, so that from here on another one is pursued.
+    pub successes: Vec<bool>,
 }
 
 impl StepBatch {
@@ -156,6 +158,7 @@ impl StepBatch {
             rewards: vec![0.0; world_count],
             ends: vec![EpisodeEnd::Running; world_count],
             last_observations: vec![0.0; world_count * column_count],
+            successes: vec![false; world_count],
         }
     }
 }

@@ -44,7 +44,7 @@ pub use description::{
     DescriptionError, ImportAction, ImportEntry, ImportReport, MeshShapes, ROBOTS, RobotEntry, StrictFolder, hand_xml,
     load_robot, load_robot_with_report, read_robot_file, read_robot_file_with, strict_folder,
 };
-pub use dial::{Dial, DialError, dial_values, find_task_with};
+pub use dial::{Dial, DialError, dial_values};
 pub use encoder::ObservationEncoder;
 pub use frame::{Nanos, SignalFrame, SignalLayout, write_fingertips};
 pub use measure::{Better, Measure, MeasureKind};
@@ -60,8 +60,8 @@ pub use seed::{Purpose, SeedTree, Stream, StreamRng, standard_normal_pair};
 pub use signal::{ReferenceFrame, Shape, Signal, SignalDefinition, Source, Unit};
 pub use symmetry::{Folding, Symmetry};
 pub use task::{Aims, EpisodeStart, Task};
-pub use tasks::{TASKS, add_task, all_tasks, find_task};
+pub use tasks::{TASKS, add_task, all_tasks, find_task, find_task_with};
 pub use term::{Audience, Encoding, ObservationError, ObservationTerm, WhenStale};
-pub use trial::{Ending, Outcome, RewardTerms, Trial, TrialResult, TrialScene, Verdict};
+pub use trial::{Ending, Outcome, RewardTerms, SUCCESS_TERM, Trial, TrialResult, TrialScene, Verdict};
 pub use watch::{Believed, POSE_HOLD_SECS, PoseGuard, Seen, rotation_from_xyzw};
 pub use whole_file::{put_in_place, whole_file};

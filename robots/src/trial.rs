@@ -123,6 +123,9 @@ pub struct Ending {
     pub intended_secs: f64,
 }
 
+/// Name of the reward for reaching a goal. A task with goals pays it, and a step in which it is not zero counts as a success.
+pub const SUCCESS_TERM: &str = "success";
+
 /// Named, weighted rewards of one step. Their sum is what is learned from.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RewardTerms(pub Vec<(&'static str, f32)>);
@@ -131,6 +134,11 @@ impl RewardTerms {
     /// The reward.
     pub fn total(&self) -> f32 {
         self.0.iter().map(|(_, value)| value).sum()
+    }
+
+    /// Whether a goal was reached.
+    pub fn is_success(&self) -> bool {
+        self.0.iter().any(|(name, value)| *name == SUCCESS_TERM && *value != 0.0)
     }
 }
 

@@ -61,7 +61,7 @@ impl AdrLog {
     /// Opens the file for appending, without the lines that came after `iteration`, the one being continued from.
     pub fn open(monitor: AdrMonitor, folder: &RunFolder, iteration: u64) -> Result<Self> {
         let file = reopen(folder, FILE, iteration)?;
-        let episodes = EpisodeLog::open(monitor.clone(), folder, iteration)?;
+        let episodes = EpisodeLog::open(Box::new(monitor.clone()), folder, iteration)?;
         Ok(Self { monitor, file, episodes })
     }
 
@@ -93,7 +93,7 @@ impl AdrLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::config::RunConfig;
+    use crate::run::config::{Moving, RunConfig};
     use std::os::fd::OwnedFd;
 
     /// A pipe cannot be brought to a disk, and says so to whoever tries.
@@ -104,8 +104,9 @@ mod tests {
         let mut config = RunConfig::default();
         config.randomization.adr.enabled = true;
         let parts = config.parts().expect("the default run");
-        let (_, monitor) = parts.training_sampler(&config).expect("ranges that grow");
-        let log = || AdrLog::open(monitor.clone().expect("ranges that grow"), &folder, 0).expect("a log");
+        let (_, moving) = parts.training_sampler(&config).expect("ranges that grow");
+        let Some(Moving::Ranges(monitor)) = moving else { panic!("ranges that grow") };
+        let log = || AdrLog::open(monitor.clone(), &folder, 0).expect("a log");
         log().sync().expect("two files on a disk");
         let (_reader, writer) = std::io::pipe().expect("a pipe");
         let broken = AdrLog { file: File::from(OwnedFd::from(writer)), ..log() };

@@ -1,15 +1,15 @@
-//! Under which ranges each training episode was planned: `episodes.jsonl` in the folder of a run whose ranges grow by
-//! themselves. With the seed it is enough to plan any episode again.
+//! Under which ranges, or at which level of a curriculum, each training episode was planned: `episodes.jsonl` in the folder of
+//! a run in which something moves. With the seed it is enough to plan any episode again.
 //!
 //! One line per iteration in which something happened. `moves` are boundaries that moved: how many moves there were with
 //! this one, which boundary (in the order of `sides` in `adr.jsonl`), and the reach it moved to, in letters, since it must
-//! be read back to the last bit. `planned` are episodes: world, episode, and how many moves there had been. The first
+//! be read back to the last bit; in a curriculum always boundary 0, and the level. `planned` are episodes: world, episode, and how many moves there had been. The first
 //! episode of each world is not listed: it is planned before anything moves.
 
 use crate::learn::metrics::lines::reopen;
 use crate::run::folder::RunFolder;
 use anyhow::{Context, Result, bail, ensure};
-use giraffe_randomization::AdrMonitor;
+use giraffe_randomization::Recorded;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Write as _;
@@ -31,13 +31,13 @@ struct Line {
 /// Writes the file.
 #[derive(Debug)]
 pub struct EpisodeLog {
-    monitor: AdrMonitor,
+    monitor: Box<dyn Recorded>,
     file: File,
 }
 
 impl EpisodeLog {
     /// Opens the file for appending, without the lines that came after `iteration`, the one being continued from.
-    pub fn open(monitor: AdrMonitor, folder: &RunFolder, iteration: u64) -> Result<Self> {
+    pub fn open(monitor: Box<dyn Recorded>, folder: &RunFolder, iteration: u64) -> Result<Self> {
         monitor.record();
         Ok(Self { monitor, file: reopen(folder, FILE, iteration)? })
     }
@@ -73,7 +73,7 @@ pub fn reaches_at(run: &Path, start: Vec<f64>, world: u64, episode: u64) -> Resu
     let path = run.join(FILE);
     let text = std::fs::read_to_string(&path).with_context(|| {
         format!(
-            "this run's ranges grew by themselves, and which they were when an episode was planned is in {}; reading it",
+            "in this run something moved (ranges, or a curriculum), and where it was when an episode was planned is in {}; reading it",
             path.display()
         )
     })?;

@@ -4,6 +4,7 @@ pub(crate) mod adr_log;
 pub mod budget;
 mod curve;
 pub mod display;
+mod earnings;
 pub(crate) mod episode_log;
 mod lost;
 pub mod metrics;

@@ -3,9 +3,10 @@
 use super::adr_log::AdrLog;
 use super::budget::Budget;
 use super::curve::learning_curve;
+use super::episode_log::EpisodeLog;
 use super::lost::{LostEpisodes, Verdict};
 use super::metrics::health::{Findings, Health};
-use super::metrics::row::{MeasureColumns, MetricsRow, RewardColumns};
+use super::metrics::row::{CurriculumColumns, MeasureColumns, MetricsRow, RewardColumns};
 use super::metrics::timing::{SpeedReport, Split, timed_iteration};
 use super::metrics::{METRICS_FILE, MetricsLog, crash};
 use super::processes::Processes;
@@ -14,7 +15,7 @@ use super::show::{Show, Standing};
 use super::warm_start::WarmStart;
 use super::window::Window;
 use crate::run::COMMIT;
-use crate::run::config::{Parts, RunConfig};
+use crate::run::config::{Moving, Parts, RunConfig};
 use crate::run::folder::{CONFIG_FILE, POLICY_FILE, RunFolder, RunProgress};
 use crate::run::hand::{self, HAND_FILE};
 use crate::run::memory::{Needed, Present};
@@ -25,7 +26,7 @@ use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
 use giraffe_physics::{EpisodeSampler, HandWorlds};
 use giraffe_policy::{Ancestor, DeviceChoice, IterationReport, Policy, PolicyContext, PolicyError, PpoLearner, Widths};
-use giraffe_randomization::{AdrMonitor, NONE};
+use giraffe_randomization::{CurriculumMonitor, CurriculumReport, NONE};
 use giraffe_robots::{EpisodeReport, ObservationSchema, Outcome, StepBatch, WorldBatch};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,7 +71,39 @@ pub struct Training {
 /// What the first process writes in every iteration.
 struct Logs {
     metrics: MetricsLog,
-    adr: Option<AdrLog>,
+    moving: Option<MovingLog>,
+}
+
+/// What is written of what moves.
+enum MovingLog {
+    Ranges(AdrLog),
+    Curriculum(CurriculumMonitor, EpisodeLog),
+}
+
+impl MovingLog {
+    fn open(moving: Moving, folder: &RunFolder, iteration: u64) -> Result<Self> {
+        Ok(match moving {
+            Moving::Ranges(monitor) => Self::Ranges(AdrLog::open(monitor, folder, iteration)?),
+            Moving::Curriculum(monitor) => {
+                let episodes = EpisodeLog::open(Box::new(monitor.clone()), folder, iteration)?;
+                Self::Curriculum(monitor, episodes)
+            }
+        })
+    }
+
+    fn sync(&self) -> Result<()> {
+        match self {
+            Self::Ranges(log) => log.sync(),
+            Self::Curriculum(_, episodes) => episodes.sync(),
+        }
+    }
+
+    fn log(&mut self, progress: &RunProgress) -> Result<()> {
+        match self {
+            Self::Ranges(log) => log.log(progress),
+            Self::Curriculum(_, episodes) => episodes.log(progress.iteration),
+        }
+    }
 }
 
 /// What a session of training has spent so far.
@@ -179,7 +212,7 @@ impl Training {
         config: RunConfig,
         folder: RunFolder,
         processes: Processes,
-        (parts, worlds, learner, adr): Built,
+        (parts, worlds, learner, moving): Built,
         progress: RunProgress,
     ) -> Result<Self> {
         if processes.is_first() && !folder.file(HAND_FILE).is_file() {
@@ -187,8 +220,8 @@ impl Training {
         }
         let batch = StepBatch::new(worlds.world_count(), worlds.schema().critic_width());
         let logs = if processes.is_first() {
-            let adr = adr.map(|monitor| AdrLog::open(monitor, &folder, progress.iteration)).transpose()?;
-            Some(Logs { metrics: MetricsLog::open(&folder, &progress)?, adr })
+            let moving = moving.map(|moving| MovingLog::open(moving, &folder, progress.iteration)).transpose()?;
+            Some(Logs { metrics: MetricsLog::open(&folder, &progress)?, moving })
         } else {
             None
         };
@@ -366,7 +399,17 @@ impl Training {
     }
 
     fn entropy_nats(&self) -> Option<f64> {
-        self.logs.as_ref()?.adr.as_ref().map(AdrLog::entropy_nats)
+        match self.logs.as_ref()?.moving.as_ref()? {
+            MovingLog::Ranges(log) => Some(log.entropy_nats()),
+            MovingLog::Curriculum(..) => None,
+        }
+    }
+
+    fn curriculum(&self) -> Option<CurriculumReport> {
+        match self.logs.as_ref()?.moving.as_ref()? {
+            MovingLog::Ranges(_) => None,
+            MovingLog::Curriculum(monitor, _) => Some(monitor.report()),
+        }
     }
 
     /// Writes a checkpoint, and the policy as it is. All processes give their part, and the first one writes.
@@ -418,7 +461,7 @@ impl Training {
         }
         let finished = self.finished()?;
         let Some(logs) = &self.logs else { return Ok(()) };
-        logs.adr.as_ref().map_or(Ok(()), AdrLog::sync)?;
+        logs.moving.as_ref().map_or(Ok(()), MovingLog::sync)?;
         logs.metrics.sync()?;
         finished.save()
     }
@@ -430,10 +473,10 @@ impl Training {
         let columns = (&self.column_names[..], self.worlds.schema().actor_width());
         let moments = self.learner.observation_moments();
         let Findings { count, warnings, dead_column_count } =
-            self.health.examine(&report, &self.config.ppo, moments, columns);
+            self.health.examine(&report, &self.config.ppo, moments, columns, self.window.earnings());
         let step_count = (self.config.ppo.horizon_steps * self.config.worlds.world_count) as u64;
         let rewards = self.reward_terms();
-        let adr_entropy = self.entropy_nats();
+        let (adr_entropy, curriculum) = (self.entropy_nats(), CurriculumColumns::of(self.curriculum()));
         let Some(logs) = &mut self.logs else {
             return Ok(Vec::new());
         };
@@ -441,7 +484,10 @@ impl Training {
             train_seconds: self.progress.train_seconds,
             measures: MeasureColumns::of(&score),
             lost_count: [Outcome::Diverged, Outcome::Unreadable].map(|how| ended.count(how)).iter().sum(),
+            kept_reward_per_step: self.window.earnings().of_kept(),
+            failed_reward_per_step: self.window.earnings().of_dropped(),
             adr_entropy,
+            curriculum,
             report,
             rewards: RewardColumns(rewards),
             split,
@@ -449,7 +495,7 @@ impl Training {
             warning_count: count,
             dead_column_count,
         })?;
-        logs.adr.as_mut().map_or(Ok(()), |adr| adr.log(&self.progress))?;
+        logs.moving.as_mut().map_or(Ok(()), |moving| moving.log(&self.progress))?;
         Ok(warnings)
     }
 
@@ -515,7 +561,7 @@ fn check_hand(folder: &RunFolder, parts: &Parts) -> Result<()> {
     Ok(())
 }
 
-type Built = (Parts, HandWorlds, PpoLearner, Option<AdrMonitor>);
+type Built = (Parts, HandWorlds, PpoLearner, Option<Moving>);
 
 fn build(config: &RunConfig, device: DeviceChoice, processes: &Processes) -> Result<Built> {
     let (total, count) = (config.worlds.world_count, processes.count());
@@ -525,11 +571,11 @@ fn build(config: &RunConfig, device: DeviceChoice, processes: &Processes) -> Res
     );
     let parts = config.parts()?;
     check_memory(config, &parts, total / count)?;
-    let (sampler, adr) = parts.training_sampler(config)?;
+    let (sampler, moving) = parts.training_sampler(config)?;
     let worlds = HandWorlds::share_of(parts.scene.clone(), parts.task, sampler, config.worlds, processes.share())?;
     let widths = (worlds.action_width(), worlds.world_count());
     let learner = PpoLearner::in_group(&config.ppo, worlds.schema(), widths, parts.seeds, device, processes.group())?;
-    Ok((parts, worlds, learner, adr))
+    Ok((parts, worlds, learner, moving))
 }
 
 /// Lets what was built start as a policy, if there is one.

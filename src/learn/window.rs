@@ -4,6 +4,7 @@
 //! failures, most of all in a young run. An episode counts from the moment on when it would have been over at full length:
 //! then all that began with it count, too.
 
+use super::earnings::Earnings;
 use crate::run::score::Score;
 use giraffe_robots::{EpisodeReport, Measure, TrialResult};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct Window {
     /// counted those that had ended.
     #[serde(default)]
     known: Option<VecDeque<TrialResult>>,
+    /// What episodes earned.
+    #[serde(default)]
+    earnings: Earnings,
 }
 
 /// An episode that has ended before those that began with it.
@@ -36,7 +40,8 @@ struct Waiting {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { latest: VecDeque::new(), waiting: Vec::new(), known: Some(VecDeque::new()) }
+        let earnings = Earnings::default();
+        Self { latest: VecDeque::new(), waiting: Vec::new(), known: Some(VecDeque::new()), earnings }
     }
 }
 
@@ -46,6 +51,7 @@ impl Window {
     pub fn extend(&mut self, reports: Vec<EpisodeReport>, world_steps: u64, full_steps: u32) {
         let known = self.known.get_or_insert_with(|| self.latest.clone());
         for report in reports.into_iter().filter(|report| report.episode > 0) {
+            self.earnings.note(&report);
             let from_step = world_steps + u64::from(full_steps.saturating_sub(report.step_count));
             let EpisodeReport { outcome, measures, step_count, .. } = report;
             let result = TrialResult { outcome, measures, step_count };
@@ -66,6 +72,11 @@ impl Window {
     /// The score of those that count, exploration included.
     pub fn score(&self, measures: &[Measure]) -> Score {
         Score::of(measures, self.known.as_ref().unwrap_or(&self.latest))
+    }
+
+    /// What episodes earned that kept the object, and those that dropped it.
+    pub fn earnings(&self) -> &Earnings {
+        &self.earnings
     }
 
     /// The score of all that have ended lately: for what has to be heard of at once. It says too much of failures.

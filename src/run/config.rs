@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use giraffe_physics::{EpisodeSampler, PhysicsSettings, SceneModel, WorldsSettings};
 use giraffe_policy::PpoConfig;
 use giraffe_randomization::{
-    AdrMonitor, AdrRanges, DosedScenario, FixedRanges, NONE, Preset, RandomizationConfig, RangeConfig,
+    AdrMonitor, AdrRanges, CurriculumConfig, CurriculumMonitor, CurriculumRanges, DosedScenario, FixedRanges, NONE,
+    Preset, RandomizationConfig, RangeConfig, Subject,
 };
 use giraffe_robots::{
     ImportReport, ROBOTS, RobotModel, SeedTree, Task, did_you_mean, find_object, find_task_with, load_robot_with_report,
@@ -44,6 +45,9 @@ pub struct RunConfig {
     pub physics: PhysicsSettings,
     /// What varies between worlds.
     pub randomization: RandomizationConfig,
+    /// One number of the task or of what varies that begins easier than it is said here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub curriculum: Option<CurriculumConfig>,
     /// How to learn.
     pub ppo: PpoConfig,
     /// The hand that the run was made with, where the configuration is that of a run. It stands in a file of its own, and is
@@ -65,10 +69,20 @@ impl Default for RunConfig {
             worlds: WorldsSettings::default(),
             physics: PhysicsSettings::default(),
             randomization: RandomizationConfig::default(),
+            curriculum: None,
             ppo: PpoConfig::default(),
             own_hand: None,
         }
     }
+}
+
+/// What moves in a run as the policy gets better.
+#[derive(Debug, Clone)]
+pub enum Moving {
+    /// Ranges that grow.
+    Ranges(AdrMonitor),
+    /// One number.
+    Curriculum(CurriculumMonitor),
 }
 
 /// The parts a run is built from.
@@ -122,6 +136,9 @@ impl RunConfig {
     /// # Errors
     /// When a key is unknown or a value cannot be.
     pub fn of_table(mut table: toml::Table, settings: &[String]) -> Result<Self> {
+        if let Some(toml::Value::Array(several)) = table.get("curriculum") {
+            bail!("there are {} sections [[curriculum]]: one at a time, as [curriculum]", several.len());
+        }
         setting::join_names(&mut table);
         let known = known_keys()?;
         for setting in settings {
@@ -233,12 +250,24 @@ impl RunConfig {
 }
 
 impl Parts {
-    /// Draws the episodes of a training run: from fixed ranges, or from ranges that grow, which can then be watched.
+    /// Draws the episodes of a training run: from fixed ranges, in a curriculum, or from ranges that grow; the latter two can
+    /// then be watched.
     ///
     /// # Errors
-    /// When ranges shall grow and there is nothing to widen.
-    pub fn training_sampler(&self, config: &RunConfig) -> Result<(Box<dyn EpisodeSampler>, Option<AdrMonitor>)> {
+    /// When ranges shall grow and there is nothing to widen, or a number shall move that there is not, or both shall.
+    pub fn training_sampler(&self, config: &RunConfig) -> Result<(Box<dyn EpisodeSampler>, Option<Moving>)> {
         let randomization = &config.randomization;
+        if config.curriculum.is_some() {
+            if randomization.adr.enabled {
+                bail!(
+                    "there are two curricula, [curriculum] and randomization.adr.enabled = true: one at a time, since both \
+                     would move by the same results and nobody could tell which of them was too much; switch one off"
+                );
+            }
+            let sampler = self.curriculum(config)?;
+            let monitor = sampler.monitor();
+            return Ok((Box::new(sampler), Some(Moving::Curriculum(monitor))));
+        }
         if !randomization.adr.enabled {
             return Ok((Box::new(self.sampler(randomization, &NONE, self.seeds)), None));
         }
@@ -246,7 +275,18 @@ impl Parts {
         let scene = Arc::clone(&self.scene);
         let sampler = AdrRanges::new(self.seeds, scene, self.task, &ranges, &randomization.adr, world_count)?;
         let monitor = sampler.monitor();
-        Ok((Box::new(sampler), Some(monitor)))
+        Ok((Box::new(sampler), Some(Moving::Ranges(monitor))))
+    }
+
+    /// Draws the episodes of a run with a curriculum.
+    ///
+    /// # Errors
+    /// When it has none, or one that cannot be.
+    pub fn curriculum(&self, config: &RunConfig) -> Result<CurriculumRanges> {
+        let curriculum = config.curriculum.as_ref().context("this run has no curriculum")?;
+        let ranges = &config.randomization.resolved();
+        let subject = Subject { task: &config.task, dials: &config.dials, ranges };
+        Ok(CurriculumRanges::new(self.seeds, &self.scene, subject, curriculum)?)
     }
 
     /// Draws nominal episodes, as the task starts them, from `seeds`.
@@ -291,6 +331,8 @@ fn known_keys() -> Result<toml::Table> {
     let mut every = RunConfig::default();
     (every.randomization.adr.grow_above, every.randomization.adr.shrink_below) = (Some(0.0), Some(0.0));
     every.ppo.frozen_actor_updates = Some(0);
+    let (measure, promote_above, demote_below) = (Some(String::new()), Some(0.0), Some(0.0));
+    every.curriculum = Some(CurriculumConfig { measure, promote_above, demote_below, ..CurriculumConfig::of("", 0.0) });
     toml::Table::try_from(every).context("writing down the default configuration")
 }
 
@@ -324,6 +366,45 @@ fn check_keys(table: &toml::Table, known: &toml::Table, prefix: &str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_curricula_are_refused_however_they_are_written() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("two.toml");
+        let one = "[[curriculum]]\nscalar = \"dials.tolerance_rad\"\neasy = 1.0\n";
+        std::fs::write(&path, one.repeat(2)).expect("written");
+        let said = RunConfig::read(Some(&path), &[]).expect_err("two").to_string();
+        assert!(said.contains("2 sections [[curriculum]]: one at a time"), "{said}");
+        let settings = [
+            "task=reorient",
+            "curriculum.scalar=dials.tolerance_rad",
+            "curriculum.easy=1",
+            "randomization.adr.enabled=true",
+        ];
+        let config = RunConfig::read(None, &settings.map(str::to_owned)).expect("each of them may be");
+        let built = config.parts().expect("hand and task").training_sampler(&config).map(|_| ());
+        let said = built.expect_err("ranges that grow are one, too").to_string();
+        assert!(said.contains("[curriculum] and randomization.adr.enabled = true: one at a time"), "{said}");
+    }
+
+    #[test]
+    fn a_curriculum_reads_back_as_it_was_written() {
+        let settings =
+            ["task=reorient", "curriculum={ scalar = 'dials.tolerance_rad', easy = 1.2, episode_count = 7 }"];
+        let config = RunConfig::read(None, &settings.map(str::to_owned)).expect("a curriculum");
+        let curriculum = config.curriculum.clone().expect("a curriculum");
+        assert_eq!(
+            curriculum,
+            CurriculumConfig { episode_count: 7, ..CurriculumConfig::of("dials.tolerance_rad", 1.2) }
+        );
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("one.toml");
+        std::fs::write(&path, config.to_toml().expect("it can be written")).expect("written");
+        assert_eq!(RunConfig::read(Some(&path), &[]).expect("its own"), config);
+        let slip = ["curriculum.scalar=x".to_owned(), "curriculum.easyy=1".to_owned()];
+        let said = RunConfig::read(None, &slip).expect_err("no such setting").to_string();
+        assert!(said.contains("did you mean `curriculum.easy`?"), "{said}");
+    }
 
     #[test]
     fn counts_of_threads_are_bounded_by_sense() {

@@ -7,8 +7,7 @@
 
 use super::Learner;
 use crate::PolicyError;
-use crate::ancestor::Ancestor;
-use crate::checkpoint::Policy;
+use crate::checkpoint::{Ancestor, Policy};
 use crate::config::{CoreKind, HeadKind, PpoConfig};
 use crate::head::ActionHead;
 use crate::network::Network;
@@ -64,7 +63,7 @@ impl<O: Objective> Learner<O> {
             // Files of format 1 do not say how far they explored.
             (HeadKind::Gaussian, ..) => Some(vec![self.config.initial_std.ln(); shape.output]),
         };
-        let mut ancestors = vec![Ancestor::of(policy, path)?];
+        let mut ancestors = vec![policy.as_ancestor(path)?];
         ancestors.extend_from_slice(&manifest.started_from);
         let weights = widened(policy.weights(), &columns, shape.encoder, manifest.shape.input);
         let device = self.compute.device.clone().autodiff();

@@ -38,7 +38,7 @@ pub struct IterationReport {
     /// Share of the returns' variance that the critic foresaw.
     pub explained_variance: f32,
     /// Mean of what came of the steps: discounted rewards, with the critic's guess of what lies beyond the rollout. This
-    /// and the six after it are of rewards as learned from: divided by their scale where `ppo.reward_normalization` is on.
+    /// and the numbers after it, up to `largest_advantage`, are of rewards as learned from: divided by their scale where `ppo.reward_normalization` is on.
     pub return_mean: f32,
     /// Their standard deviation.
     pub return_std: f32,
@@ -48,6 +48,12 @@ pub struct IterationReport {
     pub value_std: f32,
     /// Largest |value|.
     pub largest_value: f32,
+    /// Goals that were reached.
+    pub success_count: u64,
+    /// What reaching one was worth, by the critic, mean over them: its reward, and what the situation after it is worth in
+    /// which there is another goal, less what the situation before it was. Below zero it pays to stay close to a goal and
+    /// not to reach it. None where none was reached.
+    pub success_value: Option<f32>,
     /// Largest |reward| of a step.
     pub largest_reward: f32,
     /// Largest |advantage|, before advantages are brought to unit variance.
@@ -119,6 +125,7 @@ impl<O: Objective> Learner<O> {
             sums(group, Lane::Actor, own);
         let mean = |sum: f64| (sum / group.size() as f64) as f32;
         let worth = Worth::of(rollout, group);
+        let (success_count, success_value) = rollout.successes(group);
         IterationReport {
             iteration: self.iteration,
             control_steps: self.control_steps(),
@@ -137,6 +144,8 @@ impl<O: Objective> Learner<O> {
             value_mean: worth.value_mean,
             value_std: worth.value_std,
             largest_value: worth.largest_value,
+            success_count,
+            success_value,
             largest_reward: worth.largest_reward,
             largest_advantage: worth.largest_advantage,
             actor_gradient_norm: actor.gradient_norm.get(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What happened since somebody asked last. See [`crate::AdrMonitor::record`].
+/// What happened since somebody asked last, in a curriculum or where ranges grow: see [`Recorded`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AdrHistory {
     /// Boundaries that moved, in order.
@@ -11,14 +11,23 @@ pub struct AdrHistory {
     pub planned: Vec<AdrPlanned>,
 }
 
+/// What draws episodes from something that moves, and remembers how it moved for whoever writes it down.
+pub trait Recorded: std::fmt::Debug + Send {
+    /// From now on, everything is remembered until [`Recorded::take_history`] fetches it.
+    fn record(&self);
+
+    /// What happened since the last time; nothing when nobody asked to [`Recorded::record`] it.
+    fn take_history(&self) -> AdrHistory;
+}
+
 /// A boundary moved.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AdrMove {
     /// How many moves there were with this one: 1 for the first of a run.
     pub move_count: u64,
-    /// Index into [`crate::AdrReport::sides`].
+    /// Index into [`crate::AdrReport::sides`]; 0 in a curriculum.
     pub side: usize,
-    /// Where it moved to.
+    /// Where it moved to; in a curriculum the level.
     pub reach: f64,
 }
 

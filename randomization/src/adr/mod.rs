@@ -40,7 +40,7 @@ mod space;
 mod state;
 
 pub use config::AdrConfig;
-pub use history::{AdrHistory, AdrMove, AdrPlanned};
+pub use history::{AdrHistory, AdrMove, AdrPlanned, Recorded};
 pub use ranges::{AdrMonitor, AdrRanges};
 pub use report::{AdrRangeReport, AdrReport, AdrSideReport, ENTROPY_WIDTH_FLOOR, entropy_nats};
 pub use space::Side;

@@ -1,7 +1,7 @@
 //! Who draws an episode under automatic domain randomization.
 
 use super::config::AdrConfig;
-use super::history::AdrHistory;
+use super::history::{AdrHistory, Recorded};
 use super::report::AdrReport;
 use super::space::{Side, Space};
 use super::state::{self, Finished, Rules, State};
@@ -45,15 +45,15 @@ impl AdrMonitor {
     pub fn report(&self) -> AdrReport {
         AdrReport::new(&self.space, &self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
-    /// From now on, everything is remembered until [`AdrMonitor::take_history`] fetches it.
-    pub fn record(&self) {
+impl Recorded for AdrMonitor {
+    fn record(&self) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.history.get_or_insert_default();
     }
 
-    /// What happened since the last time; nothing when nobody asked to [`AdrMonitor::record`] it.
-    pub fn take_history(&self) -> AdrHistory {
+    fn take_history(&self) -> AdrHistory {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.history.as_mut().map(std::mem::take).unwrap_or_default()
     }

@@ -56,7 +56,8 @@ impl Written {
         line(&mut text, format_args!("\n[control]\nperiod_secs = {}", toml_number(self.control.period_secs)));
         text += "\n# Where an object's centre is put at the start of an episode, palm frame.\n[object_home]\n";
         line(&mut text, format_args!("position_m = {}", point(self.object_home_m)));
-        if self.resting_normal != [0.0, 0.0, 1.0] {
+        // A level palm says nothing.
+        if self.resting_normal[2] < 1.0 {
             text += "# Where the upper side of a cube points that lies in the hand.\n";
             line(&mut text, format_args!("resting_normal = {}", point(self.resting_normal)));
         }

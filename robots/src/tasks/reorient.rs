@@ -23,7 +23,7 @@ use crate::signal::Signal;
 use crate::symmetry::Symmetry;
 use crate::task::{Aims, EpisodeStart, Task};
 use crate::term::{Audience, Encoding, ObservationTerm};
-use crate::trial::{Ending, RewardTerms, Trial, TrialScene, Verdict};
+use crate::trial::{Ending, RewardTerms, SUCCESS_TERM, Trial, TrialScene, Verdict};
 use crate::watch::{Seen, rotation_from_xyzw};
 use nalgebra::UnitQuaternion;
 use std::sync::Arc;
@@ -428,7 +428,7 @@ impl Trial for Reorienting {
         let mut terms = vec![("progress", REWARD_SCALE * progress)];
         let pose = self.way.map(|(_, pose)| pose);
         terms.extend(self.costs.of_step(pose.as_ref(), truth));
-        terms.push(("success", REWARD_SCALE * if reached { success_reward } else { 0.0 }));
+        terms.push((SUCCESS_TERM, REWARD_SCALE * if reached { success_reward } else { 0.0 }));
         terms.push(("drop", REWARD_SCALE * if verdict == Verdict::Failed { drop_reward } else { 0.0 }));
         RewardTerms(terms)
     }

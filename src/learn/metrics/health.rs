@@ -8,11 +8,14 @@
 //! | value loss grows | value loss above 10 times the returns' variance, 20 iterations in a row | a critic that said the same of everything would have 1 time the variance |
 //! | nothing foreseen | explained variance below 0, 50 iterations in a row | at the start it is normal, and learning a new skill makes it dip; fifty iterations are about 800 gradient steps of the critic |
 //! | exploration ends | mean standard deviation below 3 % of `ppo.initial_std` | the KL divergence of a step grows as one over its square: learning stands still, and what was not found by then is not found |
+//! | hovering | the net value of a success below -0.1 times the returns' standard deviation, 20 iterations in a row that reached goals | then who reaches a goal loses by it, and learns to stay close instead; a critic that foresees successes errs to either side of zero, and by less |
+//! | dropping pays | a step of the episodes that dropped the object earns more than one of those that kept it, 20 iterations in a row, 32 or more of the latest of either kind | an episode that ends is followed by another, so steps are what is paid for: such a policy unlearns to hold |
 //! | dead columns | a standard deviation below 1e-6 after 100,000 observations | single precision tells numbers of about one apart to 1e-7: the column does not move; said once per run, for all of them |
 //!
 //! A sign is counted in every iteration that shows it, and said at most every 200 iterations. Nothing here reads a clock, so
 //! a run that goes on from a checkpoint counts and says the same.
 
+use crate::learn::earnings::Earnings;
 use giraffe_policy::{IterationReport, PpoConfig, RunningMoments};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,6 +26,9 @@ const VALUE_TIMES_REASON: f32 = 2.0;
 const LOSS_TIMES_VARIANCE: f32 = 10.0;
 const LOSS_ITERATIONS: u32 = 20;
 const BLIND_ITERATIONS: u32 = 50;
+const HOVERING_SHARE: f32 = 0.1;
+const HOVERING_ITERATIONS: u32 = 20;
+const DROPPING_ITERATIONS: u32 = 20;
 const STD_SHARE: f32 = 0.03;
 const DEAD_STD: f64 = 1e-6;
 const DEAD_AFTER_ROWS: f64 = 1e5;
@@ -47,6 +53,10 @@ pub enum Sign {
     Blind,
     /// Exploration ends.
     Narrow,
+    /// Hovering.
+    Hovering,
+    /// Dropping pays.
+    Dropping,
     /// Dead columns.
     DeadColumns,
 }
@@ -58,6 +68,10 @@ pub struct Health {
     /// Iterations in a row.
     loss_iterations: u32,
     blind_iterations: u32,
+    #[serde(default)]
+    hovering_iterations: u32,
+    #[serde(default)]
+    dropping_iterations: u32,
     /// In which iteration each sign was said last.
     said: BTreeMap<Sign, u64>,
 }
@@ -75,13 +89,14 @@ pub struct Findings {
 
 impl Health {
     /// Looks at one iteration. `moments` are those of all observations so far, `names` their columns, of which the policy
-    /// reads the first `actor_width`.
+    /// reads the first `actor_width`; `earnings` what the latest episodes earned.
     pub fn examine(
         &mut self,
         report: &IterationReport,
         config: &PpoConfig,
         moments: &RunningMoments,
         (names, actor_width): (&[String], usize),
+        earnings: &Earnings,
     ) -> Findings {
         self.largest_reward = self.largest_reward.max(report.largest_reward);
         let in_a_row = |holds: bool, before: u32| if holds { before.saturating_add(1) } else { 0 };
@@ -90,6 +105,7 @@ impl Health {
         self.blind_iterations = in_a_row(report.explained_variance < 0.0, self.blind_iterations);
         let mut found = signs_of_the_policy(report, config);
         found.extend(self.signs_of_the_critic(report, config));
+        found.extend(self.signs_of_the_rewards(report, earnings));
         let dead = dead_columns(moments);
         let mut findings =
             Findings { count: found.len() as u32, warnings: Vec::new(), dead_column_count: dead.len() as u32 };
@@ -106,6 +122,41 @@ impl Health {
             findings.warnings.extend(about_dead_columns(&dead, names, actor_width));
         }
         findings
+    }
+
+    /// What is paid for is not what is wanted.
+    fn signs_of_the_rewards(&mut self, report: &IterationReport, earnings: &Earnings) -> Vec<(Sign, String)> {
+        let mut found = Vec::new();
+        if let Some(value) = report.success_value {
+            let costs = value < -HOVERING_SHARE * report.return_std;
+            self.hovering_iterations = if costs { self.hovering_iterations.saturating_add(1) } else { 0 };
+            if self.hovering_iterations >= HOVERING_ITERATIONS {
+                found.push((
+                    Sign::Hovering,
+                    format!(
+                        "reaching a goal has cost more than it earned for {} iterations: its reward and what comes after it, \
+                         less what was expected before it, are {value:.3e} on average (returns vary by {:.3e}); such a \
+                         policy learns to hover close to goals and not to reach them: pay more for a success, or less for \
+                         being close (giraffe list tasks names the task's dials)",
+                        self.hovering_iterations, report.return_std
+                    ),
+                ));
+            }
+        }
+        let pays = earnings.dropping_pays();
+        self.dropping_iterations = if pays.is_some() { self.dropping_iterations.saturating_add(1) } else { 0 };
+        if let Some((dropped, kept)) = pays.filter(|_| self.dropping_iterations >= DROPPING_ITERATIONS) {
+            found.push((
+                Sign::Dropping,
+                format!(
+                    "dropping the object has paid for {} iterations: {dropped:.3e} a step in episodes that drop it, {kept:.3e} \
+                     in those that keep it; such a policy unlearns to hold: let a drop cost more, let a new episode earn no \
+                     faster than an old one, or raise ppo.discount",
+                    self.dropping_iterations
+                ),
+            ));
+        }
+        found
     }
 
     fn signs_of_the_critic(&self, report: &IterationReport, config: &PpoConfig) -> Vec<(Sign, String)> {
@@ -222,6 +273,7 @@ fn about_dead_columns(dead: &[usize], names: &[String], actor_width: usize) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::earnings::tests::earnings;
 
     fn healthy(iteration: u64) -> IterationReport {
         // What a run of `rotate-z` on its way says; at the start the critic foresees nothing and rewards are small.
@@ -235,6 +287,13 @@ mod tests {
             return_std: 0.25,
             largest_value: 2.0,
             largest_reward: if early { 0.05 } else { 2.0 },
+            success_count: iteration % 3,
+            // A critic that foresees successes errs to either side; in every third iteration none was reached.
+            success_value: (!iteration.is_multiple_of(3)).then_some(if iteration.is_multiple_of(2) {
+                0.3
+            } else {
+                -0.3
+            }),
             mean_std: 0.6 / (1.0 + iteration as f32 / 400.0),
             ..IterationReport::default()
         }
@@ -258,7 +317,8 @@ mod tests {
         for iteration in 1..=iterations {
             let mut report = healthy(iteration);
             change(&mut report);
-            let findings = health.examine(&report, &PpoConfig::default(), &moments(50), (&names(), 2));
+            let earnings = earnings(if report.mean_reward < 0.0 { 9.0 } else { 1.0 });
+            let findings = health.examine(&report, &PpoConfig::default(), &moments(50), (&names(), 2), &earnings);
             said.extend(findings.warnings.into_iter().map(|text| (iteration, text)));
             count += findings.count;
             // Nothing that is remembered is lost in a checkpoint.
@@ -319,9 +379,34 @@ mod tests {
     }
 
     #[test]
+    fn goals_that_cost_more_than_they_earn_are_told_of_after_twenty_iterations_that_reached_some() {
+        // Returns vary by 0.25. Of the iterations from 100 on those that three divides reach no goal: 102 is the first.
+        let ill = |report: &mut IterationReport| {
+            if report.iteration >= 100 {
+                report.success_value = report.success_value.map(|_| -0.03);
+            }
+        };
+        let (said, count) = said(330, ill);
+        let iterations: Vec<u64> = said.iter().map(|(iteration, _)| *iteration).collect();
+        assert_eq!(iterations, [128, 328], "{said:?}");
+        assert!(said[0].1.contains("for 20 iterations") && said[0].1.contains("hover"), "{said:?}");
+        // 128, and two of every three from then on.
+        assert_eq!(count, 135);
+        let small = |report: &mut IterationReport| report.success_value = Some(-0.02);
+        assert_eq!(self::said(300, small).1, 0, "a critic may err by as much");
+    }
+
+    #[test]
+    fn drops_that_pay_are_told_of_after_twenty_iterations() {
+        falls_ill(|report| report.mean_reward = -1.0, 119, "let a drop cost more");
+    }
+
+    #[test]
     fn dead_columns_are_named_once_and_all_together() {
         let (mut health, config) = (Health::default(), PpoConfig::default());
-        let mut examine = |iteration, rows| health.examine(&healthy(iteration), &config, &moments(rows), (&names(), 2));
+        let earnings = earnings(1.0);
+        let mut examine =
+            |iteration, rows| health.examine(&healthy(iteration), &config, &moments(rows), (&names(), 2), &earnings);
         let early = examine(1, 1000);
         assert_eq!((early.dead_column_count, early.warnings.len()), (1, 0), "too early to tell");
         let findings = examine(2, 100_000);

@@ -5,6 +5,7 @@ use crate::run::score::Score;
 use crate::run::statistics::Estimate;
 use anyhow::{Context, Result};
 use giraffe_policy::IterationReport;
+use giraffe_randomization::CurriculumReport;
 use serde::{Serialize, Serializer};
 
 /// What is written down about one iteration. Every number is a column; what is not a number is empty.
@@ -17,10 +18,17 @@ pub struct MetricsRow {
     pub measures: MeasureColumns,
     /// Of those, how many the simulation lost or the policy could not read.
     pub lost_count: usize,
+    /// What the latest training episodes earned in a step that kept the object: of their last step and all before it, mean.
+    pub kept_reward_per_step: Option<f64>,
+    /// The same of those that dropped it.
+    pub failed_reward_per_step: Option<f64>,
     /// Entropy of the ranges under automatic domain randomization, nats per dimension: -6.9 is nominal, 0 as wide as
     /// the configured ranges.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adr_entropy: Option<f64>,
+    /// Where the number of a curriculum stands, if there is one.
+    #[serde(flatten)]
+    pub curriculum: CurriculumColumns,
     /// What the learner says.
     #[serde(flatten)]
     pub report: IterationReport,
@@ -37,6 +45,22 @@ pub struct MetricsRow {
     pub warning_count: u32,
     /// Columns of the observation that never changed so far.
     pub dead_column_count: u32,
+}
+
+/// Columns `curriculum_level`, 0 for the easiest, and `curriculum_value`; none where nothing moves.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct CurriculumColumns {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    curriculum_level: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    curriculum_value: Option<f32>,
+}
+
+impl CurriculumColumns {
+    /// Those of a curriculum that stands so.
+    pub fn of(report: Option<CurriculumReport>) -> Self {
+        Self { curriculum_level: report.map(|at| at.level), curriculum_value: report.map(|at| at.value) }
+    }
 }
 
 /// The mean of every measure of the task, in a column of its name; empty before there was an episode.
@@ -99,7 +123,16 @@ pub(super) fn tag(name: &str, measures: &[&str]) -> String {
         return format!("reward/{term}");
     }
     let group = match name {
-        "mean_reward" | "episode_count" | "timeout_count" | "lost_count" | "adr_entropy" => "task",
+        "mean_reward"
+        | "kept_reward_per_step"
+        | "failed_reward_per_step"
+        | "success_count"
+        | "episode_count"
+        | "timeout_count"
+        | "lost_count"
+        | "curriculum_level"
+        | "curriculum_value"
+        | "adr_entropy" => "task",
         "warning_count" | "dead_column_count" => "health",
         "iteration" | "control_steps" => "speed",
         name if name.ends_with("seconds") || name.ends_with("s_per_sec") => "speed",
@@ -127,7 +160,10 @@ pub(super) mod tests {
                 ("kept_fraction".to_owned(), Some(1.0 / 3.0)),
             ]),
             lost_count: 0,
+            kept_reward_per_step: Some(0.02),
+            failed_reward_per_step: None,
             adr_entropy: None,
+            curriculum: CurriculumColumns { curriculum_level: Some(2), curriculum_value: Some(0.3) },
             report,
             rewards: RewardColumns(vec![("lift", 0.1), ("drop", -1e-9), ("calm", -0.0)]),
             split,
@@ -163,6 +199,7 @@ pub(super) mod tests {
             "learning/approx_kl",
             "learning/explained_variance",
             "learning/entropy",
+            "task/curriculum_value",
             "task/height_m",
             "task/mean_reward",
             "speed/physics_seconds",

@@ -62,7 +62,8 @@ struct Run<'r> {
     adr: Vec<AdrLine>,
 }
 
-/// Draws `learning.svg`, and where ranges grew by themselves `entropy.svg` and `ranges.svg`, into `out`.
+/// Draws `learning.svg`, where there was a curriculum `curriculum.svg`, and where ranges grew by themselves `entropy.svg` and
+/// `ranges.svg`, into `out`.
 ///
 /// # Errors
 /// When a run has nothing to draw, or a picture cannot be written.
@@ -84,6 +85,17 @@ pub fn plot(runs: &[NamedRun], out: &Path) -> Result<PlotReport> {
     };
     let y = format!("in training: {}", headline.heading());
     chart("learning.svg", LineChart { x: X, y: &y, holds: &[0.0], lines: lines(&read, &names, curve) })?;
+    let level = "curriculum_level";
+    let rising: Vec<Run> =
+        read.iter().filter(|run| run.rows.iter().any(|row| row.column(level).is_some())).map(Run::clone).collect();
+    if !rising.is_empty() {
+        let levels = |run: &Run| {
+            let shown = |row: &Row| Some(point(row.control_steps, row.column(level)?));
+            run.rows.iter().filter_map(shown).collect()
+        };
+        let y = "level of the curriculum";
+        chart("curriculum.svg", LineChart { x: X, y, holds: &[0.0, 1.0], lines: lines(&rising, &names, levels) })?;
+    }
     let growing: Vec<Run> = read.iter().filter(|run| !run.adr.is_empty()).map(Run::clone).collect();
     if !growing.is_empty() {
         let entropy =

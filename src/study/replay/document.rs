@@ -1,6 +1,6 @@
 //! An episode in words and numbers.
 
-use super::{ReplayReport, Step};
+use super::{LevelThen, ReplayReport, Step};
 use giraffe_physics::{Disturbance, TimedDisturbance};
 use giraffe_robots::Measure;
 use std::fmt::Write as _;
@@ -15,6 +15,9 @@ pub fn text(report: &ReplayReport) -> String {
             |(group, side)| format!("the {} boundary of {group} is tested", format!("{side:?}").to_lowercase()),
         );
         let _ = writeln!(text, "ranges after {} moves; {tested}", ranges.move_count);
+    }
+    if let Some(LevelThen { scalar, level, value }) = &report.curriculum {
+        let _ = writeln!(text, "level {level} of the curriculum: {scalar} = {value}");
     }
     let _ = writeln!(text, "\n{} parameters", report.parameters.len());
     for parameter in &report.parameters {

@@ -21,7 +21,7 @@ use crate::run::shipped::PolicySource;
 use crate::run::skills::set::skills_file_at;
 use anyhow::{Context, Result, bail, ensure};
 use giraffe_physics::{EpisodePlan, EpisodeSampler, HandSim};
-use giraffe_randomization::{AdrRanges, DosedScenario, NONE, Side, find_parameter};
+use giraffe_randomization::{AdrRanges, CurriculumRanges, DosedScenario, NONE, Side, find_parameter};
 use giraffe_robots::{Measure, ObjectPose, Outcome, Seen, Signal};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -83,6 +83,8 @@ pub struct ReplayReport {
     pub measures: &'static [Measure],
     /// Where ranges grow by themselves: how they were.
     pub ranges: Option<RangesThen>,
+    /// In a curriculum: at which level it was planned.
+    pub curriculum: Option<LevelThen>,
     /// Every parameter that varies.
     pub parameters: Vec<DrawnParameter>,
     /// Seconds of a control step.
@@ -102,6 +104,17 @@ pub struct RangesThen {
     pub move_count: u64,
     /// The boundary that was tested, if one was: row or group, and which end.
     pub tested: Option<(String, Side)>,
+}
+
+/// The level of a curriculum that a training episode was planned at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LevelThen {
+    /// Which number moves.
+    pub scalar: String,
+    /// 0 is the easiest.
+    pub level: usize,
+    /// The number at this level.
+    pub value: f32,
 }
 
 /// One parameter of an episode.
@@ -156,7 +169,7 @@ pub struct Step {
 /// When the run cannot be read or never had that episode.
 pub fn replay(options: &ReplayOptions, stop: &AtomicBool) -> Result<ReplayReport> {
     let found = find(options)?;
-    let Found { parts, columns, plan, policy, ranges } = found;
+    let Found { parts, columns, plan, policy, ranges, curriculum } = found;
     let lived = policy.as_ref().filter(|_| options.live).map(|policy| live(options, policy, &parts, &plan, stop));
     let (seed, kind, scenario) = match options.episodes {
         Episodes::Training => (parts.seeds.root(), "training", NONE.name.to_owned()),
@@ -174,6 +187,7 @@ pub fn replay(options: &ReplayOptions, stop: &AtomicBool) -> Result<ReplayReport
         period_secs: f64::from(parts.scene.robot().control.period_secs),
         plan,
         ranges,
+        curriculum,
         outcome: lived.transpose()?,
         files: Vec::new(),
     };
@@ -201,6 +215,7 @@ struct Found {
     plan: EpisodePlan,
     policy: Option<AnyPolicy>,
     ranges: Option<RangesThen>,
+    curriculum: Option<LevelThen>,
 }
 
 fn find(options: &ReplayOptions) -> Result<Found> {
@@ -211,7 +226,8 @@ fn find(options: &ReplayOptions) -> Result<Found> {
         let parts = trained.parts()?;
         let sampler = parts.sampler(&trained.config.randomization, scenario, unseen_seeds(seed));
         let plan = sampler.plan(world, episode);
-        return Ok(Found { columns: columns(&sampler), plan, policy: Some(trained.policy), ranges: None, parts });
+        let policy = Some(trained.policy);
+        return Ok(Found { columns: columns(&sampler), plan, policy, ranges: None, curriculum: None, parts });
     }
     if let Some(skills) = skills_file_at(&options.run) {
         bail!(
@@ -230,14 +246,39 @@ fn find(options: &ReplayOptions) -> Result<Found> {
         warn_of_another_program(&trained.policy);
     }
     let policy = policy.map(|trained| trained.policy);
+    if config.curriculum.is_some() {
+        let (sampler, level) = level_then(&options.run, &config, &parts, world, episode)?;
+        let plan = sampler.plan(world, episode);
+        // The task as it was, not as it shall be in the end.
+        let task = sampler.task(&plan).unwrap_or(parts.task);
+        let (parts, curriculum) = (Parts { task, ..parts }, Some(level));
+        return Ok(Found { columns: columns(&sampler), plan, policy, ranges: None, curriculum, parts });
+    }
     if !config.randomization.adr.enabled {
         let sampler = parts.sampler(&config.randomization, &NONE, parts.seeds);
         let plan = sampler.plan(world, episode);
-        return Ok(Found { columns: columns(&sampler), plan, policy, ranges: None, parts });
+        return Ok(Found { columns: columns(&sampler), plan, policy, ranges: None, curriculum: None, parts });
     }
     let (sampler, ranges) = ranges_then(&options.run, &config, &parts, world, episode)?;
     let plan = sampler.plan(world, episode);
-    Ok(Found { columns: columns(&sampler), plan, policy, ranges: Some(ranges), parts })
+    Ok(Found { columns: columns(&sampler), plan, policy, ranges: Some(ranges), curriculum: None, parts })
+}
+
+/// The curriculum at the level at which a training episode was planned.
+fn level_then(
+    run: &Path,
+    config: &RunConfig,
+    parts: &Parts,
+    world: u64,
+    episode: u64,
+) -> Result<(CurriculumRanges, LevelThen)> {
+    let mut sampler = parts.curriculum(config)?;
+    let (levels, _) = episode_log::reaches_at(run, vec![0.0], world, episode)?;
+    let level = levels.first().copied().unwrap_or(0.0).round() as usize;
+    sampler.set_level(level)?;
+    let scalar = config.curriculum.as_ref().map_or_else(String::new, |curriculum| curriculum.scalar.clone());
+    let value = sampler.monitor().report().value;
+    Ok((sampler, LevelThen { scalar, level, value }))
 }
 
 /// What a run was trained by, and the policy it has, if it has one already.

@@ -1,7 +1,5 @@
 //! What a policy's training started from.
 
-use crate::PolicyError;
-use crate::checkpoint::Policy;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -22,29 +20,8 @@ pub struct Ancestor {
     pub seed: u64,
     /// Control steps it was trained for, without what its own ancestors were.
     pub control_steps: u64,
-    /// [`Policy::fingerprint`]: SHA-256 of manifest and weights.
+    /// [`crate::Policy::fingerprint`]: SHA-256 of manifest and weights.
     pub fingerprint: String,
-}
-
-impl Ancestor {
-    /// `policy`, which was read from `path`.
-    ///
-    /// # Errors
-    /// When its manifest cannot be written down.
-    pub fn of(policy: &Policy, path: &str) -> Result<Self, PolicyError> {
-        let manifest = policy.manifest();
-        let context = &manifest.context;
-        Ok(Self {
-            path: path.to_owned(),
-            robot: context.robot.clone(),
-            task: context.task.clone(),
-            object: context.object.clone(),
-            commit: context.commit.clone(),
-            seed: manifest.seed,
-            control_steps: manifest.control_steps,
-            fingerprint: policy.fingerprint()?,
-        })
-    }
 }
 
 impl fmt::Display for Ancestor {
