@@ -37,7 +37,11 @@ macro_rules! shipped {
 }
 
 /// Every shipped policy.
-pub static POLICIES: &[Shipped] = &[shipped!("leap-right/rotate-z")];
+pub static POLICIES: &[Shipped] = &[
+    shipped!("leap-right/rotate-z"),
+    shipped!("leap-right/rotate-z-fast"),
+    shipped!("leap-right/turn-goals-y"),
+];
 
 impl Shipped {
     /// The one called `name`.
