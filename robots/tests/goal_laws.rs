@@ -1,5 +1,7 @@
 //! What tasks with goals promise: which goals there are, when one counts as reached, what is paid, and what it amounts to.
 
+#![allow(clippy::float_cmp, reason = "a success is paid whole or not at all")]
+
 use giraffe_robots::{
     OBJECTS, ObjectPose, ObservationSchema, Outcome, Referee, RobotModel, Seen, Signal, SignalFrame, SignalLayout,
     Task, TrialScene, find_task_with, load_robot, rotation_from_xyzw,
@@ -9,12 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn leap() -> Arc<RobotModel> {
-    Arc::new(load_robot("leap-right").unwrap())
+    Arc::new(load_robot("leap-right").expect("what the test is about"))
 }
 
 fn task(name: &str, dials: &[(&str, f32)]) -> &'static dyn Task {
     let set: BTreeMap<String, f32> = dials.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-    find_task_with(name, &set).unwrap()
+    find_task_with(name, &set).expect("what the test is about")
 }
 
 fn turned(rotation: UnitQuaternion<f32>) -> ObjectPose {
@@ -46,11 +48,18 @@ impl Played {
 
     /// The orientation that is asked for now.
     fn goal(&self) -> UnitQuaternion<f32> {
-        rotation_from_xyzw(self.truth.read(Signal::GoalRotation).unwrap().try_into().unwrap()).unwrap()
+        rotation_from_xyzw(
+            self.truth
+                .read(Signal::GoalRotation)
+                .expect("what the test is about")
+                .try_into()
+                .expect("what the test is about"),
+        )
+        .expect("what the test is about")
     }
 
     fn error(&self) -> Vector3<f32> {
-        Vector3::from_column_slice(self.truth.read(Signal::GoalRotationError).unwrap())
+        Vector3::from_column_slice(self.truth.read(Signal::GoalRotationError).expect("what the test is about"))
     }
 
     /// Turns the object to `now` in one step. What the rewards named were, and how the episode ended.
@@ -62,7 +71,7 @@ impl Played {
     }
 
     fn measure(&self, task: &dyn Task, name: &str) -> Option<f64> {
-        let at = task.measures().iter().position(|measure| measure.name == name).unwrap();
+        let at = task.measures().iter().position(|measure| measure.name == name).expect("what the test is about");
         self.referee.result().measures[at]
     }
 }
@@ -84,7 +93,10 @@ fn passing_within_the_tolerance_is_a_success_and_another_goal_follows_at_once() 
         assert_eq!(rewards["success"], 2.0, "{name}: 20, scaled by a tenth");
         assert!(played.error().norm() > 0.4, "{name}: the next one is elsewhere");
         assert_eq!(played.measure(task, "consecutive_success_count"), Some(1.0));
-        assert!((played.measure(task, "secs_per_success").unwrap() - 0.1).abs() < 1e-6, "two steps");
+        assert!(
+            (played.measure(task, "secs_per_success").expect("what the test is about") - 0.1).abs() < 1e-6,
+            "two steps"
+        );
         assert_eq!(played.measure(task, "reached_share"), Some(1.0));
     }
 }
@@ -132,8 +144,8 @@ fn a_goal_that_takes_too_long_is_missed_and_ends_the_row_but_not_the_episode() {
     let third = played.goal();
     played.turn_to(third);
     assert_eq!(played.measure(task, "consecutive_success_count"), Some(1.0), "until the first miss");
-    assert!((played.measure(task, "reached_share").unwrap() - 2.0 / 3.0).abs() < 1e-9);
-    assert!((played.measure(task, "goals_per_30_secs").unwrap() - 2.0).abs() < 1e-6);
+    assert!((played.measure(task, "reached_share").expect("what the test is about") - 2.0 / 3.0).abs() < 1e-9);
+    assert!((played.measure(task, "goals_per_30_secs").expect("what the test is about") - 2.0).abs() < 1e-6);
 }
 
 #[test]
@@ -228,7 +240,7 @@ fn a_goal_waits_for_an_object_that_nobody_has_seen_yet() {
 #[test]
 fn the_error_is_as_old_as_the_pose_it_comes_from() {
     let mut played = Played::new(task("reorient", &[]), 1);
-    let seen_at = played.truth.stamp(Signal::ObjectRotation).unwrap();
+    let seen_at = played.truth.stamp(Signal::ObjectRotation).expect("what the test is about");
     let later = giraffe_robots::Nanos(seen_at.0 + 200_000_000);
     played.truth.begin(later);
     played.referee.write_goal(&mut played.truth);
@@ -249,7 +261,7 @@ fn an_axis_is_told_and_drawn_as_often_as_its_weight_says() {
             let referee = Referee::begin(task, &scene, &pose, 400);
             let mut frame = SignalFrame::new(SignalLayout::of(&robot, 0));
             referee.write_goal(&mut frame);
-            let axis = Vector3::from_column_slice(frame.read(Signal::GoalAxis).unwrap());
+            let axis = Vector3::from_column_slice(frame.read(Signal::GoalAxis).expect("what the test is about"));
             if !seen.iter().any(|known: &Vector3<f32>| (known - axis).norm() < 1e-3) {
                 seen.push(axis);
             }
@@ -265,7 +277,8 @@ fn an_axis_is_told_and_drawn_as_often_as_its_weight_says() {
 fn tasks_with_goals_read_the_object_as_a_tracker_sees_it_and_blind_ones_do_not() {
     let robot = leap();
     for task in giraffe_robots::TASKS {
-        let schema = ObservationSchema::new(task.observation(&robot), &robot, Vec::new()).unwrap();
+        let schema =
+            ObservationSchema::new(task.observation(&robot), &robot, Vec::new()).expect("what the test is about");
         let names = schema.column_names();
         let sees = names[..schema.actor_width()].iter().any(|name| name.contains("object"));
         assert_eq!(sees, !["rotate-z", "rotate-y"].contains(&task.name()), "{}", task.name());

@@ -37,11 +37,8 @@ macro_rules! shipped {
 }
 
 /// Every shipped policy.
-pub static POLICIES: &[Shipped] = &[
-    shipped!("leap-right/rotate-z"),
-    shipped!("leap-right/rotate-z-fast"),
-    shipped!("leap-right/turn-goals-y"),
-];
+pub static POLICIES: &[Shipped] =
+    &[shipped!("leap-right/rotate-z"), shipped!("leap-right/rotate-z-fast"), shipped!("leap-right/turn-goals-y")];
 
 impl Shipped {
     /// The one called `name`.

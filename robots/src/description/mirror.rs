@@ -107,7 +107,7 @@ fn mirror_toml_line(line: &str) -> String {
     {
         line = format!("{before}{after}");
     }
-    for key in ["point_m = [", "position_m = ["] {
+    for key in ["point_m = [", "position_m = [", "resting_normal = ["] {
         if let Some((before, after)) = line.split_once(key)
             && let Some((point, after)) = after.split_once(']')
         {
