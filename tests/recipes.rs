@@ -41,7 +41,7 @@ fn learned(folder: &Path, shipped: &Shipped, iterations: u64, more: &[&str]) -> 
     let recipe = shipped.recipe().unwrap();
     let config = &recipe.stages[0].config;
     let steps = iterations * (config.worlds.world_count * config.ppo.horizon_steps) as u64;
-    let out = format!("run{}", more.concat());
+    let out = format!("{}{}", shipped.name.replace('/', "-"), more.concat());
     let steps = steps.to_string();
     let words = [&["train", "--recipe", shipped.name, "--steps", &steps, "--out", &out], more].concat();
     let finished = run_in(folder, &words);
@@ -50,9 +50,11 @@ fn learned(folder: &Path, shipped: &Shipped, iterations: u64, more: &[&str]) -> 
     rows(&folder.join(out).join(stage).join("metrics.csv"))
 }
 
-/// The first column in which a row is not that of a curve: to the last letter.
+/// The first column in which a row is not that of a curve: to the last letter. A curve has the columns of all of its stages:
+/// what a stage does not have is empty there.
 fn differs(row: &BTreeMap<String, String>, of_curve: &BTreeMap<String, String>) -> Option<String> {
-    let found = of_curve.iter().find(|(name, value)| *name != "stage" && row.get(*name) != Some(value));
+    let here = |name: &String| row.get(name).map_or("", String::as_str);
+    let found = of_curve.iter().find(|(name, value)| *name != "stage" && here(name) != *value);
     found.map(|(name, value)| format!("{name}: {value} in the curve, {:?} here", row.get(name)))
 }
 
