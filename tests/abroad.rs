@@ -5,17 +5,24 @@ use crate::support::{Controller, TinyPolicy, run_in, train};
 use std::path::Path;
 use std::process::Command;
 
-#[test]
-fn a_policy_moves_a_hand_in_mujoco_behind_a_controller_in_python() {
-    let Some(python) = python("zmq, msgpack, mujoco, numpy, tomllib", "a policy moves a hand in MuJoCo") else {
-        return;
-    };
+const PACKAGES: &str = "zmq, msgpack, mujoco, numpy, tomllib";
+
+/// A hand and a cube with properties that nobody is told.
+fn mujoco_hand(python: &str) -> Controller {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridge/examples/python/mujoco_hand.py");
-    let controller = Controller::start(|endpoint| {
-        let mut command = Command::new(&python);
+    Controller::start(|endpoint| {
+        let mut command = Command::new(python);
         command.arg(&script).args(["--seed", "3", "--lockstep", "--bind", endpoint]);
         command
-    });
+    })
+}
+
+#[test]
+fn a_policy_moves_a_hand_in_mujoco_behind_a_controller_in_python() {
+    let Some(python) = python(PACKAGES, "a policy moves a hand in MuJoCo") else {
+        return;
+    };
+    let controller = mujoco_hand(&python);
     let tiny = TinyPolicy::shared();
     let arguments = ["deploy", "run", "--connect", &controller.endpoint, "--episodes", "1", "--json"];
     let deployed = run_in(tiny.home(), &arguments).json();
@@ -32,16 +39,10 @@ fn a_policy_moves_a_hand_in_mujoco_behind_a_controller_in_python() {
 
 #[test]
 fn a_policy_that_reads_poses_acts_on_the_tracker_of_a_hand_in_mujoco_and_its_goals_are_counted() {
-    let Some(python) = python("zmq, msgpack, mujoco, numpy, tomllib", "a policy with goals moves a hand in MuJoCo")
-    else {
+    let Some(python) = python(PACKAGES, "a policy with goals moves a hand in MuJoCo") else {
         return;
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridge/examples/python/mujoco_hand.py");
-    let controller = Controller::start(|endpoint| {
-        let mut command = Command::new(&python);
-        command.arg(&script).args(["--seed", "3", "--lockstep", "--bind", endpoint]);
-        command
-    });
+    let controller = mujoco_hand(&python);
     let home = tempfile::tempdir().unwrap();
     train(home.path(), "run", 3, &["--set", "task=turn-goals", "--set", "dials.episode_secs=10"]);
     let arguments = ["deploy", "run", "--connect", &controller.endpoint, "--episodes", "2", "--json"];

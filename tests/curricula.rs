@@ -1,12 +1,11 @@
 //! A run in which one number of the task gets harder.
 
 use crate::resume::assert_same;
-use crate::support::{TINY, checkpoints, run_in, steps, train};
+use crate::support::{TINY, checkpoints, run_in, running, steps, train};
 use giraffe::study::named_run::NamedRun;
 use giraffe::study::plot::plot;
 use giraffe::study::replay::{Episodes, ReplayOptions, ReplayReport, replay};
 use giraffe_physics::EpisodePlan;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -51,14 +50,6 @@ fn lived(run: &Path, world: u64, episode: u64, live: bool) -> ReplayReport {
         out: None,
     };
     replay(&options, &AtomicBool::new(false)).unwrap()
-}
-
-/// The episodes that run in the worlds of the newest checkpoint: which, and with what plan.
-fn running(run: &Path) -> Vec<(u64, EpisodePlan)> {
-    let saved = std::fs::read(checkpoints(run).pop().unwrap().join("worlds.msgpack")).unwrap();
-    type Saved = (IgnoredAny, Vec<(u64, EpisodePlan, IgnoredAny)>, IgnoredAny);
-    let (_, worlds, _): Saved = rmp_serde::from_slice(&saved).unwrap();
-    worlds.into_iter().map(|(episode, plan, _)| (episode, plan)).collect()
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Any episode of a run can be had again.
 
-use crate::support::{GROWING, TinyPolicy, checkpoints, run_in, steps, train};
+use crate::support::{GROWING, TinyPolicy, checkpoints, run_in, running, steps, train};
 use giraffe::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
 use giraffe::study::replay::{Episodes, ReplayOptions, ReplayReport, replay};
 use giraffe_physics::EpisodePlan;
 use giraffe_randomization::find_scenario;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::Path;
@@ -19,14 +18,6 @@ fn options(run: &Path, episodes: Episodes, world: u64, episode: u64) -> ReplayOp
 fn training(run: &Path, world: u64, episode: u64) -> ReplayReport {
     let options = ReplayOptions { live: false, ..options(run, Episodes::Training, world, episode) };
     replay(&options, &AtomicBool::new(false)).unwrap()
-}
-
-/// The episodes that run in the worlds of the newest checkpoint: which, and with what plan.
-fn running(run: &Path) -> Vec<(u64, EpisodePlan)> {
-    let saved = std::fs::read(checkpoints(run).pop().unwrap().join("worlds.msgpack")).unwrap();
-    type Saved = (IgnoredAny, Vec<(u64, EpisodePlan, IgnoredAny)>, IgnoredAny);
-    let (_, worlds, _): Saved = rmp_serde::from_slice(&saved).unwrap();
-    worlds.into_iter().map(|(episode, plan, _)| (episode, plan)).collect()
 }
 
 #[test]

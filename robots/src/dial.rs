@@ -19,6 +19,22 @@ pub struct Dial {
     pub most: f32,
 }
 
+/// What some dials are unless somebody says otherwise, in their order.
+pub(crate) const fn usual_values<const COUNT: usize>(dials: &[Dial; COUNT]) -> [f32; COUNT] {
+    let mut values = [0.0; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        values[at] = dials[at].usual;
+        at += 1;
+    }
+    values
+}
+
+/// The value at a place, zero for a dial that this task does not have.
+pub(crate) const fn value_at(values: &[f32], at: usize) -> f32 {
+    if at < values.len() { values[at] } else { 0.0 }
+}
+
 /// Why a task cannot be set so.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum DialError {

@@ -4,6 +4,8 @@ pub mod hands;
 pub mod needs;
 
 use giraffe::fly::controller::free_ports;
+use giraffe_physics::EpisodePlan;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -52,6 +54,14 @@ pub fn checkpoints(run: &Path) -> Vec<PathBuf> {
     paths.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
     paths.sort();
     paths
+}
+
+/// The episodes that run in the worlds of the newest checkpoint: which, and with what plan.
+pub fn running(run: &Path) -> Vec<(u64, EpisodePlan)> {
+    let saved = std::fs::read(checkpoints(run).pop().unwrap().join("worlds.msgpack")).unwrap();
+    type Saved = (IgnoredAny, Vec<(u64, EpisodePlan, IgnoredAny)>, IgnoredAny);
+    let (_, worlds, _): Saved = rmp_serde::from_slice(&saved).unwrap();
+    worlds.into_iter().map(|(episode, plan, _)| (episode, plan)).collect()
 }
 
 /// After this long a program that should have ended is ended, and the test fails.

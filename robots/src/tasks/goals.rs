@@ -4,7 +4,7 @@
 //! *goal frame*, whose z is that normal and whose y is as near to the palm's as can be. In the LEAP hand it leans by 17
 //! degrees towards the fingertips; goals that are flat in the palm frame would waste most of a tolerance of 0.4 rad.
 
-use crate::dial::Dial;
+use crate::dial::{Dial, value_at};
 use crate::model::RobotModel;
 use crate::seed::StreamRng;
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
@@ -32,7 +32,7 @@ const fn goal_axis(name: &'static str, direction: [f32; 3], usual: f32) -> GoalA
 
 /// The axes there are. Turns about x wedge a cube on its edge in the LEAP hand, whose fingers and thumb oppose each other
 /// along it; turns about y and z generate all orientations of a cube.
-pub(super) static AXES: [GoalAxis; 6] = [
+pub(super) const AXES: [GoalAxis; 6] = [
     goal_axis("plus_x_weight", [1.0, 0.0, 0.0], 0.0),
     goal_axis("minus_x_weight", [-1.0, 0.0, 0.0], 0.0),
     goal_axis("plus_y_weight", [0.0, 1.0, 0.0], 1.0),
@@ -41,8 +41,28 @@ pub(super) static AXES: [GoalAxis; 6] = [
     goal_axis("minus_z_weight", [0.0, 0.0, -1.0], 0.0),
 ];
 
-/// What the dials of [`AXES`] say unless they are set.
-pub(super) const USUAL_WEIGHTS: [f32; AXES.len()] = [0.0, 0.0, 1.0, 0.0, 1.0, 0.0];
+/// A task's numbers, and after them the weights of [`AXES`].
+pub(super) const fn with_axes<const OWN: usize, const ALL: usize>(own: &[Dial; OWN]) -> [Dial; ALL] {
+    assert!(ALL == OWN + AXES.len());
+    let mut dials = [own[0]; ALL];
+    let mut at = 0;
+    while at < ALL {
+        dials[at] = if at < OWN { own[at] } else { AXES[at - OWN].dial };
+        at += 1;
+    }
+    dials
+}
+
+/// The weights among a task's numbers, which are those from `first` on.
+pub(super) const fn weights_from(values: &[f32], first: usize) -> [f32; AXES.len()] {
+    let mut weights = [0.0; AXES.len()];
+    let mut axis = 0;
+    while axis < AXES.len() {
+        weights[axis] = value_at(values, first + axis);
+        axis += 1;
+    }
+    weights
+}
 
 /// What is wrong with weights that are all zero.
 pub(super) const NO_AXIS: &str = "no axis has a weight, so there is none to turn about; set one above 0";
@@ -186,8 +206,8 @@ mod tests {
 
     fn goals(set: GoalSet) -> Goals {
         let robot = crate::load_robot("leap-right").expect("the built-in hand");
-        let mut weights = USUAL_WEIGHTS;
-        weights[4] = 0.0;
+        let mut weights = [0.0; AXES.len()];
+        weights[2] = 1.0;
         Goals::new(set, weights, &robot, Symmetry::Cube.rotations(), 0.4)
     }
 

@@ -10,10 +10,10 @@
 //! What is paid is coming nearer, not being near: then holding still short of a goal earns nothing, and a new goal
 //! costs nothing.
 
-use super::goals::{AXES, Goal, GoalSet, Goals, NO_AXIS, USUAL_WEIGHTS};
+use super::goals::{AXES, Goal, GoalSet, Goals, NO_AXIS, weights_from, with_axes};
 use super::shaping::{self, Costs, NO_DROP, RATE_WEIGHT, REWARD_SCALE, RateWindow};
 use crate::action::ActionSchema;
-use crate::dial::Dial;
+use crate::dial::{Dial, usual_values, value_at};
 use crate::frame::SignalFrame;
 use crate::measure::{Better, Measure, MeasureKind};
 use crate::model::RobotModel;
@@ -73,49 +73,26 @@ const COMMON_DIALS: [Dial; 9] = [
 ];
 const EPISODE_DIAL: usize = 3;
 
-/// Those of a task without axes of its own.
-static DIALS: [Dial; COMMON_DIALS.len()] = COMMON_DIALS;
-
-/// With axes. An episode of 30 s, as goals are counted per 30 s.
-static TURN_DIALS: [Dial; COMMON_DIALS.len() + AXES.len()] = {
-    let mut dials = [COMMON_DIALS[0]; COMMON_DIALS.len() + AXES.len()];
-    let mut at = 0;
-    while at < dials.len() {
-        dials[at] = if at < COMMON_DIALS.len() { COMMON_DIALS[at] } else { AXES[at - COMMON_DIALS.len()].dial };
-        at += 1;
-    }
-    dials[EPISODE_DIAL].usual = TURN_EPISODE_SECS;
+/// Of a task with axes. An episode of 30 s, as goals are counted per 30 s.
+const TURN_DIALS: [Dial; COMMON_DIALS.len() + AXES.len()] = {
+    let mut dials = with_axes(&COMMON_DIALS);
+    dials[EPISODE_DIAL].usual = 30.0;
     dials
-};
-const TURN_EPISODE_SECS: f32 = 30.0;
-
-const USUAL: Settings = Settings {
-    tolerance_rad: COMMON_DIALS[0].usual,
-    hold_secs: COMMON_DIALS[1].usual,
-    secs_per_goal: COMMON_DIALS[2].usual,
-    episode_secs: COMMON_DIALS[3].usual,
-    success_reward: COMMON_DIALS[4].usual,
-    drop_reward: COMMON_DIALS[5].usual,
-    rate_clip_rad_per_sec: COMMON_DIALS[6].usual,
-    backward_clip_rad_per_sec: COMMON_DIALS[7].usual,
-    cost_share: COMMON_DIALS[8].usual,
-    weights: USUAL_WEIGHTS,
 };
 
 impl Settings {
-    fn of(values: &[f32]) -> Self {
-        let value = |at: usize| values.get(at).copied().unwrap_or(0.0);
+    const fn of(values: &[f32]) -> Self {
         Self {
-            tolerance_rad: value(0),
-            hold_secs: value(1),
-            secs_per_goal: value(2),
-            episode_secs: value(EPISODE_DIAL),
-            success_reward: value(4),
-            drop_reward: value(5),
-            rate_clip_rad_per_sec: value(6),
-            backward_clip_rad_per_sec: value(7),
-            cost_share: value(8),
-            weights: std::array::from_fn(|axis| value(COMMON_DIALS.len() + axis)),
+            tolerance_rad: value_at(values, 0),
+            hold_secs: value_at(values, 1),
+            secs_per_goal: value_at(values, 2),
+            episode_secs: value_at(values, EPISODE_DIAL),
+            success_reward: value_at(values, 4),
+            drop_reward: value_at(values, 5),
+            rate_clip_rad_per_sec: value_at(values, 6),
+            backward_clip_rad_per_sec: value_at(values, 7),
+            cost_share: value_at(values, 8),
+            weights: weights_from(values, COMMON_DIALS.len()),
         }
     }
 }
@@ -177,7 +154,7 @@ pub static TURN_GOALS: Reorient = Reorient {
     measures: &TURN_MEASURES,
     aims: Aims { poor: 1.0, good: 5.0 },
     dials: &TURN_DIALS,
-    settings: Settings { episode_secs: TURN_EPISODE_SECS, ..USUAL },
+    settings: Settings::of(&usual_values(&TURN_DIALS)),
 };
 
 /// Any orientation in which it lies in the hand: 24 of a cube.
@@ -187,8 +164,8 @@ pub static REORIENT_FACES: Reorient = Reorient {
     set: GoalSet::Faces,
     measures: &MEASURES,
     aims: Aims { poor: 1.0, good: 5.0 },
-    dials: &DIALS,
-    settings: USUAL,
+    dials: &COMMON_DIALS,
+    settings: Settings::of(&usual_values(&COMMON_DIALS)),
 };
 
 /// A named side up.

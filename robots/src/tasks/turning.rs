@@ -3,10 +3,10 @@
 //! A clipped rate of turn is paid (HORA: Qi et al. 2022, section 3.3). A clipped rate matters: with a larger one a policy
 //! learns to fling the object.
 
-use super::goals::{AXES, palm_from_goal_frame, weighted};
+use super::goals::{AXES, NO_AXIS, palm_from_goal_frame, weighted, weights_from, with_axes};
 use super::shaping::{self, COST_SHARE, Costs, NO_DROP, RATE_WEIGHT, REWARD_SCALE, RateWindow};
 use crate::action::ActionSchema;
-use crate::dial::Dial;
+use crate::dial::{Dial, usual_values, value_at};
 use crate::frame::SignalFrame;
 use crate::measure::{Better, Measure, MeasureKind};
 use crate::model::RobotModel;
@@ -53,11 +53,13 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(values: &[f32]) -> Self {
-        let value = |at: usize| values.get(at).copied().unwrap_or(0.0);
-        let weights = std::array::from_fn(|axis| value(COMMON + axis));
-        let (rate_clip_rad_per_sec, backward_clip_rad_per_sec, cost_share) = (value(0), value(1), value(2));
-        Self { rate_clip_rad_per_sec, backward_clip_rad_per_sec, cost_share, weights }
+    const fn of(values: &[f32]) -> Self {
+        Self {
+            rate_clip_rad_per_sec: value_at(values, 0),
+            backward_clip_rad_per_sec: value_at(values, 1),
+            cost_share: value_at(values, 2),
+            weights: weights_from(values, COMMON),
+        }
     }
 }
 
@@ -85,34 +87,11 @@ const TIPPING_BACKWARD_CLIP: Dial = Dial { usual: 3.0, ..BACKWARD_CLIP };
 /// Tipping takes large motions far from home.
 const TIPPING_COSTS: Dial = Dial { usual: 0.2, ..COST_SHARE };
 
-/// Numbers that all of these tasks have.
+/// Numbers that all of these tasks have, in the order of [`Settings`].
 const COMMON: usize = 3;
-static DIALS_Z: [Dial; COMMON] = [RATE_CLIP, BACKWARD_CLIP, COST_SHARE];
-static DIALS_Y: [Dial; COMMON] = [TIPPING_CLIP, TIPPING_BACKWARD_CLIP, TIPPING_COSTS];
-static DIALS_AXIS: [Dial; COMMON + AXES.len()] = {
-    let mut dials = [TIPPING_CLIP; COMMON + AXES.len()];
-    (dials[1], dials[2]) = (TIPPING_BACKWARD_CLIP, TIPPING_COSTS);
-    let mut axis = 0;
-    while axis < AXES.len() {
-        dials[COMMON + axis] = AXES[axis].dial;
-        axis += 1;
-    }
-    dials
-};
-
-const USUAL: Settings = Settings {
-    rate_clip_rad_per_sec: RATE_CLIP.usual,
-    backward_clip_rad_per_sec: BACKWARD_CLIP.usual,
-    cost_share: COST_SHARE.usual,
-    weights: [0.0; AXES.len()],
-};
-
-const TIPPING: Settings = Settings {
-    rate_clip_rad_per_sec: TIPPING_CLIP.usual,
-    backward_clip_rad_per_sec: TIPPING_BACKWARD_CLIP.usual,
-    cost_share: TIPPING_COSTS.usual,
-    ..USUAL
-};
+const DIALS_Z: [Dial; COMMON] = [RATE_CLIP, BACKWARD_CLIP, COST_SHARE];
+const DIALS_Y: [Dial; COMMON] = [TIPPING_CLIP, TIPPING_BACKWARD_CLIP, TIPPING_COSTS];
+const DIALS_AXIS: [Dial; COMMON + AXES.len()] = with_axes(&DIALS_Y);
 
 /// Turn the object about the vertical.
 pub static ROTATE_Z: Turn = Turn {
@@ -120,7 +99,7 @@ pub static ROTATE_Z: Turn = Turn {
     doc: "turn the object about the vertical, as fast as is safe, from joint angles alone",
     about: About::Axis([0.0, 0.0, 1.0]),
     dials: &DIALS_Z,
-    settings: USUAL,
+    settings: Settings::of(&usual_values(&DIALS_Z)),
 };
 
 /// Tip the object over, face after face, about the axis across the palm.
@@ -129,7 +108,7 @@ pub static ROTATE_Y: Turn = Turn {
     doc: "tip the object over, face after face, about the axis across the palm, from joint angles alone",
     about: About::Axis([0.0, 1.0, 0.0]),
     dials: &DIALS_Y,
-    settings: TIPPING,
+    settings: Settings::of(&usual_values(&DIALS_Y)),
 };
 
 /// Turn the object about an axis that is told.
@@ -138,7 +117,7 @@ pub static ROTATE_AXIS: Turn = Turn {
     doc: "turn the object about the axis that is told, one for each episode, seeing its pose",
     about: About::Drawn,
     dials: &DIALS_AXIS,
-    settings: Settings { weights: super::goals::USUAL_WEIGHTS, ..TIPPING },
+    settings: Settings::of(&usual_values(&DIALS_AXIS)),
 };
 
 /// Control steps of an episode: 20 s at 20 Hz.
@@ -191,7 +170,7 @@ impl Task for Turn {
     fn with_dials(&self, values: &[f32]) -> Result<Box<dyn Task>, &'static str> {
         let settings = Settings::of(values);
         if matches!(self.about, About::Drawn) && settings.weights.iter().all(|weight| *weight == 0.0) {
-            return Err(super::goals::NO_AXIS);
+            return Err(NO_AXIS);
         }
         Ok(Box::new(Self { settings, ..*self }))
     }
