@@ -1,11 +1,10 @@
 //! A run in which one number of the task gets harder.
 
 use crate::resume::assert_same;
-use crate::support::{TINY, checkpoints, run_in, running, steps, train};
+use crate::support::{TINY, run_in, running, steps, train};
 use giraffe::study::named_run::NamedRun;
 use giraffe::study::plot::plot;
 use giraffe::study::replay::{Episodes, ReplayOptions, ReplayReport, replay};
-use giraffe_physics::EpisodePlan;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

@@ -1,6 +1,6 @@
 //! Any episode of a run can be had again.
 
-use crate::support::{GROWING, TinyPolicy, checkpoints, run_in, running, steps, train};
+use crate::support::{GROWING, TinyPolicy, run_in, running, steps, train};
 use giraffe::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
 use giraffe::study::replay::{Episodes, ReplayOptions, ReplayReport, replay};
 use giraffe_physics::EpisodePlan;
