@@ -144,7 +144,8 @@ def ship(runs, name, machine):
     commit = manifest_of(folder / "policy.bin")["commit"][:7]
     new = {
         "summary": card.get("summary", ""),
-        "command": f"giraffe train --recipe {name}",
+        # As it was typed, which need not have been by a recipe.
+        "command": card.get("command", ""),
         "commit": commit,
         "seeds": [config["seed"] for config in configs],
         "steps": sum(steps),

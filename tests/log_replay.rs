@@ -34,6 +34,23 @@ fn deployed_in_time(tiny: &TinyPolicy, folder: &Path) -> PathBuf {
     panic!("no deployment in real time came to its end");
 }
 
+#[test]
+fn episodes_that_last_longer_than_usual_are_replayed_to_their_ends() {
+    let (home, controller) = (tempfile::tempdir().unwrap(), Controller::simulated());
+    train(home.path(), "run", 1, &["--set", "task=turn-goals", "--set", "dials.episode_secs=40"]);
+    for more in [&[][..], &["--set", "dials.episode_secs=50"]] {
+        let log = home.path().join(format!("{}.mcap", more.len()));
+        let path = log.to_str().unwrap();
+        let deploy = ["deploy", "run", "--connect", &controller.endpoint, "--log", path, "--episodes", "3", "--json"];
+        let deployed = run_in(home.path(), &[&deploy[..], more].concat()).json();
+        let steps = &deployed["control_steps"];
+        // 30 s are usual, at 20 Hz.
+        assert!(steps.as_u64() > Some(2 * 700), "hardly an episode lasted longer than usual: {deployed}");
+        let replayed = run_in(home.path(), &["replay", path, "--policy", "run", "--json"]).json();
+        assert_eq!((&replayed["equal"], &replayed["observations"]["checked"]), (&true.into(), steps), "{replayed:#}");
+    }
+}
+
 /// Replays a log: exit code and report.
 fn replayed(tiny: &TinyPolicy, log: &Path, more: &[&str]) -> (Option<i32>, Value) {
     let arguments = [&["replay", log.to_str().unwrap(), "--policy", "run", "--json"], more].concat();

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 /// Goals lie far apart in time for skills that learned nothing: short episodes say as much.
 const SHORT: [&str; 2] = ["--set", "dials.episode_secs=6"];
 
-/// Two policies that learned nothing yet, and a set of them.
+/// Policies that learned nothing yet, a set of two that are blind (`skills`) and one with a skill that reads goals (`told`).
 struct TinySkills(TempDir);
 
 impl TinySkills {
@@ -32,6 +32,10 @@ impl TinySkills {
             train(home.path(), "y", 3, &["--seed", "2", "--set", "task=rotate-y"]);
             let finished = measured(home.path(), &["--skill", "z=z", "--skill", "y=y"], "skills");
             assert_eq!(finished.code, Some(0), "{finished:#?}");
+            let tipping = ["--set", "task=turn-goals", "--set", "dials.plus_z_weight=0"];
+            train(home.path(), "goals", 3, &tipping);
+            let told = measured(home.path(), &["--skill", "z=z", "--skill", "goals=goals"], "told");
+            assert_eq!(told.code, Some(0), "{told:#?}");
             let skills = Arc::new(Self(home));
             *shared = Arc::downgrade(&skills);
             skills
@@ -62,7 +66,7 @@ fn refused(folder: &Path, arguments: &[&str], parts: &[&str]) {
 #[test]
 fn a_set_is_deployed_in_equal_bits_and_replayed_from_its_log_with_every_choice() {
     let (tiny, controller) = (TinySkills::shared(), Controller::simulated());
-    for set in ["skills", "skills/random.toml"] {
+    for set in ["skills", "skills/random.toml", "told/random.toml"] {
         let log = tiny.home().join(format!("{}.mcap", set.replace('/', "-")));
         let path = log.to_str().unwrap();
         let arguments =
@@ -89,7 +93,7 @@ fn a_set_is_deployed_in_equal_bits_and_replayed_from_its_log_with_every_choice()
         assert_eq!(replayed["equal"], true, "{replayed:#}");
         assert_eq!(replayed["observations"]["checked"], deployed["control_steps"], "{replayed:#}");
         // The same choices by another chooser would be a coincidence, and another policy it is.
-        let other = if set == "skills" { "skills/random.toml" } else { "skills" };
+        let other = if set == "skills" { "told" } else { "skills" };
         refused(tiny.home(), &["replay", path, "--policy", other], &["written with another policy"]);
     }
 }
@@ -242,6 +246,68 @@ fn a_planner_without_skills_or_with_others_than_were_measured_is_refused_with_on
     broken("half", &|folder| std::fs::remove_file(folder.join("effects.csv")).unwrap());
     refused(home.path(), &["evaluate", "half"], &["effects.csv"]);
     refused(home.path(), &["replay", original.to_str().unwrap(), "--training", "--world", "0"], &["set of skills"]);
+}
+
+/// What the skill reads of its goal that acts first in an episode: which skill, and the way to the goal, quarter turns about x, y, z
+/// of the palm.
+#[derive(Default)]
+struct FirstRead(Option<(usize, Vec<f32>)>);
+
+impl StepObserver for FirstRead {
+    fn observed(&mut self, observation: &[f32]) {
+        self.0.get_or_insert_with(|| (observation[0] as usize, observation[1..].to_vec()));
+    }
+}
+
+#[test]
+fn a_skill_that_reads_a_goal_is_told_quarter_turns_about_its_own_axis_whatever_the_task_asks_for() {
+    let tiny = TinySkills::shared();
+    let text = std::fs::read_to_string(tiny.home().join("told/random.toml")).unwrap();
+    let file: toml::Table = text.parse().unwrap();
+    let skills = file["skills"].as_array().unwrap();
+    assert!(skills[0].get("turns_about").is_none(), "it reads no goal: {text}");
+    let axis: Vec<f64> = skills[1]["turns_about"].as_array().unwrap().iter().map(|v| v.as_float().unwrap()).collect();
+    assert!(axis.iter().zip([0.0, 1.0, 0.0]).all(|(found, expected)| (found - expected).abs() < 1e-3), "{axis:?}");
+
+    // The same set, whose skill turns the other way: only what it is told can differ.
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(tiny.home().join("told")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let mut other_way = file.clone();
+    let turns_about = toml::Value::Array([0.0, -1.0, 0.0].map(toml::Value::Float).to_vec());
+    other_way["skills"][1].as_table_mut().unwrap().insert("turns_about".to_owned(), turns_about);
+    std::fs::write(folder.path().join("back.toml"), toml::to_string(&other_way).unwrap()).unwrap();
+
+    let mut seen = 0;
+    for (set, sign) in [(tiny.home().join("told/random.toml"), 1.0), (folder.path().join("back.toml"), -1.0)] {
+        let trained = TrainedPolicy::load(&set, &[]).unwrap();
+        let parts = trained.parts().unwrap();
+        let sampler = parts.nominal_sampler(unseen_seeds(1));
+        let names = trained.policy.policies()[1].manifest().observation.column_names();
+        let about_y = names.iter().position(|name| name.starts_with("goal_rotation_error/y")).unwrap();
+        for world in 0..6 {
+            let mut sim = HandSim::new(Arc::clone(&parts.scene), sampler.plan(world, 0));
+            let mut first = FirstRead::default();
+            Pilot::of(&trained.policy, &parts, false)
+                .fly_observed(&mut sim, &mut first, &AtomicBool::new(false))
+                .unwrap();
+            let Some((1, read)) = first.0 else { continue };
+            // A quarter turn, give or take half of one that the cube may lie off.
+            assert!(sign * read[about_y] > 0.4, "{set:?}, world {world}: {}", read[about_y]);
+            seen += 1;
+        }
+    }
+    assert!(seen > 1, "it never began");
+
+    other_way["skills"][1].as_table_mut().unwrap().remove("turns_about");
+    std::fs::write(folder.path().join("back.toml"), toml::to_string(&other_way).unwrap()).unwrap();
+    refused(folder.path(), &["evaluate", "back.toml"], &["goals: it reads a goal", "turns_about", "measure-skills"]);
+    train(tiny.home(), "both", 1, &["--set", "task=turn-goals"]);
+    let unclear = ["measure-skills", "--skill", "both=both", "--out", "unclear"];
+    refused(tiny.home(), &unclear, &["both: it reads a goal", "about which axis"]);
+    assert!(!tiny.home().join("unclear").exists());
 }
 
 #[test]

@@ -147,6 +147,7 @@ fn sections(wanted: &LogOptions, logged: &LoggedPolicy<'_>, terms: &Welcome) -> 
                 ("episodes", options.episodes.to_string()),
                 ("paired", options.paired.to_string()),
                 ("memoryless", options.memoryless.to_string()),
+                ("episode_steps", logged.task.episode_step_count().to_string()),
                 ("settings", wanted.settings.join("\n")),
             ]),
         ),

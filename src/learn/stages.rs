@@ -10,7 +10,7 @@ use crate::run::config::RunConfig;
 use crate::run::folder::CONFIG_FILE;
 use crate::run::recipe::{Recipe, Stage, first_difference};
 use anyhow::{Context, Result, bail, ensure};
-use giraffe_policy::{DeviceChoice, PpoConfig};
+use giraffe_policy::{DeviceChoice, HeadKind, PpoConfig};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -139,9 +139,7 @@ pub fn as_begun(recipe: Recipe, out: &Path) -> Result<Recipe> {
     if !is_begun(&folder) {
         return Ok(recipe);
     }
-    let seed = RunConfig::read(Some(&folder.join(CONFIG_FILE)), &[])?.seed;
-    let own = recipe.stages.first().map(|stage| stage.config.seed);
-    Ok(if own == Some(seed) { recipe } else { recipe.with_seed(seed) })
+    Ok(recipe.with_seed(RunConfig::read(Some(&folder.join(CONFIG_FILE)), &[])?.seed))
 }
 
 /// In which settings a policy has another network, so that a run cannot begin with it.
@@ -152,7 +150,8 @@ fn other_network(one: &PpoConfig, next: &PpoConfig) -> Vec<&'static str> {
         (one.core_width == next.core_width, "ppo.core_width"),
         (one.core_layers == next.core_layers, "ppo.core_layers"),
         (one.head == next.head, "ppo.head"),
-        (one.bin_count == next.bin_count, "ppo.bin_count"),
+        // Who acts by a Gaussian has no bins.
+        (one.head == HeadKind::Gaussian || one.bin_count == next.bin_count, "ppo.bin_count"),
         (one.memoryless == next.memoryless, "ppo.memoryless"),
         (one.observation_clip.to_bits() == next.observation_clip.to_bits(), "ppo.observation_clip"),
     ];

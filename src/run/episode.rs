@@ -236,6 +236,8 @@ pub struct Pilot {
     task: &'static dyn Task,
     robot: Arc<RobotModel>,
     object: ObjectModel,
+    /// Control steps of an episode at most.
+    step_limit: u32,
     memoryless: bool,
     sensed: SignalFrame,
     targets: Vec<f32>,
@@ -260,6 +262,7 @@ impl Pilot {
             task,
             robot: Arc::clone(robot),
             object: object.clone(),
+            step_limit: task.episode_step_count(),
             memoryless,
             sensed: SignalFrame::new(layout),
             targets: vec![0.0; behavior.action().joints().len()],
@@ -269,6 +272,12 @@ impl Pilot {
     /// A pilot for the task of a run.
     pub fn of(behavior: &dyn Behavior, parts: &Parts, memoryless: bool) -> Self {
         Self::new(behavior, parts.task, parts.scene.robot(), parts.scene.object(), memoryless)
+    }
+
+    /// The same for episodes of another length than the task's: those of a log last as long as they did.
+    #[must_use]
+    pub fn lasting(self, step_limit: u32) -> Self {
+        Self { step_limit, ..self }
     }
 
     /// Runs one episode on a hand that stands at its start, until it is over or `stop` is set.
@@ -294,7 +303,7 @@ impl Pilot {
         self.sensed.clear();
         hand.observe(&mut self.sensed)?;
         let scene = TrialScene::of_episode(&self.robot, &self.object, hand.goal_seed());
-        let mut referee = Referee::begin(self.task, &scene, &hand.watch(), self.task.episode_step_count());
+        let mut referee = Referee::begin(self.task, &scene, &hand.watch(), self.step_limit);
         let mut counts = Counts::default();
         let mut cut = false;
         while referee.outcome().is_none() {

@@ -104,10 +104,13 @@ impl Recipe {
         Ok(())
     }
 
-    /// The same from another seed: another policy.
+    /// The same from another seed, in all of its stages: another policy. From its own, that of its first stage, it is what it is:
+    /// so that the first stage of a run tells which seed the recipe was begun with.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
-        self.stages.iter_mut().for_each(|stage| stage.config.seed = seed);
+        if self.stages.first().is_none_or(|stage| stage.config.seed != seed) {
+            self.stages.iter_mut().for_each(|stage| stage.config.seed = seed);
+        }
         self
     }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// One shipped policy: what stands in its folder below `recipes/`.
 #[derive(Debug)]
 pub struct Shipped {
-    /// `HAND/TASK`.
+    /// `HAND/NAME`.
     pub name: &'static str,
     policy: &'static [u8],
     config: &'static str,

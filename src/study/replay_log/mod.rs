@@ -23,7 +23,7 @@ use anyhow::{Context, Result, bail};
 use giraffe_bridge::EnvelopeSpec;
 use giraffe_bridge::log::{EnvelopeCheck, EventKind, Logged, LoggedDeployment, LoggedEpisode, check_envelope, read};
 use giraffe_bridge::message::{JointLimits, NO_ENVELOPE, Welcome};
-use giraffe_robots::{Measure, Outcome, Task, TrialResult, find_object, find_task};
+use giraffe_robots::{Measure, Outcome, Task, TrialResult, find_object, find_task_with};
 use hand::Places;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -162,10 +162,13 @@ pub fn replay_log(options: &LogReplayOptions) -> Result<LogReplayReport> {
     let mode = log.text("giraffe.deployment", "mode").unwrap_or("").to_owned();
     let memoryless = log.text("giraffe.deployment", "memoryless") == Some("true");
     let places = Places::of(policy, &welcome)?;
-    let task = find_task(&task_of(&log, policy))?;
+    let task = find_task_with(&task_of(&log, policy), &trained.config.dials)?;
+    // What was set at the deployment is in the log alone.
+    let logged_steps = log.text("giraffe.deployment", "episode_steps").and_then(|text| text.parse().ok());
+    let step_limit = logged_steps.unwrap_or_else(|| task.episode_step_count());
     let (robot, _) = trained.config.hand()?;
     let object = find_object(policy.object())?;
-    let mut pilot = Pilot::new(policy, task, &robot, object, memoryless);
+    let mut pilot = Pilot::new(policy, task, &robot, object, memoryless).lasting(step_limit);
     let limited = welcome.grants.iter().any(|grant| grant == NO_ENVELOPE);
     let mut checks = hand::Checks::new(policy, limited);
     let episodes = log.episodes();
