@@ -320,6 +320,8 @@ fn skills_that_cannot_be_measured_are_refused_and_leave_nothing() {
     measure(&["--out", "new"], &["--skill"]);
     measure(&[&two[..], &["--out", "skills"]].concat(), &["skills is not empty"]);
     measure(&[&two[..], &["--out", "new", "--dwell", "0.1"]].concat(), &["0.1 s", "at least 0.5"]);
+    let wide = ["--out", "new", "--set", "dials.tolerance_rad=0.8"];
+    measure(&[&two[..], &wide].concat(), &["dials.tolerance_rad = 0.8", "less than 0.7 rad"]);
     measure(&[&two[..], &["--out", "new", "--task", "reorient-face"]].concat(), &["did you mean `reorient-faces`"]);
     measure(
         &[&two[..], &["--out", "new", "--task", "rotate-z"]].concat(),

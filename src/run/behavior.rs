@@ -105,7 +105,7 @@ impl Behavior for SkillSet {
     }
 
     fn needs_object(&self) -> bool {
-        self.reads_goal() || self.policies().iter().any(Behavior::needs_object)
+        self.is_planned() || self.policies().iter().any(Behavior::needs_object)
     }
 
     fn commit(&self) -> &str {

@@ -196,8 +196,8 @@ impl SkillSet {
         &self.fingerprint
     }
 
-    /// Whether it looks at the object and the goal.
-    pub fn reads_goal(&self) -> bool {
+    /// Whether it chooses by the object and the goal, and so has to see them.
+    pub fn is_planned(&self) -> bool {
         self.plan.is_some()
     }
 

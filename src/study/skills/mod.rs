@@ -25,7 +25,7 @@ use clap::Args;
 use giraffe_physics::{EpisodeSampler as _, HandSim};
 use giraffe_policy::Policy;
 use giraffe_randomization::NONE;
-use giraffe_robots::{SeedTree, put_in_place};
+use giraffe_robots::{SeedTree, Task, dial_values, put_in_place};
 use rayon::prelude::*;
 use recorder::Recorder;
 use serde::Serialize;
@@ -34,6 +34,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Of a task that does not say how near is near enough, rad: Dactyl's (OpenAI 2018).
+const USUAL_TOLERANCE_RAD: f32 = 0.4;
 
 /// Which skills are measured, and how.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -59,9 +62,6 @@ pub struct SkillsOptions {
     /// A plan is for reaching a goal within about so long, s.
     #[arg(long, value_name = "SECS", default_value_t = 15.0, value_parser = crate::typed::real)]
     pub horizon: f64,
-    /// An orientation counts as passed within this, rad: as the task counts it.
-    #[arg(long, value_name = "RAD", default_value_t = 0.4, value_parser = crate::typed::real)]
-    pub tolerance: f64,
 }
 
 /// What was measured.
@@ -122,7 +122,10 @@ pub fn measure_skills(settings: &[String], options: &SkillsOptions, stop: &Atomi
     for (named, trained) in options.skills.iter().zip(&trained) {
         trained.check_fit(parts.scene.robot()).with_context(|| named.path.display().to_string())?;
     }
-    let set = SkillSet::to_measure(file_of(options, &trained, &parts)?, policies(&trained))?;
+    let set = SkillSet::to_measure(
+        file_of(options, &trained, &parts, tolerance_of(parts.task, &config)?)?,
+        policies(&trained),
+    )?;
     let (terms, sampler) =
         (set.file().terms()?, parts.sampler(&config.randomization, &NONE, SeedTree::new(options.seed)));
     let mut dwells = Vec::new();
@@ -158,15 +161,23 @@ fn check(options: &SkillsOptions) -> Result<()> {
     ensure!(options.episodes > 0, "--episodes 0: expected at least one");
     options.skills.iter().try_for_each(|named| check_name(&named.name))?;
     check_dwell(options.dwell).context("--dwell")?;
-    ensure!(
-        options.tolerance > 0.0 && options.tolerance < 0.7,
-        "--tolerance {}: expected an angle between 0 and 0.7 rad, less than halfway from one orientation to the next",
-        options.tolerance
-    );
     let holds_something = fs::read_dir(&options.out).is_ok_and(|mut entries| entries.next().is_some());
     ensure!(!holds_something, "{} is not empty; choose another folder with --out", options.out.display());
     ensure!(!options.out.is_file(), "{} is a file; choose a folder with --out", options.out.display());
     Ok(())
+}
+
+/// Within what an orientation counts as passed, rad: as the task counts it.
+fn tolerance_of(task: &dyn Task, config: &RunConfig) -> Result<f32> {
+    let values = dial_values(task.name(), task.dials(), &config.dials)?;
+    let at = task.dials().iter().position(|dial| dial.name == "tolerance_rad");
+    let tolerance_rad = at.and_then(|at| values.get(at).copied()).unwrap_or(USUAL_TOLERANCE_RAD);
+    ensure!(
+        tolerance_rad < 0.7,
+        "dials.tolerance_rad = {tolerance_rad}: a plan is for goals that are reached within less than 0.7 rad, not quite halfway \
+         from one orientation to the next"
+    );
+    Ok(tolerance_rad)
 }
 
 /// A set holds policies, so that its folder is whole.
@@ -174,7 +185,12 @@ fn policies(trained: &[TrainedPolicy]) -> Vec<Policy> {
     trained.iter().flat_map(|trained| trained.policy.policies().to_vec()).collect()
 }
 
-fn file_of(options: &SkillsOptions, trained: &[TrainedPolicy], parts: &Parts) -> Result<SkillsFile> {
+fn file_of(
+    options: &SkillsOptions,
+    trained: &[TrainedPolicy],
+    parts: &Parts,
+    tolerance_rad: f32,
+) -> Result<SkillsFile> {
     let frame = level_frame(parts.task, parts.scene.robot(), parts.scene.object())?;
     let entry = |(named, trained): (&NamedRun, &TrainedPolicy)| -> Result<SkillEntry> {
         let policy = &trained.policy.policies()[0];
@@ -196,7 +212,7 @@ fn file_of(options: &SkillsOptions, trained: &[TrainedPolicy], parts: &Parts) ->
         horizon_secs: options.horizon,
         measured: Measured {
             dwell_secs: options.dwell,
-            tolerance_rad: options.tolerance as f32,
+            tolerance_rad,
             palm_from_level: frame.coords.into(),
             episodes: options.episodes,
             seed: options.seed,
