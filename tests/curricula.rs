@@ -92,7 +92,6 @@ fn any_episode_of_it_is_planned_and_lived_again_at_the_level_of_then() {
         levels.push(then.level);
     }
     assert!(levels.iter().any(|level| *level > 0), "{levels:?}");
-    // What counts as a success is what counted then: with a tolerance of 1.5 rad more goals are near than with the task's own.
     let outcome = lived(&run, 0, 0, true).outcome.expect("it was lived");
     assert!(outcome.step_count > 0 && outcome.measures[0].1.is_some());
     // Evaluations are of what is to be learned in the end: no such column.

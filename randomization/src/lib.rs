@@ -30,6 +30,7 @@ mod edit;
 mod effect;
 mod error;
 mod fixed_ranges;
+mod judged;
 mod outline;
 mod parameter;
 mod parameters;

@@ -135,6 +135,23 @@ fn results_of_another_level_or_of_an_episode_cut_short_do_not_count() {
 }
 
 #[test]
+fn an_episode_that_failed_before_it_could_say_anything_counts_as_a_poor_one() {
+    // Four good results lead on, unless half of all were lost.
+    let reached = |lost: bool| {
+        let mut ranges = reorient(&tolerance());
+        let failed = EpisodeReport { outcome: Outcome::Failed, measures: vec![None; 6], ..report(1, 0, 9.0) };
+        let silent = EpisodeReport { measures: vec![None; 6], ..report(1, 0, 9.0) };
+        let other = if lost { failed } else { silent };
+        let reports: Vec<EpisodeReport> = (0..4)
+            .flat_map(|world| [EpisodeReport { world: 2 * world + 1, ..other.clone() }, report(2 * world, 0, 6.0)])
+            .collect();
+        ranges.learn(&reports);
+        ranges.monitor().report().level
+    };
+    assert_eq!((reached(false), reached(true)), (1, 0));
+}
+
+#[test]
 fn a_plan_tells_the_number_and_so_which_task_it_is_of() {
     let mut ranges = reorient(&tolerance());
     let columns: Vec<String> = ranges.parameters().into_iter().map(|column| column.name).collect();

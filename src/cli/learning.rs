@@ -16,8 +16,7 @@ use crate::learn::train::{TrainReport, Training};
 use crate::learn::warm_start::WarmStart;
 use crate::quickstart::{QuickstartOptions, quickstart};
 use crate::run::dosed::{dosed_name, find_dosed};
-use crate::run::evaluate::{TrainedPolicy, run_episodes, unseen_seeds};
-use crate::run::folder::CONFIG_FILE;
+use crate::run::evaluate::{TrainedPolicy, config_file_of, run_episodes, unseen_seeds};
 use crate::run::score::Score;
 use crate::run::shipped::PolicySource;
 use crate::run::table::score_table;
@@ -385,7 +384,10 @@ pub(super) fn start_threads() -> Result<()> {
 
 fn log_options(arguments: &DeployArguments) -> Result<LogOptions> {
     let config = match PolicySource::find(&arguments.policy)? {
-        PolicySource::Path(path) => std::fs::read(path.join(CONFIG_FILE)).ok(),
+        PolicySource::Path(path) => {
+            let read = |file: PathBuf| std::fs::read(&file).with_context(|| format!("reading {}", file.display()));
+            config_file_of(&path).map(read).transpose()?
+        }
         PolicySource::Shipped(shipped) => Some(shipped.config_text().as_bytes().to_vec()),
     };
     Ok(LogOptions {

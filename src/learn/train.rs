@@ -174,7 +174,7 @@ impl Training {
     /// # Errors
     /// When there is none.
     pub fn resume(path: &Path, device: DeviceChoice, processes: Processes) -> Result<Self> {
-        if skills_file_at(path).is_some() {
+        if path.is_dir() && skills_file_at(path).is_some() {
             bail!("{} is a set of skills: it was measured, and there is no run to go on with", path.display());
         }
         let folder = if processes.is_first() { RunFolder::open_to_write(path) } else { RunFolder::open(path) }?;

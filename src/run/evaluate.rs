@@ -29,6 +29,15 @@ pub struct TrainedPolicy {
     pub trained_on: Option<Arc<RobotModel>>,
 }
 
+/// The configuration that stands beside a policy, where one does: in the folder of a run or of a set of skills.
+pub fn config_file_of(path: &Path) -> Option<PathBuf> {
+    let beside = match skills_file_at(path) {
+        Some(file) => file.with_file_name(CONFIG_FILE),
+        None => path.join(CONFIG_FILE),
+    };
+    beside.is_file().then_some(beside)
+}
+
 impl TrainedPolicy {
     /// Loads from the folder of a run or of a set of skills, from a policy file alone, or what is shipped under that name.
     ///
@@ -43,15 +52,11 @@ impl TrainedPolicy {
                 return Ok(Self { policy, config, trained_on: Some(Arc::new(trained_on)) }.in_its_scene(settings));
             }
         };
+        let config_file = config_file_of(&path);
         if let Some(file) = skills_file_at(&path) {
-            let config_file = Some(file.with_file_name(CONFIG_FILE)).filter(|config| config.is_file());
             return Self::with_config(AnyPolicy::Skills(Box::new(SkillSet::load(&file)?)), config_file, settings);
         }
-        let (file, config_file) = if path.is_dir() {
-            (path.join(POLICY_FILE), Some(path.join(CONFIG_FILE)).filter(|config| config.is_file()))
-        } else {
-            (path.clone(), None)
-        };
+        let file = if path.is_dir() { path.join(POLICY_FILE) } else { path.clone() };
         if !file.is_file() {
             bail!(
                 "{} holds no policy: expected the file {}; a run writes it at every checkpoint",

@@ -17,6 +17,7 @@ mod link;
 mod lost_worlds;
 mod machines;
 mod meddling;
+mod own_tasks;
 mod pendulum;
 mod resting;
 mod same_bits;

@@ -6,6 +6,7 @@ use super::report::AdrReport;
 use super::space::{Side, Space};
 use super::state::{self, Finished, Rules, State};
 use crate::error::RandomizationError;
+use crate::judged::judged;
 use crate::ranges::RangeConfig;
 use giraffe_physics::{EpisodePlan, EpisodeSampler, SceneModel, WorldParameters};
 use giraffe_robots::{EpisodeReport, NamedLimits, SeedTree, Stream, Task};
@@ -138,9 +139,8 @@ impl AdrRanges {
     /// says nothing, or nonsense, counts as a poor one.
     fn success(&self, report: &EpisodeReport) -> Option<f64> {
         let full_secs = f64::from(self.task.episode_step_count()) * f64::from(self.scene.robot().control.period_secs);
-        let whole = report.intended_secs >= 0.999 * full_secs;
-        let headline = report.measures.first().copied().flatten().filter(|value| value.is_finite());
-        whole.then(|| headline.map_or(self.rules.shrink_below, |value| self.rules.better.oriented(value)))
+        let headline = judged(report, 0, self.rules.better, full_secs)?;
+        Some(headline.unwrap_or(self.rules.shrink_below))
     }
 }
 

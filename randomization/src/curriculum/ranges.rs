@@ -6,6 +6,7 @@ use super::state::{self, Finished, State};
 use crate::adr::{AdrHistory, Recorded};
 use crate::error::RandomizationError;
 use crate::fixed_ranges::FixedRanges;
+use crate::judged::judged;
 use crate::ranges::RangeConfig;
 use giraffe_physics::{EpisodePlan, EpisodeSampler, SceneModel};
 use giraffe_robots::{Better, EpisodeReport, Limits, NamedLimits, SeedTree, Task, find_task};
@@ -159,11 +160,11 @@ impl CurriculumRanges {
         self.state.read().unwrap_or_else(PoisonError::into_inner).level
     }
 
-    /// The measure, turned so that more is better; nothing of an episode that says nothing, or was cut short on purpose.
+    /// The measure, turned so that more is better; nothing of an episode that was cut short on purpose, or ended well without
+    /// saying anything (no goal was due). One that failed before it could say anything counts as a poor one.
     fn success(&self, report: &EpisodeReport) -> Option<f64> {
-        let whole = report.intended_secs >= 0.999 * self.full_secs;
-        let value = report.measures.get(self.rules.measure).copied().flatten().filter(|value| value.is_finite());
-        value.filter(|_| whole).map(|value| self.better.oriented(value))
+        let said = judged(report, self.rules.measure, self.better, self.full_secs)?;
+        said.or_else(|| (!report.outcome.is_sound()).then_some(self.rules.demote_below))
     }
 }
 

@@ -65,7 +65,8 @@ const COMMON_DIALS: [Dial; 9] = [
     dial("hold_secs", "the object has to stay so near for so long; 0: passing counts", 0.0, 0.0, 5.0),
     dial("secs_per_goal", "a goal that was not reached for so long is missed", 15.0, 1.0, 120.0),
     dial("episode_secs", "how long an episode lasts", 60.0, 5.0, 1000.0),
-    dial("success_reward", "paid for a goal; a quarter turn earns about 39 on its way", 20.0, 0.0, 1000.0),
+    // Above zero: that a goal was reached is read off what is paid for it.
+    dial("success_reward", "paid for a goal; a quarter turn earns about 39 on its way", 20.0, 0.01, 1000.0),
     dial("drop_reward", "paid for a drop", shaping::DROP_REWARD, -1000.0, 0.0),
     dial("rate_clip_rad_per_sec", "coming nearer faster than this earns nothing more", 2.0, 0.05, 5.0),
     dial("backward_clip_rad_per_sec", "falling back costs up to this rate", 3.0, 0.0, 20.0),

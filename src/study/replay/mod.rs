@@ -286,8 +286,8 @@ fn trained_run(run: &Path) -> Result<(RunConfig, Option<TrainedPolicy>)> {
     if let Ok(PolicySource::Shipped(shipped)) = PolicySource::find(run) {
         let config = shipped.config(&[])?;
         ensure!(
-            !config.randomization.adr.enabled,
-            "{} is shipped without the history of its ranges, which grew: its training episodes cannot be planned again; train \
+            !config.randomization.adr.enabled && config.curriculum.is_none(),
+            "{} is shipped without the history of its ranges or of its curriculum, which moved: its training episodes cannot be planned again; train \
              it anew with `giraffe train --recipe {}` and replay that run",
             shipped.name,
             shipped.name
